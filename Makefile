@@ -1,0 +1,76 @@
+# The commands of this repository. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sensorthings
+UV_VERSION := 0.13.9
+UV := $(CACHE)/uv/bin/uv
+RUN := $(UV) run --frozen
+SENSORTHINGS := $(RUN) sensorthings
+E2E ?= tests/e2e
+
+export UV_LINK_MODE ?= copy
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-24s %s\n", $$1, $$2}'
+
+# uv comes from PyPI by pip, into a virtual environment of its own: a bare machine has nothing but Python.
+$(UV):
+	@python3 -m venv --help >/dev/null 2>&1 && python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
+	python3 -m venv $(CACHE)/uv
+	$(CACHE)/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.synced: $(UV) pyproject.toml uv.lock
+	$(UV) sync --frozen --quiet
+	@touch $@
+
+.PHONY: sync
+sync: .venv/.synced ## Install the Python environment into .venv
+
+.PHONY: up
+up: sync ## Bring up a cluster on this machine, with the operator and Hamburg's traffic lights in it
+	$(SENSORTHINGS) up
+
+.PHONY: down
+down: sync ## Take the cluster down and leave nothing behind but the caches
+	$(SENSORTHINGS) down
+
+.PHONY: generate
+generate: sync ## Write crds/ and the API reference from the types, and the golden manifests
+	$(RUN) python -m sensorthings_operator.api
+	$(RUN) pytest -q tests/golden --update-golden
+
+.PHONY: format
+format: sync ## Format the code
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+.PHONY: lint
+lint: sync ## ruff, types, layers, generated files, the chart
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) python -m sensorthings_operator.api --check
+
+.PHONY: unit
+unit: sync ## Tests of pure functions and golden manifests
+	$(RUN) pytest -q tests/unit tests/golden
+
+.PHONY: apiserver
+apiserver: sync ## Tests against a real etcd, kube-apiserver and kube-controller-manager
+	$(RUN) pytest -q tests/apiserver
+
+.PHONY: test
+test: lint unit apiserver ## Everything but the node: lint, types, unit, golden, API server
+
+.PHONY: e2e
+e2e: sync ## A real node with real pods (E2E=path for a part of it)
+	$(RUN) pytest -q $(E2E)
+
+.PHONY: bench-first-observation
+bench-first-observation: sync ## From kubectl apply to the first Observation delivered, against bare processes
+	$(RUN) python -m benchmarks.first_observation
