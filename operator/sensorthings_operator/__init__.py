@@ -1,0 +1,1 @@
+"""The sensorthings-operator package."""

@@ -1,0 +1,56 @@
+"""Entry point of the operator's pod: ``python -m sensorthings_operator [--settings FILE]``."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Final
+
+import pydantic
+import uvloop
+
+from sensorthings_operator import health
+from sensorthings_operator.clients.connection import Connection, NoClusterError, connect
+from sensorthings_operator.desired.settings import OperatorSettings, load
+from sensorthings_operator.logs import JsonFormatter
+from sensorthings_operator.operator import Operator
+
+_LOG: Final = logging.getLogger("sensorthings_operator")
+
+
+def main() -> int:
+    """Run until a signal; 0 after a graceful stop, 2 where the operator can't start with what it was given."""
+    parser = argparse.ArgumentParser(prog="sensorthings-operator", description="Operator of SensorThingsServices.")
+    parser.add_argument("--settings", type=Path, help="YAML file with the operator's settings")
+    parser.add_argument(
+        "--health-port",
+        type=int,
+        default=health.PORT,
+        help="port of /livez, /readyz and /metrics",
+    )
+    arguments = parser.parse_args()
+    _log_as_json()
+    try:
+        settings = OperatorSettings() if arguments.settings is None else load(arguments.settings)
+        connection = connect()
+    except (OSError, pydantic.ValidationError, NoClusterError) as error:
+        _LOG.error("can't start: %s", error)
+        return 2
+    logging.getLogger().setLevel(settings.log_level)
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    uvloop.run(_run(connection, settings, arguments.health_port))
+    return 0
+
+
+async def _run(connection: Connection, settings: OperatorSettings, health_port: int) -> None:
+    await Operator(connection, settings, health_port=health_port).run()
+
+
+def _log_as_json() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""What the status says: pure policy chains over what was observed, each to a status, a reason and a message.
+
+A new condition is a new module here and one line in ``CHAINS``.
+"""
+
+from typing import Final
+
+from sensorthings_operator.conditions import bus, database, modules, schema, summary
+from sensorthings_operator.conditions.chain import Chain, Verdict
+from sensorthings_operator.conditions.observed import Observed
+
+PARTS: Final[tuple[Chain, ...]] = (
+    database.DATABASE_REACHABLE,
+    schema.SCHEMA_UP_TO_DATE,
+    bus.BUS_CONNECTED,
+    modules.HTTP_AVAILABLE,
+    modules.MQTT_AVAILABLE,
+)
+"""One condition for each part of a service."""
+
+
+def evaluate(observed: Observed) -> dict[str, Verdict]:
+    """Every condition of a service: the summary as kstatus understands it, then one for each part."""
+    parts = {chain.type: chain.evaluate(observed) for chain in PARTS}
+    return {**summary.evaluate(observed, parts), **parts}

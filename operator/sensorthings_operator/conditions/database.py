@@ -1,0 +1,44 @@
+"""DatabaseReachable: a FROST-Server could work on the database that the spec names."""
+
+from typing import Final
+
+from sensorthings_operator.conditions.chain import Chain, Verdict, pod_problem, troubled
+from sensorthings_operator.conditions.observed import Observed
+
+
+def _hibernated(observed: Observed) -> Verdict | None:
+    if observed.service.spec.hibernated and observed.service.spec.database.type == "Managed":
+        return Verdict(
+            "False",
+            "Hibernated",
+            "hibernated: the database runs no pod, its volume is kept",
+            expected=True,
+        )
+    return None
+
+
+def _secrets_usable(observed: Observed) -> Verdict | None:
+    if not observed.missing_secrets:
+        return None
+    return Verdict("False", "SecretUnusable", "; ".join(observed.missing_secrets.values()))
+
+
+def _managed_pod_runs(observed: Observed) -> Verdict | None:
+    workload = observed.managed_database
+    if workload is None or workload.ready > 0:
+        return None
+    problem = pod_problem(observed, "database")
+    if problem is not None:
+        return troubled(problem)
+    return Verdict("False", "DatabaseStarting", "the managed PostgreSQL is starting", expected=True)
+
+
+def _answers(observed: Observed) -> Verdict:
+    if observed.database is None:
+        return Verdict("Unknown", "DatabaseNotAsked", "the database has not been asked yet")
+    return Verdict(
+        "True" if observed.database.reachable else "False", observed.database.reason, observed.database.message
+    )
+
+
+DATABASE_REACHABLE: Final = Chain("DatabaseReachable", (_hibernated, _secrets_usable, _managed_pod_runs, _answers))

@@ -1,0 +1,79 @@
+"""What was seen of a service, frozen. Gathered by observe, judged by the policy chains, never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.validation import SpecProblem
+
+
+@dataclass(frozen=True)
+class DatabaseProbe:
+    """The last answer of a database."""
+
+    reachable: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Deployment or StatefulSet."""
+
+    wanted: int
+    """Pods its spec asks for."""
+    replicas: int
+    ready: int
+    updated: int
+    available: int
+    settled: bool
+    """Its controller has seen the newest spec, and every pod is of it."""
+    stuck: str = ""
+    """Why a rollout stopped making progress, in the controller's words; empty while it makes some."""
+
+
+@dataclass(frozen=True)
+class SchemaJob:
+    """The Job that brings the schema to where the spec wants it."""
+
+    outcome: Literal["Running", "Complete", "Failed"]
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class PodProblem:
+    """Why a container does not run."""
+
+    component: str
+    pod: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ApplyProblem:
+    """A child that the API server refused."""
+
+    kind: str
+    name: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All that the conditions are judged by."""
+
+    service: Service
+    spec_problems: tuple[SpecProblem, ...] = ()
+    missing_secrets: Mapping[str, str] = field(default_factory=dict)
+    """Secrets that the spec names and that can't be used, with the reason for people."""
+    database: DatabaseProbe | None = None
+    schema: SchemaJob | None = None
+    bus: Workload | None = None
+    http: Workload | None = None
+    mqtt: Workload | None = None
+    managed_database: Workload | None = None
+    pod_problems: tuple[PodProblem, ...] = ()
+    apply_problems: tuple[ApplyProblem, ...] = ()

@@ -1,0 +1,69 @@
+"""Ready, Reconciling and Stalled: the whole service in the terms of kstatus, which GitOps tools read.
+
+Ready says whether clients are served as the spec wants; Reconciling that something is on its way; Stalled that nothing
+will move until somebody does something (https://github.com/kubernetes-sigs/cli-utils, pkg/kstatus).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sensorthings_operator.conditions.chain import Verdict
+from sensorthings_operator.conditions.observed import Observed, Workload
+
+_FINE_UNKNOWN: Final = {"BusExternal"}
+_NEEDS_SOMEBODY: Final = {"SchemaFailed", "SecretUnusable", "CredentialsRefused", "DatabaseMissing", "PostGISMissing"}
+"""Reasons that do not go away by waiting."""
+
+
+def evaluate(observed: Observed, parts: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """The three summary conditions from what was observed and from the verdicts about the parts."""
+    stalled = _stalled(observed, parts)
+    ready = _ready(observed, parts, stalled)
+    return {"Ready": ready, "Reconciling": _reconciling(ready, stalled, observed), "Stalled": stalled}
+
+
+def _stalled(observed: Observed, parts: Mapping[str, Verdict]) -> Verdict:
+    if observed.spec_problems:
+        told = "; ".join(f"{problem.path}: {problem.message}" for problem in observed.spec_problems)
+        return Verdict("True", observed.spec_problems[0].reason, told)
+    if observed.apply_problems:
+        told = "; ".join(f"{problem.kind} {problem.name}: {problem.message}" for problem in observed.apply_problems)
+        return Verdict("True", observed.apply_problems[0].reason, told)
+    for type_, verdict in parts.items():
+        if verdict.reason in _NEEDS_SOMEBODY:
+            return Verdict("True", verdict.reason, f"{type_}: {verdict.message}")
+    for workload in (observed.http, observed.mqtt):
+        if workload is not None and workload.stuck:
+            return Verdict("True", "RolloutStuck", workload.stuck)
+    return Verdict("False", "NothingInTheWay", "nothing waits for somebody to act")
+
+
+def _ready(observed: Observed, parts: Mapping[str, Verdict], stalled: Verdict) -> Verdict:
+    if observed.spec_problems or observed.apply_problems:
+        return Verdict("False", stalled.reason, stalled.message)
+    if observed.service.spec.hibernated:
+        return Verdict("False", "Hibernated", "hibernated: no pod runs, volumes and data are kept", expected=True)
+    for type_, verdict in parts.items():
+        if not verdict.holds and verdict.reason not in _FINE_UNKNOWN:
+            return Verdict("False", verdict.reason, f"{type_}: {verdict.message}", expected=verdict.expected)
+    rolling = [w for w in (observed.http, observed.mqtt) if w is not None and not _complete(w)]
+    if rolling:
+        return Verdict(
+            "False",
+            "RollingOut",
+            "pods of the newest spec are starting; older ones answer meanwhile",
+            expected=True,
+        )
+    return Verdict("True", "ServiceReady", "HTTP and MQTT answer as the spec wants")
+
+
+def _complete(workload: Workload) -> bool:
+    return workload.settled and workload.available >= workload.wanted
+
+
+def _reconciling(ready: Verdict, stalled: Verdict, observed: Observed) -> Verdict:
+    if observed.service.spec.paused:
+        return Verdict("False", "Paused", "spec.paused is true: everything is left as it is")
+    if ready.holds or stalled.holds or observed.service.spec.hibernated:
+        return Verdict("False", "Settled", "nothing is on its way")
+    return Verdict("True", ready.reason, ready.message)

@@ -1,0 +1,53 @@
+"""Desired state as a pure function: a service and the operator's settings in, manifests out.
+
+A new child resource is a new module here and one line in ``STAGES``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sensorthings_operator.desired import (
+    accounts,
+    bus,
+    credentials,
+    database,
+    disruption,
+    http,
+    mqtt,
+    schema,
+)
+from sensorthings_operator.desired.metadata import Manifest
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+
+Builder = Callable[[Service, OperatorSettings], list[Manifest]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Children that are applied together, once what they need is there."""
+
+    name: str
+    builders: tuple[Builder, ...]
+
+
+SECRETS: Final = Stage("secrets", (credentials.build,))
+"""Comes first: pods carry hashes of what the Secrets hold."""
+FOUNDATION: Final = Stage("foundation", (accounts.build, bus.build, database.build))
+"""What needs nothing else."""
+SCHEMA: Final = Stage("schema", (schema.build,))
+"""Needs a database that answers."""
+MODULES: Final = Stage("modules", (http.build, mqtt.build, disruption.build))
+"""Needs the schema of the service's version."""
+STAGES: Final = (SECRETS, FOUNDATION, SCHEMA, MODULES)
+
+
+def stage_children(stage: Stage, service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """The manifests of one stage, in the order in which they are applied."""
+    return [manifest for build in stage.builders for manifest in build(service, settings)]
+
+
+def children(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """Every manifest of a service, in the order in which they are applied. The same input gives the same manifests."""
+    return [manifest for stage in STAGES for manifest in stage_children(stage, service, settings)]

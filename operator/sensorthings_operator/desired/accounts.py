@@ -1,0 +1,33 @@
+"""The ServiceAccounts that the pods run as. None of them has a right or a token: they separate what later gets one."""
+
+from typing import Final
+
+from sensorthings_operator.desired.addresses import bus_name, database_name
+from sensorthings_operator.desired.metadata import Manifest, metadata
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+
+_FROST: Final = "frost"
+
+
+def frost_account_name(service: Service) -> str:
+    """Account of FROST-Server's modules and of the schema Job."""
+    return f"{service.name}-frost"
+
+
+def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """One ServiceAccount for FROST-Server, one for the bus, one for a managed database."""
+    accounts = [(_FROST, frost_account_name(service))]
+    if service.spec.bus.type == "Mosquitto":
+        accounts.append(("bus", bus_name(service)))
+    if service.spec.database.type == "Managed":
+        accounts.append(("database", database_name(service)))
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": metadata(service, component, name),
+            "automountServiceAccountToken": False,
+        }
+        for component, name in accounts
+    ]

@@ -1,0 +1,134 @@
+"""Where the parts of a service answer, inside the cluster and for clients. The only place that writes URLs.
+
+Used by the builders, by the database probe and for the status.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from sensorthings_operator.api.sensorthingsservice import DatabaseEndpoint, ExternalDatabase
+from sensorthings_operator.api.status import Endpoint
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+
+HTTP_PORT: Final = 8080
+MQTT_PORT: Final = 1883
+WEBSOCKET_PORT: Final = 9876
+"""FROST-Server's own default for mqtt.WebsocketPort."""
+WEBSOCKET_PATH: Final = "/mqtt"
+BUS_PORT: Final = 1883
+DATABASE_PORT: Final = 5432
+DATABASE_NAME: Final = "sensorthings"
+CA_MOUNT_PATH: Final = "/etc/sensorthings/database-ca"
+
+_CONNECT_TIMEOUT_SECONDS: Final = 5
+_SOCKET_TIMEOUT_SECONDS: Final = 60
+
+
+def http_name(service: Service) -> str:
+    """Name of the HTTP module's Deployment and Service."""
+    return f"{service.name}-http"
+
+
+def mqtt_name(service: Service) -> str:
+    """Name of the MQTT module's Deployment and Service."""
+    return f"{service.name}-mqtt"
+
+
+def bus_name(service: Service) -> str:
+    """Name of the bus's StatefulSet, Service and ConfigMap."""
+    return f"{service.name}-bus"
+
+
+def database_name(service: Service) -> str:
+    """Name of the managed database's StatefulSet, governing Service and ConfigMap."""
+    return f"{service.name}-db"
+
+
+def primary_name(service: Service) -> str:
+    """Name of the Service of the managed database that takes writes."""
+    return f"{database_name(service)}-primary"
+
+
+def cluster_host(service: Service, name: str, settings: OperatorSettings) -> str:
+    """DNS name of a Service in the service's namespace."""
+    return f"{name}.{service.namespace}.svc.{settings.cluster_domain}"
+
+
+def root_url(service: Service, settings: OperatorSettings) -> str:
+    """FROST-Server's serviceRootUrl: what stands before /v1.1, without a slash at its end."""
+    if service.spec.host is not None:
+        return f"https://{service.spec.host}{service.spec.root_path}"
+    return f"http://{cluster_host(service, http_name(service), settings)}{service.spec.root_path}"
+
+
+def bus_url(service: Service, settings: OperatorSettings) -> str:
+    """FROST-Server's bus.mqttBroker."""
+    external = service.spec.bus.external
+    if external is not None:
+        return f"{'ssl' if external.tls else 'tcp'}://{external.host}:{external.port}"
+    return f"tcp://{cluster_host(service, bus_name(service), settings)}:{BUS_PORT}"
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """How a service's database is reached."""
+
+    endpoints: tuple[DatabaseEndpoint, ...]
+    name: str
+    credentials_secret: str
+    tls_mode: str
+    ca_secret: str | None
+
+
+def database_address(service: Service, settings: OperatorSettings) -> DatabaseAddress:
+    """Where the database is, whoever runs it."""
+    external = service.spec.database.external
+    if external is not None:
+        return _external_address(external)
+    host = cluster_host(service, primary_name(service), settings)
+    return DatabaseAddress(
+        endpoints=(DatabaseEndpoint(host=host, port=DATABASE_PORT),),
+        name=DATABASE_NAME,
+        credentials_secret=f"{database_name(service)}-credentials",
+        tls_mode="disable",
+        ca_secret=None,
+    )
+
+
+def _external_address(external: ExternalDatabase) -> DatabaseAddress:
+    ca = external.tls.ca_secret_ref
+    return DatabaseAddress(
+        endpoints=(external.primary, *external.replicas),
+        name=external.name,
+        credentials_secret=external.credentials_secret_ref.name,
+        tls_mode=external.tls.mode,
+        ca_secret=ca.name if ca is not None and external.tls.mode.startswith("verify-") else None,
+    )
+
+
+def jdbc_url(address: DatabaseAddress) -> str:
+    """FROST-Server's persistence.db.url, in pgjdbc's parameters: every server of a pair, the primary wanted."""
+    hosts = ",".join(f"{endpoint.host}:{endpoint.port}" for endpoint in address.endpoints)
+    parameters: dict[str, str | int] = {
+        "connectTimeout": _CONNECT_TIMEOUT_SECONDS,
+        "socketTimeout": _SOCKET_TIMEOUT_SECONDS,
+        "tcpKeepAlive": "true",
+        "sslmode": address.tls_mode,
+    }
+    if len(address.endpoints) > 1:
+        parameters |= {"targetServerType": "primary", "hostRecheckSeconds": 2}
+    if address.ca_secret is not None:
+        parameters["sslrootcert"] = f"{CA_MOUNT_PATH}/ca.crt"
+    return f"jdbc:postgresql://{hosts}/{address.name}?{urlencode(parameters, safe='/')}"
+
+
+def endpoints(service: Service, settings: OperatorSettings) -> tuple[Endpoint, ...]:
+    """Where clients connect, for the status."""
+    mqtt = cluster_host(service, mqtt_name(service), settings)
+    return (
+        Endpoint(name="sensorthings", url=f"{root_url(service, settings)}/v1.1"),
+        Endpoint(name="mqtt", url=f"mqtt://{mqtt}:{MQTT_PORT}"),
+        Endpoint(name="mqtt-websocket", url=f"ws://{mqtt}:{WEBSOCKET_PORT}{WEBSOCKET_PATH}"),
+    )

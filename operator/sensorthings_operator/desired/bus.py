@@ -1,0 +1,94 @@
+"""The message bus: a mosquitto with persistence, in a StatefulSet.
+
+Without persistence FROST-Server's MQTT module reconnects after a restart of the bus, but never subscribes again, and
+delivers nothing from then on. One pod: mosquitto has no clustering, and a short pause is made up for by its sessions.
+"""
+
+from typing import Final
+
+from sensorthings_operator.api.sensorthingsservice import MosquittoBus
+from sensorthings_operator.desired.addresses import BUS_PORT, bus_name
+from sensorthings_operator.desired.metadata import CONFIGURATION_HASH_ANNOTATION, Manifest, digest, metadata
+from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, container, pod_spec, resources
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.desired.workloads import headless_service, stateful_set
+
+COMPONENT: Final = "bus"
+_USER: Final = 1883
+_CONFIG_PATH: Final = "/mosquitto/config"
+_DATA_PATH: Final = "/mosquitto/data"
+_CONFIGURATION: Final = f"""\
+listener {BUS_PORT}
+allow_anonymous true
+persistence true
+persistence_location {_DATA_PATH}/
+autosave_interval 1
+autosave_on_changes true
+# Each restart of a module leaves a session behind that nobody comes back for.
+persistent_client_expiration 1d
+max_queued_messages 100000
+log_dest stdout
+log_type error
+log_type warning
+log_type notice
+"""
+
+
+def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """ConfigMap, Service and StatefulSet; nothing where the bus is run elsewhere."""
+    if service.spec.bus.type != "Mosquitto":
+        return []
+    mosquitto = service.spec.bus.mosquitto or MosquittoBus()
+    name = bus_name(service)
+    configuration = {"mosquitto.conf": _CONFIGURATION}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata(service, COMPONENT, name),
+            "data": configuration,
+        },
+        headless_service(
+            service,
+            COMPONENT,
+            name,
+            ports=[{"name": "mqtt", "port": BUS_PORT, "protocol": "TCP", "targetPort": "mqtt"}],
+        ),
+        stateful_set(
+            service,
+            COMPONENT,
+            name,
+            replicas=0 if service.spec.hibernated else 1,
+            annotations={CONFIGURATION_HASH_ANNOTATION: digest(configuration)},
+            pod=pod_spec(
+                service,
+                COMPONENT,
+                user=_USER,
+                service_account=name,
+                containers=[_container(mosquitto, settings)],
+                volumes=[TMP_VOLUME, {"name": "config", "configMap": {"name": name}}],
+            ),
+            storage=mosquitto.storage,
+        ),
+    ]
+
+
+def _container(mosquitto: MosquittoBus, settings: OperatorSettings) -> Manifest:
+    listening = {"tcpSocket": {"port": "mqtt"}}
+    return container(
+        "mosquitto",
+        settings.images.mosquitto,
+        settings,
+        command=["mosquitto", "-c", f"{_CONFIG_PATH}/mosquitto.conf"],
+        ports=[{"name": "mqtt", "containerPort": BUS_PORT, "protocol": "TCP"}],
+        resources=resources(mosquitto.resources, cpu="50m", memory="128Mi"),
+        startupProbe={**listening, "periodSeconds": 1, "failureThreshold": 60},
+        readinessProbe={**listening, "periodSeconds": 5},
+        livenessProbe={**listening, "periodSeconds": 10, "failureThreshold": 3},
+        volumeMounts=[
+            TMP_MOUNT,
+            {"name": "config", "mountPath": _CONFIG_PATH, "readOnly": True},
+            {"name": "data", "mountPath": _DATA_PATH},
+        ],
+    )

@@ -1,0 +1,107 @@
+"""What FROST-Server's modules share: settings as environment, credentials, volumes, JVM. Used by http, mqtt and schema.
+
+Settings are FROST-Server's own, documented at https://fraunhoferiosb.github.io/FROST-Server/settings/settings.html;
+in the environment a dot becomes an underscore.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired.metadata import CREDENTIALS_HASH_ANNOTATION, Manifest, digest
+from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, env, env_from_secret
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+
+USER: Final = 10001
+CONNECTIONS_PER_POD: Final = 20
+"""persistence.db.conn.max: connections that one pod may open."""
+
+_JAVA_OPTIONS: Final = (
+    # Without it an OutOfMemoryError leaves a module that works no more and does not exit.
+    "-XX:+ExitOnOutOfMemoryError",
+    "-XX:MaxRAMPercentage=60",
+    # The bus and the database move to another address when their pod does: the JVM's own 30 s would be an outage.
+    "-Dsun.net.inetaddr.ttl=5",
+    "-Dsun.net.inetaddr.negative.ttl=1",
+)
+
+
+def _persistence(url: str) -> dict[str, str]:
+    return {
+        "persistence.persistenceManagerImplementationClass": (
+            "de.fraunhofer.iosb.ilt.frostserver.persistence.pgjooq.PostgresPersistenceManager"
+        ),
+        "persistence.db.driver": "org.postgresql.Driver",
+        "persistence.db.url": url,
+        "persistence.db.conn.max": str(CONNECTIONS_PER_POD),
+        "persistence.db.conn.idle.max": "10",
+        "persistence.db.conn.idle.min": "2",
+    }
+
+
+def message_bus(service: Service, settings: OperatorSettings) -> dict[str, str]:
+    """Settings of the bus between the modules. QoS 2: an Observation is neither lost nor told twice."""
+    return {
+        "bus.busImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.messagebus.MqttMessageBus",
+        "bus.mqttBroker": addresses.bus_url(service, settings),
+        "bus.topicName": "FROST-Bus",
+        "bus.qosLevel": "2",
+        "bus.maxInFlight": "50",
+        "bus.sendWorkerPoolSize": "10",
+        "bus.sendQueueSize": "2000",
+        "bus.recvWorkerPoolSize": "10",
+        "bus.recvQueueSize": "2000",
+    }
+
+
+def environment(
+    service: Service, settings: OperatorSettings, module: Mapping[str, str], given: Mapping[str, str]
+) -> list[Manifest]:
+    """The environment of a module: the operator's settings, the user's on top where the API server let them pass."""
+    address = addresses.database_address(service, settings)
+    values = {
+        "serviceRootUrl": addresses.root_url(service, settings),
+        "plugins.coreModel.enable": "true",
+        "plugins.openApi.enable": "true",
+        **_persistence(addresses.jdbc_url(address)),
+        "persistence.autoUpdateDatabase": "false",
+        **module,
+        **given,
+    }
+    return [
+        {"name": "JAVA_TOOL_OPTIONS", "value": " ".join(_JAVA_OPTIONS)},
+        *env({name.replace(".", "_"): value for name, value in values.items()}),
+        env_from_secret("persistence_db_username", address.credentials_secret, "username"),
+        env_from_secret("persistence_db_password", address.credentials_secret, "password"),
+    ]
+
+
+def volumes(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """Volumes of a module's pod."""
+    ca = addresses.database_address(service, settings).ca_secret
+    if ca is None:
+        return [TMP_VOLUME]
+    return [
+        TMP_VOLUME,
+        {"name": "database-ca", "secret": {"secretName": ca, "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+    ]
+
+
+def mounts(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """Mounts of a module's container."""
+    if addresses.database_address(service, settings).ca_secret is None:
+        return [TMP_MOUNT]
+    return [TMP_MOUNT, {"name": "database-ca", "mountPath": addresses.CA_MOUNT_PATH, "readOnly": True}]
+
+
+def template_annotations(service: Service, settings: OperatorSettings) -> dict[str, str]:
+    """Annotations that roll the pods when a Secret they read changes."""
+    address = addresses.database_address(service, settings)
+    read = [name for name in (address.credentials_secret, address.ca_secret) if name is not None]
+    return {CREDENTIALS_HASH_ANNOTATION: digest([service.secret_digests.get(name, "") for name in read])}
+
+
+def image(template: str, service: Service) -> str:
+    """The image for the service's version of FROST-Server."""
+    return template.replace("{version}", service.spec.version)

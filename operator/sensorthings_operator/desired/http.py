@@ -1,0 +1,70 @@
+"""The HTTP module: a Deployment and its Service."""
+
+from typing import Final
+
+from sensorthings_operator.desired import addresses, frost
+from sensorthings_operator.desired.accounts import frost_account_name
+from sensorthings_operator.desired.metadata import Manifest, metadata, selector
+from sensorthings_operator.desired.pods import container, pod_spec, resources
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.desired.workloads import deployment, replicas
+
+COMPONENT: Final = "http"
+
+
+def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """The Deployment and the Service that clients and routes go to."""
+    name = addresses.http_name(service)
+    pod = pod_spec(
+        service,
+        COMPONENT,
+        user=frost.USER,
+        service_account=frost_account_name(service),
+        containers=[_container(service, settings)],
+        volumes=frost.volumes(service, settings),
+    )
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata(service, COMPONENT, name),
+            "spec": {
+                "type": "ClusterIP",
+                "selector": selector(service, COMPONENT),
+                "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}],
+            },
+        },
+        deployment(
+            service,
+            COMPONENT,
+            name,
+            replicas=replicas(service, service.spec.http),
+            annotations=frost.template_annotations(service, settings),
+            pod=pod,
+        ),
+    ]
+
+
+def things_probe(service: Service) -> Manifest:
+    """A probe that goes through to the database: /v1.1 alone answers 200 with the database down."""
+    return {"httpGet": {"path": f"{service.spec.root_path}/v1.1/Things?$top=0", "port": "http"}}
+
+
+def _container(service: Service, settings: OperatorSettings) -> Manifest:
+    alive = {"httpGet": {"path": f"{service.spec.root_path}/v1.1", "port": "http"}}
+    return container(
+        "frost-http",
+        frost.image(settings.images.frost_http, service),
+        settings,
+        env=frost.environment(service, settings, frost.message_bus(service, settings), service.spec.http.settings),
+        ports=[{"name": "http", "containerPort": addresses.HTTP_PORT, "protocol": "TCP"}],
+        resources=resources(service.spec.http.resources, cpu="250m", memory="768Mi"),
+        # Alive without the database: restarting pods does not bring a database back.
+        startupProbe={**alive, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 180},
+        readinessProbe={**things_probe(service), "periodSeconds": 3, "timeoutSeconds": 5, "failureThreshold": 2},
+        livenessProbe={**alive, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
+        # Endpoints learn of a pod's end while it still answers.
+        lifecycle={"preStop": {"sleep": {"seconds": 5}}},
+        volumeMounts=frost.mounts(service, settings),
+    )

@@ -1,0 +1,94 @@
+"""The MQTT module: a Deployment and its Service, for TCP and WebSocket."""
+
+from typing import Final
+
+from sensorthings_operator.desired import addresses, frost
+from sensorthings_operator.desired.accounts import frost_account_name
+from sensorthings_operator.desired.metadata import Manifest, metadata, selector
+from sensorthings_operator.desired.pods import container, pod_spec, resources
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.desired.workloads import deployment, replicas
+
+COMPONENT: Final = "mqtt"
+
+
+def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """The Deployment and a Service without session affinity, which would pin all clients behind a proxy to one pod."""
+    name = addresses.mqtt_name(service)
+    pod = pod_spec(
+        service,
+        COMPONENT,
+        user=frost.USER,
+        service_account=frost_account_name(service),
+        containers=[_container(service, settings)],
+        volumes=frost.volumes(service, settings),
+    )
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata(service, COMPONENT, name),
+            "spec": {
+                "type": "ClusterIP",
+                "selector": selector(service, COMPONENT),
+                "ports": [
+                    {"name": "mqtt", "port": addresses.MQTT_PORT, "protocol": "TCP", "targetPort": "mqtt"},
+                    {
+                        "name": "websocket",
+                        "port": addresses.WEBSOCKET_PORT,
+                        "protocol": "TCP",
+                        "targetPort": "websocket",
+                    },
+                ],
+            },
+        },
+        deployment(
+            service,
+            COMPONENT,
+            name,
+            replicas=replicas(service, service.spec.mqtt),
+            annotations=frost.template_annotations(service, settings),
+            pod=pod,
+        ),
+    ]
+
+
+def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, str]:
+    return {
+        **frost.message_bus(service, settings),
+        "mqtt.Enabled": "true",
+        "mqtt.mqttServerImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.mqtt.moquette.MoquetteMqttServer",
+        "mqtt.Host": "0.0.0.0",  # noqa: S104 - inside the pod
+        "mqtt.internalHost": "localhost",
+        "mqtt.Port": str(addresses.MQTT_PORT),
+        "mqtt.WebsocketPort": str(addresses.WEBSOCKET_PORT),
+        "mqtt.QoS": "2",
+        "mqtt.persistentStoreType": "memory",
+        "mqtt.SubscribeMessageQueueSize": "2000",
+        "mqtt.SubscribeThreadPoolSize": "20",
+        "mqtt.CreateMessageQueueSize": "1000",
+        "mqtt.CreateThreadPoolSize": "10",
+        "mqtt.WaitForEnter": "false",
+    }
+
+
+def _container(service: Service, settings: OperatorSettings) -> Manifest:
+    listening = {"tcpSocket": {"port": "mqtt"}}
+    return container(
+        "frost-mqtt",
+        frost.image(settings.images.frost_mqtt, service),
+        settings,
+        env=frost.environment(service, settings, _module_settings(service, settings), service.spec.mqtt.settings),
+        ports=[
+            {"name": "mqtt", "containerPort": addresses.MQTT_PORT, "protocol": "TCP"},
+            {"name": "websocket", "containerPort": addresses.WEBSOCKET_PORT, "protocol": "TCP"},
+        ],
+        resources=resources(service.spec.mqtt.resources, cpu="250m", memory="768Mi"),
+        startupProbe={**listening, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 180},
+        readinessProbe={**listening, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
+        livenessProbe={**listening, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
+        # Endpoints learn of a pod's end while it still answers.
+        lifecycle={"preStop": {"sleep": {"seconds": 5}}},
+        volumeMounts=frost.mounts(service, settings),
+    )

@@ -1,0 +1,92 @@
+"""The schema Job: brings the database's schema to the service's version before any pod of that version starts.
+
+FROST-Server has no one-shot migration. It runs as a native sidecar with auto-update on; its startup probe asks for
+Things, which answers only when the schema is there, and Kubernetes starts the main container, which has nothing left
+to do, only then. The Job is named by a hash of what it does, so that a new version, database or password is a new Job.
+"""
+
+from typing import Any, Final
+
+from sensorthings_operator.desired import addresses, frost
+from sensorthings_operator.desired.accounts import frost_account_name
+from sensorthings_operator.desired.http import things_probe
+from sensorthings_operator.desired.metadata import Manifest, digest, labels, metadata
+from sensorthings_operator.desired.pods import container, pod_spec, resources
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+
+COMPONENT: Final = "schema"
+DEADLINE_SECONDS: Final = 3600
+"""How long a migration may take: an index over years of Observations is not built in a minute."""
+
+
+def name(service: Service, settings: OperatorSettings) -> str:
+    """Name of the Job that brings the schema to where this spec wants it."""
+    return f"{service.name}-schema-{digest(_template(service, settings))}"
+
+
+def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """The Job; nothing while the service is hibernated."""
+    if service.spec.hibernated:
+        return []
+    return [
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": metadata(service, COMPONENT, name(service, settings)),
+            "spec": {
+                "backoffLimit": 3,
+                "activeDeadlineSeconds": DEADLINE_SECONDS,
+                "template": _template(service, settings),
+            },
+        }
+    ]
+
+
+def _template(service: Service, settings: OperatorSettings) -> dict[str, Any]:
+    image = frost.image(settings.images.frost_http, service)
+    pod = pod_spec(
+        service,
+        COMPONENT,
+        user=frost.USER,
+        service_account=frost_account_name(service),
+        init_containers=[_migration(service, settings, image)],
+        containers=[
+            container("migrated", image, settings, command=["true"], resources=_SMALL),
+        ],
+        volumes=frost.volumes(service, settings),
+        restart_policy="Never",
+    )
+    return {
+        "metadata": {
+            "labels": labels(service, COMPONENT),
+            "annotations": frost.template_annotations(service, settings),
+        },
+        "spec": pod,
+    }
+
+
+_SMALL: Final = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "16Mi"}}
+
+
+def _migration(service: Service, settings: OperatorSettings, image: str) -> Manifest:
+    module = {
+        "bus.busImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.messagebus.InternalMessageBus",
+        "persistence.autoUpdateDatabase": "true",
+    }
+    return container(
+        "migrate",
+        image,
+        settings,
+        restartPolicy="Always",
+        env=frost.environment(service, settings, module, service.spec.http.settings),
+        ports=[{"name": "http", "containerPort": addresses.HTTP_PORT, "protocol": "TCP"}],
+        resources=resources(service.spec.http.resources, cpu="250m", memory="768Mi"),
+        startupProbe={
+            **things_probe(service),
+            "periodSeconds": 1,
+            "timeoutSeconds": 30,
+            "failureThreshold": DEADLINE_SECONDS,
+        },
+        volumeMounts=frost.mounts(service, settings),
+    )

@@ -1,0 +1,24 @@
+"""What the builders build from: a service's identity and spec, and what was read of the Secrets it names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sensorthings_operator.api.sensorthingsservice import SensorThingsServiceSpec
+
+
+@dataclass(frozen=True)
+class Service:
+    """One SensorThingsService as the builders see it."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    spec: SensorThingsServiceSpec
+    secret_digests: Mapping[str, str] = field(default_factory=dict)
+    """Hash of each Secret that the service reads, by the Secret's name; one that is missing is not there."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return (self.namespace, self.name)

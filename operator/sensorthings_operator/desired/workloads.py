@@ -1,0 +1,96 @@
+"""Deployments and StatefulSets around a pod. Used by the builders of the parts."""
+
+from typing import Any
+
+from sensorthings_operator.api.base import VolumeStorage
+from sensorthings_operator.api.sensorthingsservice import Tier
+from sensorthings_operator.desired.metadata import Manifest, labels, metadata, selector
+from sensorthings_operator.desired.service import Service
+
+
+def replicas(service: Service, tier: Tier) -> int:
+    """Pods that a module should have; none while the service is hibernated."""
+    if service.spec.hibernated:
+        return 0
+    return 1 if tier.replicas is None else tier.replicas
+
+
+def deployment(  # noqa: PLR0913 - the parts in which Deployments differ
+    service: Service, component: str, name: str, *, replicas: int, annotations: dict[str, str], pod: Manifest
+) -> Manifest:
+    """A Deployment that adds a new pod before it takes an old one away."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(service, component, name),
+        "spec": {
+            "replicas": replicas,
+            "revisionHistoryLimit": 3,
+            "progressDeadlineSeconds": 600,
+            "selector": {"matchLabels": selector(service, component)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {"metadata": {"labels": labels(service, component), "annotations": annotations}, "spec": pod},
+        },
+    }
+
+
+def stateful_set(  # noqa: PLR0913 - the parts in which StatefulSets differ
+    service: Service,
+    component: str,
+    name: str,
+    *,
+    replicas: int,
+    annotations: dict[str, str],
+    pod: Manifest,
+    storage: VolumeStorage,
+) -> Manifest:
+    """A StatefulSet whose pods each have a volume named ``data``."""
+    claim: dict[str, Any] = {
+        "accessModes": ["ReadWriteOnce"],
+        "volumeMode": "Filesystem",
+        "resources": {"requests": {"storage": storage.size}},
+    }
+    if storage.storage_class_name is not None:
+        claim["storageClassName"] = storage.storage_class_name
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": metadata(service, component, name),
+        "spec": {
+            "replicas": replicas,
+            "revisionHistoryLimit": 3,
+            "serviceName": name,
+            # A replica must come up while the first pod is down.
+            "podManagementPolicy": "Parallel",
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": storage.when_deleted, "whenScaled": "Retain"},
+            "selector": {"matchLabels": selector(service, component)},
+            "updateStrategy": {"type": "RollingUpdate"},
+            "template": {"metadata": {"labels": labels(service, component), "annotations": annotations}, "spec": pod},
+            "volumeClaimTemplates": [
+                {
+                    "apiVersion": "v1",
+                    "kind": "PersistentVolumeClaim",
+                    "metadata": {"name": "data", "labels": selector(service, component)},
+                    "spec": claim,
+                }
+            ],
+        },
+    }
+
+
+def headless_service(
+    service: Service, component: str, name: str, *, ports: list[Manifest], publish_not_ready: bool = False
+) -> Manifest:
+    """A Service without an address of its own: allocating one costs the API server time with every Service there is."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(service, component, name),
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "None",
+            "publishNotReadyAddresses": publish_not_ready,
+            "selector": selector(service, component),
+            "ports": ports,
+        },
+    }
