@@ -1,0 +1,1 @@
+"""What to send, what to prune, and what came of it."""

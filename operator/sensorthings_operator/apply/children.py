@@ -1,0 +1,202 @@
+"""Applies one child at a time, and only what differs from what was last applied and still stands.
+
+Used by the reconcile.
+"""
+
+import secrets
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+
+from sensorthings_operator import metrics
+from sensorthings_operator.apply.ownership import lost_fields
+from sensorthings_operator.clients.errors import ApiError, NotFoundError
+from sensorthings_operator.clients.kubernetes import KubernetesClient
+from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, Owned, OwnedStore
+from sensorthings_operator.clients.resources import SECRETS, WATCHED_CHILDREN, resource_of
+from sensorthings_operator.desired.metadata import FIELD_MANAGER, GENERATED_KEYS_ANNOTATION, Manifest, digest
+
+GENERATED_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-generated"
+"""Owns the values that were drawn at random, so that applying the Secret without them leaves them alone."""
+_GENERATED_BYTES: Final = 24
+
+
+class Outcome(StrEnum):
+    """What came of a child."""
+
+    CREATED = "Created"
+    UPDATED = "Updated"
+    REPAIRED = "Repaired"
+    UNCHANGED = "Unchanged"
+    PRUNED = "Pruned"
+    REFUSED = "Refused"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The result of one child's step."""
+
+    kind: str
+    name: str
+    outcome: Outcome
+    reason: str = ""
+    message: str = ""
+
+
+class NameTakenError(ApiError):
+    """An object of that name is there, and was not made for this service."""
+
+    def __init__(self) -> None:
+        super().__init__(409, "NameTaken", "exists and was not made for this service: rename or delete it")
+
+    @property
+    def is_lasting(self) -> bool:
+        """Trying again does not make the object ours."""
+        return True
+
+
+class Children:
+    """Sends the children of services, and takes away what their specs no longer ask for."""
+
+    def __init__(self, client: KubernetesClient, store: OwnedStore) -> None:
+        self._client = client
+        self._store = store
+
+    async def apply(self, manifest: Manifest) -> Applied:
+        """Bring one child to its manifest.
+
+        A lasting refusal by the API server is a result; anything that may pass is raised as ApiError.
+        """
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        stamped = _stamped(manifest)
+        known = self._store.get(kind, manifest["metadata"]["namespace"], name)
+        outcome = _needed(stamped, known)
+        if outcome is Outcome.UNCHANGED:
+            return Applied(kind, name, outcome)
+        try:
+            if known is None or known.owner_uid != manifest["metadata"]["ownerReferences"][0]["uid"]:
+                await self._refuse_foreign(manifest)
+            live = await self._client.apply(stamped, field_manager=FIELD_MANAGER)
+        except ApiError as error:
+            if not error.is_lasting:
+                raise
+            return refused(manifest, error)
+        self._store.put(kind, live)
+        if outcome is Outcome.REPAIRED:
+            metrics.DRIFT_REPAIRS.labels(kind).inc()
+        return Applied(kind, name, outcome)
+
+    async def apply_secret(self, manifest: Manifest) -> dict[str, Any]:
+        """Bring a Secret to its manifest, draw the values it lacks, and give the Secret as it is.
+
+        Raises:
+            ApiError: The API server refused.
+        """
+        described = manifest["metadata"]
+        live = await self._read_secret(described["namespace"], described["name"])
+        if live is not None:
+            _require_ours(live, described)
+            self._store.put("Secret", live)
+        keys = described.get("annotations", {}).get(GENERATED_KEYS_ANNOTATION, "")
+        missing = [key for key in keys.split(",") if key and key not in (live or {}).get("data", {})]
+        if missing:
+            live = await self._draw(manifest, missing)
+        known = self._store.get("Secret", described["namespace"], described["name"])
+        stamped = _stamped(manifest)
+        if live is None or _needed(stamped, known) is not Outcome.UNCHANGED:
+            live = await self._client.apply(stamped, field_manager=FIELD_MANAGER)
+            self._store.put("Secret", live)
+        return live
+
+    async def prune(self, owner_uid: str, key: tuple[str, str], wanted: list[Manifest]) -> list[Applied]:
+        """Delete what the service's spec no longer asks for: of a kind we list, owned by the service, applied by us."""
+        names = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in wanted}
+        resources = {resource.kind: resource for resource in WATCHED_CHILDREN}
+        pruned = []
+        for child in list(self._store.of_service(key)):
+            ours = child.kind in resources and child.owner_uid == owner_uid and child.fields is not None
+            if not ours or (child.kind, child.name) in names:
+                continue
+            try:
+                await self._client.delete(resources[child.kind], child.namespace, child.name, uid=child.uid)
+            except NotFoundError:
+                continue
+            pruned.append(Applied(child.kind, child.name, Outcome.PRUNED))
+        return pruned
+
+    async def _refuse_foreign(self, manifest: Manifest) -> None:
+        """Applying to somebody else's object would make it ours, and deleted with the service."""
+        described = manifest["metadata"]
+        try:
+            live = await self._client.get(
+                resource_of(manifest), described["namespace"], described["name"], metadata_only=True
+            )
+        except NotFoundError:
+            return
+        _require_ours(live, described)
+
+    async def _read_secret(self, namespace: str, name: str) -> dict[str, Any] | None:
+        try:
+            return await self._client.get(SECRETS, namespace, name)
+        except NotFoundError:
+            return None
+
+    async def _draw(self, manifest: Manifest, keys: list[str]) -> dict[str, Any]:
+        described = manifest["metadata"]
+        values = {key: b64encode(secrets.token_urlsafe(_GENERATED_BYTES).encode()).decode() for key in keys}
+        drawn = {
+            **{field: manifest[field] for field in ("apiVersion", "kind", "type")},
+            "metadata": {"name": described["name"], "namespace": described["namespace"]},
+            "data": values,
+        }
+        live = await self._client.apply(drawn, field_manager=GENERATED_FIELD_MANAGER, force=False)
+        self._store.put("Secret", live)
+        return live
+
+
+def refused(manifest: Manifest, error: ApiError) -> Applied:
+    """The result of a child that the API server does not take."""
+    reason = error.reason if isinstance(error, NameTakenError) else "ApplyRefused"
+    return Applied(manifest["kind"], manifest["metadata"]["name"], Outcome.REFUSED, reason, error.message)
+
+
+def _require_ours(live: Mapping[str, Any], described: Mapping[str, Any]) -> None:
+    """Pass only what the service owns, or what a pass of ours that was cut short had begun.
+
+    Raises:
+        NameTakenError: Somebody else made it.
+        ApiError: It belongs to a service of the same name that was deleted, and goes as soon as that one is collected.
+    """
+    wanted = described["ownerReferences"][0]
+    owners = live["metadata"].get("ownerReferences", ())
+    if any(owner["uid"] == wanted["uid"] for owner in owners):
+        return
+    if any((owner["kind"], owner["name"]) == (wanted["kind"], wanted["name"]) for owner in owners):
+        raise ApiError(409, "Terminating", "a child of a deleted service of the same name is still there")
+    managers = {entry["manager"] for entry in live["metadata"].get("managedFields", ())}
+    if owners or managers != {GENERATED_FIELD_MANAGER}:
+        raise NameTakenError
+
+
+def _stamped(manifest: Manifest) -> Manifest:
+    """The manifest with the hash of itself, by which it is known later whether it was sent."""
+    metadata: dict[str, Any] = manifest["metadata"]
+    annotations: Mapping[str, str] = metadata.get("annotations", {})
+    stamp = {APPLIED_HASH_ANNOTATION: digest(manifest, length=16)}
+    return {**manifest, "metadata": {**metadata, "annotations": {**annotations, **stamp}}}
+
+
+def _needed(stamped: Manifest, known: Owned | None) -> Outcome:
+    """What has to be done about a child: nothing, where the same was sent and all its fields are still ours."""
+    if known is None:
+        return Outcome.CREATED
+    if known.applied_hash != stamped["metadata"]["annotations"][APPLIED_HASH_ANNOTATION]:
+        return Outcome.UPDATED
+    owner_stands = known.owner_uid == stamped["metadata"]["ownerReferences"][0]["uid"]
+    if known.fields is None or not owner_stands or lost_fields(stamped, orjson.loads(known.fields)):
+        return Outcome.REPAIRED
+    return Outcome.UNCHANGED

@@ -1,0 +1,170 @@
+"""Writes a service's status where it differs from what stands there, and an Event for each condition that turned.
+
+Used by the reconcile.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sensorthings_operator.api.base import API_VERSION, GROUP
+from sensorthings_operator.api.sensorthingsservice import KIND
+from sensorthings_operator.api.status import Endpoint
+from sensorthings_operator.clients.kubernetes import KubernetesClient
+from sensorthings_operator.clients.resources import EVENTS
+from sensorthings_operator.conditions.chain import Verdict
+from sensorthings_operator.conditions.observed import Observed, Workload
+from sensorthings_operator.desired import http, mqtt
+from sensorthings_operator.desired.metadata import FIELD_MANAGER, selector
+from sensorthings_operator.desired.service import Service
+
+Body = Mapping[str, Any]
+Now = Callable[[], datetime]
+_LONGEST_NOTE: Final = 1024
+"""Of an Event (events.k8s.io/v1, note)."""
+
+
+def utc_now() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
+
+
+def build(
+    body: Body, observed: Observed, verdicts: Mapping[str, Verdict], endpoints: Sequence[Endpoint], now: datetime
+) -> dict[str, Any]:
+    """The status that should stand. A transition time moves only when the condition's status does."""
+    service = observed.service
+    before = {condition["type"]: condition for condition in body.get("status", {}).get("conditions", ())}
+    status: dict[str, Any] = {
+        "observedGeneration": service.generation,
+        "conditions": [
+            _condition(type_, verdict, before.get(type_), service.generation, now)
+            for type_, verdict in verdicts.items()
+        ],
+        "endpoints": [endpoint.model_dump() for endpoint in endpoints],
+        "http": _tier(service, http.COMPONENT, observed.http),
+        "mqtt": _tier(service, mqtt.COMPONENT, observed.mqtt),
+    }
+    version = service.spec.version if verdicts["SchemaUpToDate"].holds else body.get("status", {}).get("version")
+    return status if version is None else {**status, "version": version}
+
+
+def invalid_verdicts(problems: Sequence[str]) -> dict[str, Verdict]:
+    """The verdicts about a service whose spec can't be read."""
+    told = "; ".join(problems)
+    return {
+        "Ready": Verdict("False", "InvalidSpec", told),
+        "Reconciling": Verdict("False", "Settled", "nothing is on its way"),
+        "Stalled": Verdict("True", "InvalidSpec", told),
+    }
+
+
+def build_invalid(body: Body, verdicts: Mapping[str, Verdict], now: datetime) -> dict[str, Any]:
+    """The status of a service whose spec can't be read; what was known of its parts stays as it was."""
+    generation = body["metadata"]["generation"]
+    before = {condition["type"]: condition for condition in body.get("status", {}).get("conditions", ())}
+    judged = {t: _condition(t, verdict, before.get(t), generation, now) for t, verdict in verdicts.items()}
+    return {
+        **body.get("status", {}),
+        "observedGeneration": generation,
+        "conditions": list({**judged, **{t: c for t, c in before.items() if t not in judged}}.values()),
+    }
+
+
+def _condition(
+    type_: str, verdict: Verdict, before: Mapping[str, Any] | None, generation: int, now: datetime
+) -> dict[str, Any]:
+    same = before is not None and before["status"] == verdict.status
+    return {
+        "type": type_,
+        "status": verdict.status,
+        "observedGeneration": generation,
+        "lastTransitionTime": before["lastTransitionTime"] if before and same else now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "reason": verdict.reason,
+        "message": verdict.message,
+    }
+
+
+def _tier(service: Service, component: str, workload: Workload | None) -> dict[str, Any]:
+    labels = selector(service, component)
+    return {
+        "replicas": 0 if workload is None else workload.replicas,
+        "readyReplicas": 0 if workload is None else workload.ready,
+        "selector": ",".join(f"{name}={value}" for name, value in labels.items()),
+    }
+
+
+def worth_an_event(body: Body, verdicts: Mapping[str, Verdict]) -> list[tuple[str, Verdict]]:
+    """Conditions that newly hold, and new causes for a warning. What starts as it should is not told."""
+    before = {c["type"]: (c["status"], c["reason"]) for c in body.get("status", {}).get("conditions", ())}
+    told = []
+    for type_, verdict in verdicts.items():
+        status, reason = before.get(type_, ("Unknown", ""))
+        newly_holds = verdict.holds and status != "True" and type_ != "Reconciling"
+        newly_bad = is_warning(type_, verdict) and (status, reason) != (verdict.status, verdict.reason)
+        if newly_holds or newly_bad:
+            told.append((type_, verdict))
+    return told
+
+
+def is_warning(type_: str, verdict: Verdict) -> bool:
+    """Whether somebody should look: Stalled where it is True, the others where they are unexpectedly False."""
+    if type_ == "Stalled":
+        return verdict.holds
+    return verdict.status == "False" and not verdict.expected and type_ != "Reconciling"
+
+
+class StatusWriter:
+    """Sends statuses and Events."""
+
+    def __init__(self, client: KubernetesClient, *, instance: str) -> None:
+        self._client = client
+        self._instance = instance
+
+    async def write(
+        self, body: Body, status: Mapping[str, Any], verdicts: Mapping[str, Verdict], now: datetime
+    ) -> Body | None:
+        """Apply the status where it is another one; the service as it is afterwards, or None where nothing was sent."""
+        if body.get("status") == status:
+            return None
+        metadata = body["metadata"]
+        live = await self._client.apply(
+            {
+                "apiVersion": API_VERSION,
+                "kind": KIND,
+                "metadata": {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]},
+                "status": dict(status),
+            },
+            field_manager=FIELD_MANAGER,
+            subresource="status",
+        )
+        for type_, verdict in worth_an_event(body, verdicts):
+            await self._tell(body, type_, verdict, now)
+        return live
+
+    async def _tell(self, body: Body, type_: str, verdict: Verdict, now: datetime) -> None:
+        metadata = body["metadata"]
+        await self._client.create(
+            EVENTS,
+            metadata["namespace"],
+            {
+                "apiVersion": EVENTS.api_version,
+                "kind": EVENTS.kind,
+                "metadata": {"name": f"{metadata['name']}.{uuid.uuid4().hex[:16]}", "namespace": metadata["namespace"]},
+                "type": "Warning" if is_warning(type_, verdict) else "Normal",
+                "reason": verdict.reason,
+                "note": f"{type_}={verdict.status}: {verdict.message}"[:_LONGEST_NOTE],
+                "action": "Reconcile",
+                "regarding": {
+                    "apiVersion": API_VERSION,
+                    "kind": KIND,
+                    "name": metadata["name"],
+                    "namespace": metadata["namespace"],
+                    "uid": metadata["uid"],
+                },
+                "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                "reportingController": f"{GROUP}/{FIELD_MANAGER}",
+                "reportingInstance": self._instance,
+            },
+        )

@@ -1,0 +1,131 @@
+"""What is known of the children of all services: not the objects, but what tells whether they still stand.
+
+Filled by the watches and by the answers to applies; read by apply and observe. For each object it keeps the hash of
+what was sent, which fields are ours, and a summary of its status.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from sensorthings_operator.api.base import GROUP
+from sensorthings_operator.desired.metadata import FIELD_MANAGER, SERVICE_LABEL
+
+APPLIED_HASH_ANNOTATION: Final = f"{GROUP}/applied-hash"
+
+ServiceKey = tuple[str, str]
+"""Namespace and name of a SensorThingsService."""
+Summarise = Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Owned:
+    """One object that carries the operator's label."""
+
+    kind: str
+    namespace: str
+    name: str
+    service: str
+    uid: str
+    resource_version: str
+    owner_uid: str
+    """uid of the controller owner; empty where there is none."""
+    applied_hash: str
+    fields: bytes | None
+    """Our entry of managedFields as JSON; None where nothing is ours."""
+    summary: Any
+    """What observe made of the status; None for kinds that have none."""
+
+    @property
+    def service_key(self) -> ServiceKey:
+        """The service it belongs to by its label."""
+        return (self.namespace, self.service)
+
+
+class OwnedStore:
+    """All labelled objects by kind, namespace and name, with an index by service."""
+
+    def __init__(self, summarise: Mapping[str, Summarise]) -> None:
+        self._summarise = summarise
+        self._objects: dict[tuple[str, str, str], Owned] = {}
+        self._by_service: dict[ServiceKey, set[tuple[str, str, str]]] = {}
+        # Field sets hardly differ between services: each distinct one is kept once.
+        self._field_sets: dict[bytes, bytes] = {}
+
+    def get(self, kind: str, namespace: str, name: str) -> Owned | None:
+        """The object, where it is known."""
+        return self._objects.get((kind, namespace, name))
+
+    def of_service(self, key: ServiceKey) -> Iterator[Owned]:
+        """All objects of a service."""
+        for object_key in sorted(self._by_service.get(key, ())):
+            yield self._objects[object_key]
+
+    def put(self, kind: str, live: Mapping[str, Any]) -> Owned | None:
+        """Take an object in; its entry, or None where what is known is as new."""
+        entry = self._entry(kind, live)
+        key = (kind, entry.namespace, entry.name)
+        known = self._objects.get(key)
+        if known is not None and not _is_newer(entry, known):
+            return None
+        if known is not None and known.service_key != entry.service_key:
+            self._by_service[known.service_key].discard(key)
+        self._objects[key] = entry
+        self._by_service.setdefault(entry.service_key, set()).add(key)
+        return entry
+
+    def remove(self, kind: str, namespace: str, name: str, uid: str) -> Owned | None:
+        """Forget an object; what was known of it, or None where another one has its name by now."""
+        key = (kind, namespace, name)
+        known = self._objects.get(key)
+        if known is None or known.uid != uid:
+            return None
+        del self._objects[key]
+        siblings = self._by_service[known.service_key]
+        siblings.discard(key)
+        if not siblings:
+            del self._by_service[known.service_key]
+        return known
+
+    def names(self, kind: str) -> list[tuple[str, str, str]]:
+        """(namespace, name, uid) of every object of a kind."""
+        return [(o.namespace, o.name, o.uid) for o in self._objects.values() if o.kind == kind]
+
+    def _entry(self, kind: str, live: Mapping[str, Any]) -> Owned:
+        metadata = live["metadata"]
+        owner: Mapping[str, Any] = next((o for o in metadata.get("ownerReferences", ()) if o.get("controller")), {})
+        summarise = self._summarise.get(kind)
+        return Owned(
+            kind=kind,
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            service=metadata.get("labels", {}).get(SERVICE_LABEL, ""),
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            owner_uid=owner.get("uid", ""),
+            applied_hash=metadata.get("annotations", {}).get(APPLIED_HASH_ANNOTATION, ""),
+            fields=self._interned(_our_fields(metadata)),
+            summary=None if summarise is None else summarise(live),
+        )
+
+    def _interned(self, fields: bytes | None) -> bytes | None:
+        return None if fields is None else self._field_sets.setdefault(fields, fields)
+
+
+def _our_fields(metadata: Mapping[str, Any]) -> bytes | None:
+    for entry in metadata.get("managedFields", ()):
+        if entry["manager"] == FIELD_MANAGER and entry["operation"] == "Apply" and not entry.get("subresource"):
+            fields = entry.get("fieldsV1", {})
+            # The owner's uid would make each service's field set its own; it is kept apart.
+            described = {k: v for k, v in fields.get("f:metadata", {}).items() if k != "f:ownerReferences"}
+            return orjson.dumps({**fields, "f:metadata": described}, option=orjson.OPT_SORT_KEYS)
+    return None
+
+
+def _is_newer(entry: Owned, known: Owned) -> bool:
+    """Resource versions of one resource can be compared as numbers (Kubernetes KEP-5504)."""
+    if entry.uid != known.uid:
+        return True
+    return int(entry.resource_version) > int(known.resource_version)

@@ -1,0 +1,55 @@
+"""The kinds that the operator reads and writes, and their paths in the Kubernetes API."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sensorthings_operator.api import sensorthingsservice
+from sensorthings_operator.api.base import GROUP, VERSION
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A namespaced kind of the Kubernetes API."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
+        """URL path of a collection (all namespaces where ``namespace`` is None), an object or its subresource."""
+        prefix = "/apis" if "/" in self.api_version else "/api"
+        parts = [prefix, self.api_version]
+        if namespace is not None:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part is not None]
+        return "/".join(parts)
+
+
+SERVICES: Final = Resource(f"{GROUP}/{VERSION}", sensorthingsservice.KIND, sensorthingsservice.PLURAL)
+EVENTS: Final = Resource("events.k8s.io/v1", "Event", "events")
+SECRETS: Final = Resource("v1", "Secret", "secrets")
+PODS: Final = Resource("v1", "Pod", "pods")
+WATCHED_CHILDREN: Final = (
+    Resource("v1", "ConfigMap", "configmaps"),
+    Resource("v1", "Service", "services"),
+    Resource("v1", "ServiceAccount", "serviceaccounts"),
+    Resource("apps/v1", "Deployment", "deployments"),
+    Resource("apps/v1", "StatefulSet", "statefulsets"),
+    Resource("batch/v1", "Job", "jobs"),
+    Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+)
+"""Kinds of children that are watched, and pruned where the spec no longer asks for them.
+
+Secrets are not among them: RBAC can't narrow a watch to labels, and the operator shall not see every Secret.
+"""
+
+_BY_KIND: Final = {(r.api_version, r.kind): r for r in (*WATCHED_CHILDREN, SECRETS, PODS, SERVICES)}
+
+
+def resource_of(manifest: dict[str, Any]) -> Resource:
+    """The resource of a manifest.
+
+    Raises:
+        KeyError: The kind is not one that the operator writes.
+    """
+    return _BY_KIND[manifest["apiVersion"], manifest["kind"]]

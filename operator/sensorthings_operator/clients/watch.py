@@ -1,0 +1,91 @@
+"""List and watch one kind for ever, label-scoped, into the store. One task for each watched kind."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+
+from sensorthings_operator.clients.errors import ApiError, GoneError
+from sensorthings_operator.clients.kubernetes import KubernetesClient
+from sensorthings_operator.clients.owned import Owned, OwnedStore
+from sensorthings_operator.clients.resources import Resource
+
+_LOG: Final = logging.getLogger(__name__)
+_FIRST_DELAY_SECONDS: Final = 0.5
+_LONGEST_DELAY_SECONDS: Final = 30.0
+
+
+class Watch:
+    """Keeps the store true for one kind and tells of each change."""
+
+    def __init__(  # noqa: PLR0913 - what a watch is made of
+        self,
+        client: KubernetesClient,
+        store: OwnedStore,
+        resource: Resource,
+        *,
+        namespace: str | None,
+        label_selector: str,
+        changed: Callable[[Owned], None],
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._resource = resource
+        self._namespace = namespace
+        self._selector = label_selector
+        self._changed = changed
+        self.listed = asyncio.Event()
+        """Set once everything that exists is in the store."""
+
+    async def run(self) -> None:
+        """Never returns; trouble with the API server is logged and tried again, later and later."""
+        delay = _FIRST_DELAY_SECONDS
+        while True:
+            try:
+                version = await self._list()
+                delay = _FIRST_DELAY_SECONDS
+                await self._follow(version)
+            except GoneError:
+                continue
+            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+                _LOG.warning("watch of %s interrupted: %s; again in %.1f s", self._resource.kind, error, delay)
+                await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
+                delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
+
+    async def _list(self) -> str:
+        objects, version = await self._client.list(
+            self._resource, namespace=self._namespace, label_selector=self._selector
+        )
+        there = set()
+        for live in objects:
+            there.add((live["metadata"]["namespace"], live["metadata"]["name"]))
+            self._tell(self._store.put(self._resource.kind, live))
+        for namespace, name, uid in self._store.names(self._resource.kind):
+            in_scope = self._namespace in (None, namespace)
+            if in_scope and (namespace, name) not in there:
+                self._tell(self._store.remove(self._resource.kind, namespace, name, uid))
+        self.listed.set()
+        return version
+
+    async def _follow(self, version: str) -> None:
+        while True:
+            async for kind, live in self._client.watch(
+                self._resource, version, namespace=self._namespace, label_selector=self._selector
+            ):
+                version = live["metadata"]["resourceVersion"]
+                if kind == "DELETED":
+                    described = live["metadata"]
+                    self._tell(
+                        self._store.remove(
+                            self._resource.kind, described["namespace"], described["name"], described["uid"]
+                        )
+                    )
+                elif kind != "BOOKMARK":
+                    self._tell(self._store.put(self._resource.kind, live))
+
+    def _tell(self, entry: Owned | None) -> None:
+        if entry is not None:
+            self._changed(entry)

@@ -1,0 +1,17 @@
+"""The operator's own Prometheus metrics. Written by clients and the reconcile, served by the health endpoint."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+API_CALLS: Final = Counter(
+    "sensorthings_operator_api_calls_total", "Calls to the Kubernetes API.", ["verb", "kind", "code"]
+)
+PASSES: Final = Counter("sensorthings_operator_passes_total", "Finished passes of the reconcile.", ["result"])
+PASS_SECONDS: Final = Histogram("sensorthings_operator_pass_duration_seconds", "Duration of a pass of the reconcile.")
+QUEUE_DEPTH: Final = Gauge("sensorthings_operator_queue_depth", "Services that wait for a pass.")
+SERVICES: Final = Gauge("sensorthings_operator_services", "SensorThingsServices that exist.")
+DRIFT_REPAIRS: Final = Counter(
+    "sensorthings_operator_drift_repairs_total", "Children brought back after somebody changed them.", ["kind"]
+)
+LAST_PASS: Final = Gauge("sensorthings_operator_last_pass_timestamp_seconds", "When a pass last finished, Unix time.")

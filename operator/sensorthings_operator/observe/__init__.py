@@ -1,0 +1,1 @@
+"""Gathers what is there into an ``Observed``."""

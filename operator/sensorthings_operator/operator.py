@@ -1,0 +1,164 @@
+"""The operator put together: watches, queue, workers, probes and kopf, from start to a graceful stop.
+
+Started by ``__main__``; tests start it in their own event loop.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from typing import Final
+
+from sensorthings_operator import health, metrics
+from sensorthings_operator.api.sensorthingsservice import PLURAL
+from sensorthings_operator.apply.status import StatusWriter
+from sensorthings_operator.clients import database
+from sensorthings_operator.clients.connection import Connection
+from sensorthings_operator.clients.errors import ApiError
+from sensorthings_operator.clients.kubernetes import KubernetesClient
+from sensorthings_operator.clients.owned import Owned, OwnedStore, ServiceKey
+from sensorthings_operator.clients.resources import PODS, SERVICES, WATCHED_CHILDREN
+from sensorthings_operator.clients.watch import Watch
+from sensorthings_operator.desired.metadata import MANAGED_SELECTOR
+from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.handlers import registry, watch_services
+from sensorthings_operator.observe.probes import DatabaseProbes
+from sensorthings_operator.observe.services import Services
+from sensorthings_operator.observe.summaries import SUMMARIES
+from sensorthings_operator.reconcile import Reconciler
+from sensorthings_operator.workqueue import WorkQueue
+
+_LOG: Final = logging.getLogger(__name__)
+_CRD_SECONDS: Final = 2.0
+_DRAIN_SECONDS: Final = 10.0
+
+
+class Operator:
+    """One operator on one cluster."""
+
+    def __init__(self, connection: Connection, settings: OperatorSettings, *, health_port: int = health.PORT) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._health_port = health_port
+        self._health = health.Health()
+        self._client = KubernetesClient(connection)
+        self._services = Services()
+        self._store = OwnedStore(SUMMARIES)
+        self._queue = WorkQueue(self._pass, failed=_tell_failed)
+        self._probes = DatabaseProbes(
+            database.ask, changed=self._queue.add, interval_seconds=settings.database_probe_seconds
+        )
+        self._reconciler = Reconciler(
+            self._client,
+            settings=settings,
+            services=self._services,
+            store=self._store,
+            probes=self._probes,
+            status=StatusWriter(self._client, instance=socket.gethostname()),
+        )
+        self.stopping = asyncio.Event()
+        """Set it to stop: running passes are finished, none is begun."""
+
+    async def run(self) -> None:
+        """Work until ``stopping`` is set or a signal says so.
+
+        Raises:
+            ExceptionGroup: A task that must not end did.
+        """
+        runner = await health.serve(self._health, port=self._health_port)
+        try:
+            async with self._client:
+                await self._wait_for_crd()
+                await self._work()
+        finally:
+            await self._probes.close()
+            await runner.cleanup()
+
+    async def _work(self) -> None:
+        watches = self._watches()
+        ready = asyncio.Event()
+        kopf_stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(watch.run()) for watch in watches]
+            # A pass before everything is listed would take what it does not know yet for missing.
+            await asyncio.gather(*(watch.listed.wait() for watch in watches))
+            handlers = registry(self._connection, self._services, self._queue.add)
+            kopf = group.create_task(
+                watch_services(handlers, self._settings.watch_namespaces, ready=ready, stop=kopf_stop)
+            )
+            tasks += [group.create_task(self._queue.work()) for _ in range(self._settings.concurrency)]
+            tasks.append(group.create_task(self._resync()))
+            await ready.wait()
+            self._take_signals()
+            self._health.ready = True
+            _LOG.info("ready")
+            await self.stopping.wait()
+            self._health.ready = False
+            await self._queue.drain(_DRAIN_SECONDS)
+            kopf_stop.set()
+            await kopf
+            for task in tasks:
+                task.cancel()
+
+    def _watches(self) -> list[Watch]:
+        namespaces: list[str | None] = [*self._settings.watch_namespaces] or [None]
+        return [
+            Watch(
+                self._client,
+                self._store,
+                resource,
+                namespace=namespace,
+                label_selector=MANAGED_SELECTOR,
+                changed=self._child_changed,
+            )
+            for resource in (*WATCHED_CHILDREN, PODS)
+            for namespace in namespaces
+        ]
+
+    def _child_changed(self, child: Owned) -> None:
+        if self._services.get(child.service_key) is not None:
+            self._queue.add(child.service_key)
+
+    async def _pass(self, key: ServiceKey) -> float | None:
+        token = object()
+        self._health.pass_started(token)
+        try:
+            later = await self._reconciler.reconcile(key)
+        except BaseException:
+            metrics.PASSES.labels("failed").inc()
+            raise
+        finally:
+            self._health.pass_finished(token)
+        metrics.PASSES.labels("done").inc()
+        return later
+
+    async def _resync(self) -> None:
+        """Every service is looked at once in each interval, spread evenly over it."""
+        while True:
+            keys = list(self._services)
+            pause = self._settings.resync_seconds / max(1, len(keys))
+            for key in keys:
+                await asyncio.sleep(pause)
+                self._queue.add(key)
+            if not keys:
+                await asyncio.sleep(pause)
+
+    async def _wait_for_crd(self) -> None:
+        path = f"/apis/{SERVICES.api_version}/{PLURAL}?limit=1"
+        while not await self._client.exists(path):
+            _LOG.warning("%s is not served yet: install the CRDs of this release", SERVICES.api_version)
+            await asyncio.sleep(_CRD_SECONDS)
+
+    def _take_signals(self) -> None:
+        """kopf took them at its start, and would cancel running passes."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+
+
+def _tell_failed(key: ServiceKey, error: Exception) -> None:
+    where = "/".join(key)
+    if isinstance(error, ApiError):
+        _LOG.warning("pass over %s failed, again later: %s", where, error, extra={"service": where})
+    else:
+        _LOG.error("pass over %s failed, again later", where, exc_info=error, extra={"service": where})

@@ -1,0 +1,185 @@
+"""One pass over one service: the ordered list of steps from what is wanted to what is there, and to the status.
+
+Level-triggered: a pass looks at everything and remembers nothing but what stands in the cluster. Called by the queue.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sensorthings_operator import desired
+from sensorthings_operator.api.parse import InvalidSpec, parse_service
+from sensorthings_operator.apply.children import Applied, Children, Outcome, refused
+from sensorthings_operator.apply.status import Now, StatusWriter, build, build_invalid, invalid_verdicts, utc_now
+from sensorthings_operator.clients.errors import ApiError, NotFoundError
+from sensorthings_operator.clients.kubernetes import KubernetesClient
+from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
+from sensorthings_operator.conditions import evaluate
+from sensorthings_operator.conditions.chain import Verdict
+from sensorthings_operator.conditions.observed import Observed
+from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.desired.validation import validate
+from sensorthings_operator.observe.gather import gather
+from sensorthings_operator.observe.probes import DatabaseProbes, Target
+from sensorthings_operator.observe.secrets import SecretsRead, read
+from sensorthings_operator.observe.services import Body, Services
+
+_SECRET_SECONDS: Final = 5.0
+"""How soon a Secret that can't be used is looked for again: the operator watches no Secrets."""
+_REFUSED_SECONDS: Final = 30.0
+"""How soon a child that was refused is tried again."""
+
+Gate = Callable[[Observed], bool]
+
+
+def _database_usable(observed: Observed) -> bool:
+    """The schema Job needs a database; where it was made already, it stands while the database is away."""
+    if observed.missing_secrets:
+        return False
+    return observed.schema is not None or (observed.database is not None and observed.database.reachable)
+
+
+def _schema_complete(observed: Observed) -> bool:
+    hibernated = observed.service.spec.hibernated
+    return hibernated or (observed.schema is not None and observed.schema.outcome == "Complete")
+
+
+_GATED_STAGES: Final[tuple[tuple[desired.Stage, Gate], ...]] = (
+    (desired.FOUNDATION, lambda _: True),
+    (desired.SCHEMA, lambda observed: observed.service.spec.hibernated or _database_usable(observed)),
+    (desired.MODULES, _schema_complete),
+)
+"""What has to be seen before a stage's children are applied. Later stages wait; what they made before stays."""
+
+
+class Reconciler:
+    """Brings services to their specs, one pass at a time for each."""
+
+    def __init__(  # noqa: PLR0913 - its collaborators
+        self,
+        client: KubernetesClient,
+        *,
+        settings: OperatorSettings,
+        services: Services,
+        store: OwnedStore,
+        probes: DatabaseProbes,
+        status: StatusWriter,
+        now: Now = utc_now,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._services = services
+        self._store = store
+        self._probes = probes
+        self._children = Children(client, store)
+        self._status = status
+        self._now = now
+
+    async def reconcile(self, key: ServiceKey) -> float | None:
+        """One pass; the seconds after which to look again, None where only a change is worth a look.
+
+        Raises:
+            ApiError: The API server could not be asked or refused for now; the queue tries again later.
+        """
+        body = self._services.get(key)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            self._probes.forget(key)
+            return None
+        try:
+            service = _service(body)
+        except InvalidSpec as error:
+            await self._report_invalid(body, error)
+            return None
+        problems = validate(service.spec)
+        if problems:
+            await self._report(body, gather(self._store, service, self._settings, spec_problems=problems))
+            return None
+        return await self._steps(body, service)
+
+    async def _steps(self, body: Body, service: Service) -> float | None:
+        live, results = await self._apply_secrets(service)
+        secrets, service = await self._read_secrets(service, live)
+        observed = self._observe(service, secrets, results)
+        if not service.spec.paused:
+            observed, results = await self._apply_stages(service, secrets, observed, results)
+        await self._report(body, observed)
+        if secrets.missing:
+            return _SECRET_SECONDS
+        return _REFUSED_SECONDS if observed.apply_problems else None
+
+    async def _apply_secrets(self, service: Service) -> tuple[dict[str, dict[str, Any]], list[Applied]]:
+        live: dict[str, dict[str, Any]] = {}
+        results: list[Applied] = []
+        if service.spec.paused:
+            return live, results
+        for manifest in desired.stage_children(desired.SECRETS, service, self._settings):
+            try:
+                live[manifest["metadata"]["name"]] = await self._children.apply_secret(manifest)
+            except ApiError as error:
+                if not error.is_lasting:
+                    raise
+                results.append(refused(manifest, error))
+        return live, results
+
+    async def _read_secrets(self, service: Service, live: Mapping[str, dict[str, Any]]) -> tuple[SecretsRead, Service]:
+        address = addresses.database_address(service, self._settings)
+        secrets = await read(self._client, service, address, live)
+        return secrets, replace(service, secret_digests=secrets.digests)
+
+    def _observe(self, service: Service, secrets: SecretsRead, results: list[Applied]) -> Observed:
+        answer = None
+        if secrets.credentials is None or service.spec.hibernated:
+            self._probes.forget(service.key)
+        else:
+            target = Target(addresses.database_address(service, self._settings), secrets.credentials)
+            answer = self._probes.watch(service.key, target)
+        return gather(self._store, service, self._settings, secrets=secrets, database=answer, applied=results)
+
+    async def _apply_stages(
+        self, service: Service, secrets: SecretsRead, observed: Observed, results: list[Applied]
+    ) -> tuple[Observed, list[Applied]]:
+        for stage, opens in _GATED_STAGES:
+            if not opens(observed):
+                return observed, results
+            manifests = desired.stage_children(stage, service, self._settings)
+            results = [*results, *await asyncio.gather(*(self._children.apply(manifest) for manifest in manifests))]
+            observed = self._observe(service, secrets, results)
+        if all(result.outcome is not Outcome.REFUSED for result in results):
+            wanted = desired.children(service, self._settings)
+            results = [*results, *await self._children.prune(service.uid, service.key, wanted)]
+        return observed, results
+
+    async def _report(self, body: Body, observed: Observed) -> None:
+        now = self._now()
+        verdicts = evaluate(observed)
+        endpoints = addresses.endpoints(observed.service, self._settings)
+        await self._write(body, build(body, observed, verdicts, endpoints, now), verdicts, now)
+
+    async def _report_invalid(self, body: Body, error: InvalidSpec) -> None:
+        now = self._now()
+        verdicts = invalid_verdicts([str(problem) for problem in error.problems])
+        await self._write(body, build_invalid(body, verdicts, now), verdicts, now)
+
+    async def _write(self, body: Body, status: dict[str, Any], verdicts: Mapping[str, Verdict], now: datetime) -> None:
+        try:
+            live = await self._status.write(body, status, verdicts, now)
+        except NotFoundError:
+            # Deleted while the pass ran: there is nobody left to tell.
+            return
+        if live is not None:
+            self._services.put(live)
+
+
+def _service(body: Body) -> Service:
+    metadata = body["metadata"]
+    return Service(
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        spec=parse_service(body, unknown_fields="ignore").spec,
+    )
