@@ -1,0 +1,22 @@
+"""The ``sensorthings`` command: one function for each subcommand, registered here."""
+
+import typer
+
+from sensorthings_operator.cli.down import down
+from sensorthings_operator.cli.observe import observe
+from sensorthings_operator.cli.render import render
+from sensorthings_operator.cli.up import up
+
+app = typer.Typer(
+    help="OGC SensorThings services on Kubernetes: bring one up, look at it, take it down.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+for command in (up, down, render, observe):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of the ``sensorthings`` script."""
+    app()
