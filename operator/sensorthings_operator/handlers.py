@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,10 +64,13 @@ async def watch_services(
     handlers: kopf.OperatorRegistry, namespaces: list[str], *, ready: asyncio.Event, stop: asyncio.Event
 ) -> None:
     """Watch until told to stop; in all namespaces where none is named."""
+    # Given, because kopf would look up the user's name, and the image's user has none. Its type is private to kopf.
+    identity: Any = socket.gethostname()
     await kopf.operator(
         registry=handlers,
         settings=settings(),
         standalone=True,
+        identity=identity,
         clusterwide=not namespaces,
         namespaces=namespaces,
         ready_flag=ready,

@@ -5,7 +5,7 @@ what was sent, which fields are ours, and a summary of its status.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -64,7 +64,7 @@ class OwnedStore:
             yield self._objects[object_key]
 
     def put(self, kind: str, live: Mapping[str, Any]) -> Owned | None:
-        """Take an object in; its entry, or None where what is known is as new."""
+        """Take an object in; its entry where it tells something new, None where it does not or is older."""
         entry = self._entry(kind, live)
         key = (kind, entry.namespace, entry.name)
         known = self._objects.get(key)
@@ -74,7 +74,7 @@ class OwnedStore:
             self._by_service[known.service_key].discard(key)
         self._objects[key] = entry
         self._by_service.setdefault(entry.service_key, set()).add(key)
-        return entry
+        return None if known is not None and _tells_the_same(entry, known) else entry
 
     def remove(self, kind: str, namespace: str, name: str, uid: str) -> Owned | None:
         """Forget an object; what was known of it, or None where another one has its name by now."""
@@ -122,6 +122,10 @@ def _our_fields(metadata: Mapping[str, Any]) -> bytes | None:
             described = {k: v for k, v in fields.get("f:metadata", {}).items() if k != "f:ownerReferences"}
             return orjson.dumps({**fields, "f:metadata": described}, option=orjson.OPT_SORT_KEYS)
     return None
+
+
+def _tells_the_same(entry: Owned, known: Owned) -> bool:
+    return replace(entry, resource_version=known.resource_version) == known
 
 
 def _is_newer(entry: Owned, known: Owned) -> bool:

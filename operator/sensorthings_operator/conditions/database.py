@@ -33,6 +33,15 @@ def _managed_pod_runs(observed: Observed) -> Verdict | None:
     return Verdict("False", "DatabaseStarting", "the managed PostgreSQL is starting", expected=True)
 
 
+def _managed_first_answer(observed: Observed) -> Verdict | None:
+    """The name of a managed database resolves a moment after its pod is ready: no cause for a warning."""
+    managed = observed.service.spec.database.type == "Managed"
+    asked_in_vain = observed.database is None or observed.database.reason == "DatabaseUnreachable"
+    if managed and observed.schema is None and asked_in_vain:
+        return Verdict("False", "DatabaseStarting", "the managed PostgreSQL is starting", expected=True)
+    return None
+
+
 def _answers(observed: Observed) -> Verdict:
     if observed.database is None:
         return Verdict("Unknown", "DatabaseNotAsked", "the database has not been asked yet")
@@ -41,4 +50,6 @@ def _answers(observed: Observed) -> Verdict:
     )
 
 
-DATABASE_REACHABLE: Final = Chain("DatabaseReachable", (_hibernated, _secrets_usable, _managed_pod_runs, _answers))
+DATABASE_REACHABLE: Final = Chain(
+    "DatabaseReachable", (_hibernated, _secrets_usable, _managed_pod_runs, _managed_first_answer, _answers)
+)

@@ -56,6 +56,8 @@ def _template(service: Service, settings: OperatorSettings) -> dict[str, Any]:
         ],
         volumes=frost.volumes(service, settings),
         restart_policy="Never",
+        # The migration is over when the sidecar is told to stop: there is nothing to wait for.
+        grace_seconds=1,
     )
     return {
         "metadata": {
