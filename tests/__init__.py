@@ -1,0 +1,1 @@
+"""All tests, as one package: tables that several of them read are imported by name."""

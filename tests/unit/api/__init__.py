@@ -1,0 +1,1 @@
+"""Tests of the custom resources as types, schemas and documents."""
