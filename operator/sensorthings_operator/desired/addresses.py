@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from sensorthings_operator.api.sensorthingsservice import DatabaseEndpoint, ExternalDatabase
+from sensorthings_operator.api.database import DatabaseEndpoint, ExternalDatabase
 from sensorthings_operator.api.status import Endpoint
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings

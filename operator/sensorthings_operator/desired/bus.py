@@ -6,7 +6,7 @@ delivers nothing from then on. One pod: mosquitto has no clustering, and a short
 
 from typing import Final
 
-from sensorthings_operator.api.sensorthingsservice import MosquittoBus
+from sensorthings_operator.api.bus import MosquittoBus
 from sensorthings_operator.desired.addresses import BUS_PORT, bus_name
 from sensorthings_operator.desired.metadata import CONFIGURATION_HASH_ANNOTATION, Manifest, digest, metadata
 from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, container, pod_spec, resources

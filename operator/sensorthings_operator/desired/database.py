@@ -7,7 +7,7 @@ become such a pair without a dump: a governing Service, a Service for the primar
 from importlib.resources import files
 from typing import Final
 
-from sensorthings_operator.api.sensorthingsservice import ManagedDatabase
+from sensorthings_operator.api.database import ManagedDatabase
 from sensorthings_operator.desired import frost
 from sensorthings_operator.desired.addresses import DATABASE_NAME, DATABASE_PORT, database_name, primary_name
 from sensorthings_operator.desired.metadata import (

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sensorthings_operator.api.base import VolumeStorage
-from sensorthings_operator.api.sensorthingsservice import Tier
+from sensorthings_operator.api.modules import Tier
 from sensorthings_operator.desired.metadata import Manifest, labels, metadata, selector
 from sensorthings_operator.desired.service import Service
 

@@ -1,0 +1,103 @@
+"""The database: external, or managed by the operator. Part of a SensorThingsService's spec."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sensorthings_operator.api.base import (
+    Hostname,
+    Model,
+    Port,
+    ResourceRequirements,
+    SecretReference,
+    VolumeStorage,
+    cel,
+    rules,
+)
+
+
+class DatabaseEndpoint(Model):
+    """A PostgreSQL server."""
+
+    host: Hostname
+    """DNS name or IPv4 address."""
+    port: Port = 5432
+    """Its TCP port."""
+
+
+class DatabaseTLS(Model):
+    """How connections to an external database are encrypted."""
+
+    model_config = rules(
+        cel(
+            "self.mode in ['disable', 'require'] || has(self.caSecretRef)",
+            "verify-ca and verify-full need caSecretRef: the Secret whose key ca.crt signed the server's certificate",
+            field_path=".caSecretRef",
+        )
+    )
+
+    mode: Literal["disable", "require", "verify-ca", "verify-full"] = "verify-full"
+    """PostgreSQL's sslmode."""
+    ca_secret_ref: SecretReference | None = None
+    """Secret whose key ca.crt holds the certificate authority."""
+
+
+class ExternalDatabase(Model):
+    """A PostgreSQL with PostGIS run elsewhere."""
+
+    primary: DatabaseEndpoint
+    """The server that takes writes."""
+    replicas: Annotated[
+        list[DatabaseEndpoint],
+        Field(
+            max_length=8,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["host"]},
+        ),
+    ] = Field(default_factory=list)
+    """Streaming replicas: one of them may become the primary at any time."""
+    name: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$", max_length=63)] = "sensorthings"
+    """Name of the database."""
+    credentials_secret_ref: SecretReference
+    """Secret with the keys username and password."""
+    tls: DatabaseTLS
+    """Encryption of the connections."""
+
+
+class ManagedDatabase(Model):
+    """A PostgreSQL with PostGIS that the operator runs in the cluster."""
+
+    instances: Annotated[int, Field(ge=1, le=1)] = 1
+    """Number of PostgreSQL instances."""
+    storage: VolumeStorage = VolumeStorage(size="10Gi")
+    """Volume of each instance. It outlives the service unless whenDeleted says Delete."""
+    resources: ResourceRequirements = ResourceRequirements()
+    """Compute resources of each instance."""
+
+
+class Database(Model):
+    """Where all data lives."""
+
+    model_config = rules(
+        cel(
+            "(self.type == 'External') == has(self.external)",
+            "external belongs to database.type External, and is required there",
+            field_path=".external",
+        ),
+        cel(
+            "self.type == 'Managed' || !has(self.managed)",
+            "managed belongs to database.type Managed: a service has one database",
+            field_path=".managed",
+        ),
+        cel(
+            "self.type == oldSelf.type",
+            "database.type can't be changed: the data would stay behind; make a new service and move the data",
+            field_path=".type",
+        ),
+    )
+
+    type: Literal["External", "Managed"]
+    """External: a server run elsewhere. Managed: one in the cluster, run by the operator."""
+    external: ExternalDatabase | None = None
+    """The database of type External."""
+    managed: ManagedDatabase | None = None
+    """Settings of the database of type Managed."""
