@@ -1,0 +1,70 @@
+"""Fails when a condition, a reason or a setting is not documented, or when the docs name one that is not there."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from sensorthings_operator.clients.database import DatabaseAnswer
+from sensorthings_operator.conditions import PARTS
+from sensorthings_operator.desired.settings import OperatorSettings
+
+ROOT: Final = Path(__file__).parents[3]
+PACKAGE: Final = ROOT / "operator" / "sensorthings_operator"
+CONDITIONS: Final = (ROOT / "docs" / "conditions.md").read_text()
+SETTINGS: Final = (ROOT / "docs" / "settings.md").read_text()
+
+
+def _calls(function: str, position: int, folder: Path) -> Iterator[str]:
+    """The literal arguments at a position of all calls of a function below a folder; {tier} stands for both modules."""
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == function and len(node.args) > position:
+                argument = node.args[position]
+                yield from _literal(argument)
+
+
+def _literal(argument: ast.expr) -> Iterator[str]:
+    match argument:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.JoinedStr(values=[*_, ast.Constant(value=str(text))]):
+            yield from (f"{tier}{text}" for tier in ("HTTP", "MQTT"))
+
+
+def _reasons() -> set[str]:
+    found = set(_calls("Verdict", 1, PACKAGE))
+    found |= set(_calls("SpecProblem", 0, PACKAGE))
+    found |= {answer.value for answer in DatabaseAnswer}
+    return found | {"NameTaken", "ApplyRefused"}
+
+
+def _documented(text: str) -> set[str]:
+    """What stands in code marks in the first column of a table."""
+    rows = re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+@pytest.mark.parametrize("reason", sorted(_reasons()))
+def test_reason_is_documented(reason: str) -> None:
+    assert reason in _documented(CONDITIONS)
+
+
+def test_no_reason_is_documented_that_is_not_there() -> None:
+    types = {chain.type for chain in PARTS} | {"Ready", "Reconciling", "Stalled"}
+    assert _documented(CONDITIONS) == _reasons() | types
+
+
+def _settings(model: object, prefix: str = "") -> Iterator[str]:
+    for name, value in dict(model).items():  # type: ignore[call-overload]
+        alias = prefix + re.sub(r"_(\w)", lambda match: match[1].upper(), name)
+        if hasattr(value, "model_fields_set"):
+            yield from _settings(value, f"{alias}.")
+        else:
+            yield alias
+
+
+def test_settings_are_documented() -> None:
+    assert _documented(SETTINGS) == set(_settings(OperatorSettings()))
