@@ -23,8 +23,9 @@ listener {BUS_PORT}
 allow_anonymous true
 persistence true
 persistence_location {_DATA_PATH}/
-autosave_interval 1
-autosave_on_changes true
+# Seconds. Saving on each change rewrites the whole file for every message, and caps the bus at some 60 a second.
+autosave_interval 5
+autosave_on_changes false
 # Each restart of a module leaves a session behind that nobody comes back for.
 persistent_client_expiration 1d
 max_queued_messages 100000
