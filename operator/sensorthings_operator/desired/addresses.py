@@ -63,12 +63,26 @@ def root_url(service: Service, settings: OperatorSettings) -> str:
     return f"http://{cluster_host(service, http_name(service), settings)}{service.spec.root_path}"
 
 
-def bus_url(service: Service, settings: OperatorSettings) -> str:
-    """FROST-Server's bus.mqttBroker."""
+@dataclass(frozen=True)
+class BusAddress:
+    """How a service's message bus is reached."""
+
+    host: str
+    port: int
+    tls: bool
+
+    @property
+    def url(self) -> str:
+        """FROST-Server's bus.mqttBroker."""
+        return f"{'ssl' if self.tls else 'tcp'}://{self.host}:{self.port}"
+
+
+def bus_address(service: Service, settings: OperatorSettings) -> BusAddress:
+    """Where the bus is, whoever runs it."""
     external = service.spec.bus.external
     if external is not None:
-        return f"{'ssl' if external.tls else 'tcp'}://{external.host}:{external.port}"
-    return f"tcp://{cluster_host(service, bus_name(service), settings)}:{BUS_PORT}"
+        return BusAddress(external.host, external.port, external.tls)
+    return BusAddress(cluster_host(service, bus_name(service), settings), BUS_PORT, tls=False)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def message_bus(service: Service, settings: OperatorSettings) -> dict[str, str]:
     """Settings of the bus between the modules. QoS 2: an Observation is neither lost nor told twice."""
     return {
         "bus.busImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.messagebus.MqttMessageBus",
-        "bus.mqttBroker": addresses.bus_url(service, settings),
+        "bus.mqttBroker": addresses.bus_address(service, settings).url,
         "bus.topicName": "FROST-Bus",
         "bus.qosLevel": "2",
         "bus.maxInFlight": "50",

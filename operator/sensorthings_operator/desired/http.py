@@ -47,8 +47,13 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
 
 
 def things_probe(service: Service) -> Manifest:
-    """A probe that goes through to the database: /v1.1 alone answers 200 with the database down."""
-    return {"httpGet": {"path": f"{service.spec.root_path}/v1.1/Things?$top=0", "port": "http"}}
+    """A probe that goes through to the database: with it down, /v1.1 answers 200, and so does Things?$top=0."""
+    return {"httpGet": {"path": f"{service.spec.root_path}/v1.1/Things?$top=1&$select=id", "port": "http"}}
+
+
+def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, str]:
+    # Maps in a browser read from other origins.
+    return {**frost.message_bus(service, settings), "http.cors.enable": "true"}
 
 
 def _container(service: Service, settings: OperatorSettings) -> Manifest:
@@ -57,7 +62,7 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
         "frost-http",
         frost.image(settings.images.frost_http, service),
         settings,
-        env=frost.environment(service, settings, frost.message_bus(service, settings), service.spec.http.settings),
+        env=frost.environment(service, settings, _module_settings(service, settings), service.spec.http.settings),
         ports=[{"name": "http", "containerPort": addresses.HTTP_PORT, "protocol": "TCP"}],
         resources=resources(service.spec.http.resources, cpu="250m", memory="768Mi"),
         # Alive without the database: restarting pods does not bring a database back.

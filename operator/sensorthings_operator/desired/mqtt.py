@@ -21,6 +21,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         COMPONENT,
         user=frost.USER,
         service_account=frost_account_name(service),
+        init_containers=[_wait_for_bus(service, settings)],
         containers=[_container(service, settings)],
         volumes=frost.volumes(service, settings),
     )
@@ -71,6 +72,20 @@ def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, 
         "mqtt.CreateThreadPoolSize": "10",
         "mqtt.WaitForEnter": "false",
     }
+
+
+def _wait_for_bus(service: Service, settings: OperatorSettings) -> Manifest:
+    """The module subscribes once, at its start: where the bus is not there then, it never delivers anything."""
+    address = addresses.bus_address(service, settings)
+    encryption = "--tls-use-os-certs " if address.tls else ""
+    subscribe = f"mosquitto_sub -h {address.host} -p {address.port} {encryption}-t FROST-Bus -E -W 5"
+    return container(
+        "wait-for-bus",
+        settings.images.mosquitto,
+        settings,
+        command=["sh", "-c", f"until {subscribe}; do sleep 0.2; done"],
+        resources={"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "16Mi"}},
+    )
 
 
 def _container(service: Service, settings: OperatorSettings) -> Manifest:

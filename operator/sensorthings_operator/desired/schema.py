@@ -1,8 +1,9 @@
 """The schema Job: brings the database's schema to the service's version before any pod of that version starts.
 
-FROST-Server has no one-shot migration. It runs as a native sidecar with auto-update on; its startup probe asks for
-Things, which answers only when the schema is there, and Kubernetes starts the main container, which has nothing left
-to do, only then. The Job is named by a hash of what it does, so that a new version, database or password is a new Job.
+FROST-Server has no one-shot migration. It runs as a native sidecar with auto-update on; its startup probe asks for a
+Thing, which is answered only when the schema is there, and Kubernetes starts the main container, which has nothing
+left to do, only then. The Job is named by a hash of what it does, so that a new version, database or password is a new
+Job.
 """
 
 from typing import Any, Final

@@ -1,0 +1,1 @@
+"""A real Kubernetes cluster on one Debian machine, for trying, testing and measuring."""

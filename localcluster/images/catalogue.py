@@ -1,0 +1,205 @@
+"""The images: which there are, and what each is made of. `archives` reads this table."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from localcluster import parts
+from localcluster.errors import LocalClusterError
+from localcluster.images import pinned, prepare
+from localcluster.images.recipe import Recipe, files_below
+
+_FOLDER = Path(__file__).parent
+_ROOT = _FOLDER.parents[1]
+_FROST = _FOLDER / "frost"
+_FROST_SOURCE = "https://github.com/FraunhoferIOSB/FROST-Server"
+_FROST_COORDINATES = f"de.fraunhofer.iosb.ilt.FROST-Server:FROST-Server.MQTT:{pinned.FROST}:jar:jar-with-dependencies"
+_PROJECT = "sensorthings-operator"
+
+
+def _debian() -> Recipe:
+    return Recipe(
+        name="debian",
+        tag=f"{pinned.DEBIAN_SUITE}-{pinned.DEBIAN_SERIAL}",
+        containerfile=_FOLDER / "debian" / "Containerfile",
+        title="Debian",
+        description="Debian's essential packages, made by mmdebstrap; below the other images.",
+        licenses="GPL-2.0-or-later AND LGPL-2.1-or-later AND MIT AND BSD-3-Clause",
+        source="https://www.debian.org/distrib/packages",
+        inputs=(_FOLDER / "debian" / "dpkg.cfg", _FOLDER / "debian" / "packages"),
+        prepare=prepare.debian_root,
+    )
+
+
+def _jre(debian: Recipe) -> Recipe:
+    return Recipe(
+        name="jre",
+        tag="17",
+        containerfile=_FOLDER / "jre" / "Containerfile",
+        title="OpenJDK 17 runtime",
+        description="Debian with OpenJDK's headless runtime; below the FROST images.",
+        licenses="GPL-2.0-only WITH Classpath-exception-2.0",
+        source="https://tracker.debian.org/pkg/openjdk-17",
+        base=debian,
+        arguments={"OPENJDK": pinned.OPENJDK},
+        packages=("openjdk-17-jre-headless",),
+    )
+
+
+def _frost_http(jre: Recipe) -> Recipe:
+    return Recipe(
+        name="frost-http",
+        tag=f"{pinned.FROST}-dev",
+        containerfile=_FROST / "http.Containerfile",
+        title=f"Development image of FROST Core {pinned.FROST}",
+        description=(
+            f"An HTTP server of sensorthings-operator over the public API of FROST Core {pinned.FROST};"
+            " not the upstream HTTP module. For development and tests."
+        ),
+        licenses="Apache-2.0 AND LGPL-3.0-only",
+        source=_FROST_SOURCE,
+        origin=f"maven:{_FROST_COORDINATES} maven:org.apache.tomcat.embed:tomcat-embed-core:{pinned.TOMCAT}",
+        base=jre,
+        packages=("openjdk-17-jre-headless",),
+        inputs=(_FROST / "pom.xml", _FROST / "src", _FROST / "logback.xml", _FROST / "archive-classes.sh"),
+        copies=(_FROST / "logback.xml", _FROST / "archive-classes.sh"),
+        prepare=prepare.frost_http,
+    )
+
+
+def _frost_mqtt(jre: Recipe) -> Recipe:
+    return Recipe(
+        name="frost-mqtt",
+        tag=pinned.FROST,
+        containerfile=_FROST / "mqtt.Containerfile",
+        title="FROST-Server.MQTT",
+        description="The MQTT module of FROST-Server as its authors publish it.",
+        licenses="LGPL-3.0-only",
+        source=_FROST_SOURCE,
+        origin=f"maven:{_FROST_COORDINATES}",
+        base=jre,
+        packages=("openjdk-17-jre-headless",),
+        inputs=(_FROST / "pom.xml", _FROST / "logback.xml", _FROST / "archive-classes.sh"),
+        copies=(_FROST / "logback.xml", _FROST / "archive-classes.sh"),
+        prepare=prepare.frost_mqtt,
+    )
+
+
+def _mosquitto(debian: Recipe) -> Recipe:
+    configuration = _FOLDER / "mosquitto" / "mosquitto.conf"
+    return Recipe(
+        name="mosquitto",
+        tag=pinned.MOSQUITTO.removesuffix("-*"),
+        containerfile=_FOLDER / "mosquitto" / "Containerfile",
+        title="Eclipse Mosquitto",
+        description="Debian's mosquitto, with the paths and the user of docker.io/library/eclipse-mosquitto.",
+        licenses="EPL-2.0 OR BSD-3-Clause",
+        source="https://tracker.debian.org/pkg/mosquitto",
+        base=debian,
+        arguments={"MOSQUITTO": pinned.MOSQUITTO},
+        packages=("mosquitto", "mosquitto-clients"),
+        inputs=(configuration,),
+        copies=(configuration,),
+    )
+
+
+def _postgresql(debian: Recipe) -> Recipe:
+    return Recipe(
+        name="postgresql",
+        tag=f"{pinned.POSTGRESQL.removesuffix('.*')}-{pinned.POSTGIS.removesuffix('.*')}",
+        containerfile=_FOLDER / "postgresql" / "Containerfile",
+        title="PostgreSQL with PostGIS",
+        description="Debian's PostgreSQL and PostGIS, with the user of docker.io/postgis/postgis and no entry point.",
+        licenses="PostgreSQL AND GPL-2.0-or-later",
+        source="https://tracker.debian.org/pkg/postgresql-15",
+        base=debian,
+        arguments={"POSTGRESQL": pinned.POSTGRESQL, "POSTGIS": pinned.POSTGIS},
+        packages=("postgresql-15", "postgresql-15-postgis-3"),
+    )
+
+
+def _pause() -> Recipe:
+    folder = _FOLDER / "pause"
+    return Recipe(
+        name="pause",
+        tag=pinned.PAUSE,
+        containerfile=folder / "Containerfile",
+        title="pause",
+        description="Holds a pod's namespaces open and ends at once when told to.",
+        licenses="Apache-2.0",
+        origin=f"{_PROJECT}: localcluster/images/pause",
+        inputs=(folder / "main.go", folder / "go.mod"),
+        prepare=prepare.pause,
+    )
+
+
+def _coredns() -> Recipe:
+    part = _FOLDER.parent / "parts" / parts.COREDNS
+    module = "github.com/coredns/coredns"
+    version = parts.version_of(module, (part / "go.mod").read_text())
+    return Recipe(
+        name="coredns",
+        tag=version.removeprefix("v"),
+        containerfile=_FOLDER / "coredns" / "Containerfile",
+        title="CoreDNS",
+        description="The cluster's DNS server, compiled from its published Go module.",
+        licenses="Apache-2.0",
+        source="https://github.com/coredns/coredns",
+        origin=f"go:{module}@{version}",
+        inputs=(part / "go.mod", part / "go.sum"),
+        prepare=prepare.coredns,
+    )
+
+
+def _operator(debian: Recipe) -> Recipe:
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    package = _ROOT / "operator" / "sensorthings_operator"
+    sources = tuple(file for file in files_below(package) if (package / "cli") not in file.parents)
+    return Recipe(
+        name="operator",
+        tag=str(project["version"]),
+        containerfile=_FOLDER / "operator" / "Containerfile",
+        title="sensorthings-operator",
+        description=str(project["description"]),
+        licenses="Apache-2.0",
+        origin=f"{_PROJECT}: operator/sensorthings_operator uv.lock",
+        base=debian,
+        arguments={"PYTHON": pinned.PYTHON},
+        packages=("python3.11",),
+        inputs=(_ROOT / "uv.lock", _ROOT / "pyproject.toml", *sources),
+        prepare=prepare.operator,
+    )
+
+
+@cache
+def images() -> dict[str, Recipe]:
+    """The images that pods use, by their short names, in the order of building."""
+    debian = _debian()
+    jre = _jre(debian)
+    recipes = (
+        _pause(),
+        _coredns(),
+        _postgresql(debian),
+        _mosquitto(debian),
+        _frost_mqtt(jre),
+        _frost_http(jre),
+        _operator(debian),
+    )
+    return {recipe.name: recipe for recipe in recipes}
+
+
+def find(name: str) -> Recipe:
+    """The image with a short name ("mosquitto") or a full one ("localhost/sensorthings/mosquitto:2.0.11").
+
+    Raises:
+        LocalClusterError: There is none.
+    """
+    short = re.sub(r"^.*/|:.*$", "", name)
+    recipe = images().get(short)
+    if recipe is None or name not in {short, recipe.reference}:
+        known = ", ".join(recipe.reference for recipe in images().values())
+        raise LocalClusterError(f"There is no image {name}.", f"There are: {known}.")
+    return recipe

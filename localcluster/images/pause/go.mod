@@ -1,0 +1,3 @@
+module sensorthings.city/localcluster/images/pause
+
+go 1.26

@@ -1,0 +1,24 @@
+"""Every version that an image pins, in one place. The recipes read them; raising one rebuilds what it goes into.
+
+Debian keeps only the newest revision of a package, so packages are pinned to upstream's version and the revision that
+was installed is written on the image as a label. `DEBIAN_SERIAL` is the date of the last look at Debian's security
+updates: raise it to take in newer revisions.
+"""
+
+from __future__ import annotations
+
+DEBIAN_SUITE = "bookworm"
+DEBIAN_SERIAL = "2026-11-21"
+
+# Version patterns of Debian packages, as apt-get install NAME=PATTERN takes them.
+OPENJDK = "17.*"
+MOSQUITTO = "2.0.11-*"
+POSTGRESQL = "15.*"
+POSTGIS = "3.3.*"
+PYTHON = "3.11.*"
+
+# Maven Central. The newest FROST-Server.MQTT there is 2.0.0; Tomcat 9 is the last with javax.servlet, which it needs.
+FROST = "2.0.0"
+TOMCAT = "9.0.121"
+
+PAUSE = "1"

