@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from localcluster.plan import Cluster
     from localcluster.steps import Detail
 
-_REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parent.parent
 _LOOPBACK = "127.0.0.1"
 
 
@@ -55,9 +55,9 @@ class Installation:
         example: Manifest of the service that is applied; its first service's endpoints are made reachable.
     """
 
-    crds: Path = _REPOSITORY / "crds"
-    chart: Path = _REPOSITORY / "charts" / "sensorthings-operator"
-    example: Path = _REPOSITORY / "examples" / "hamburg" / "traffic-lights.yaml"
+    crds: Path = REPOSITORY / "crds"
+    chart: Path = REPOSITORY / "charts" / "sensorthings-operator"
+    example: Path = REPOSITORY / "examples" / "hamburg" / "traffic-lights.yaml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from localcluster.cluster import Endpoints
 
 EXIT_FAILED: Final = 1
+DEFAULT_NAME: Final = "local"
 
 
 class Output(StrEnum):
@@ -27,7 +30,7 @@ class Output(StrEnum):
 
 
 def up(
-    name: Annotated[str, typer.Option(help="Name of the cluster; several stand side by side.")] = "local",
+    name: Annotated[str, typer.Option(help="Name of the cluster; several stand side by side.")] = DEFAULT_NAME,
     *,
     node_only: Annotated[
         bool, typer.Option("--node-only", help="End with a node that is Ready; install no operator and no example.")
@@ -50,28 +53,40 @@ def up(
     if output is Output.JSON:
         typer.echo(json.dumps(endpoints.as_dict(), indent=2))
     else:
-        _show(endpoints, Console())
+        _show(name, endpoints, Console())
 
 
-def _show(endpoints: Endpoints, console: Console) -> None:
+def _show(name: str, endpoints: Endpoints, console: Console) -> None:
     for title, value in (
         ("SensorThings API", endpoints.sensorthings),
         ("MQTT", endpoints.mqtt),
         ("MQTT over WebSocket", endpoints.websocket),
-        ("Kubernetes", f"export KUBECONFIG={endpoints.kubeconfig}"),
+        ("Kubernetes", f"export KUBECONFIG={endpoints.kubeconfig} PATH={Path(endpoints.kubectl).parent}:$PATH"),
     ):
         if value:
             console.print(f"{title:<20} {value}", soft_wrap=True, markup=False, highlight=False)
-    console.print("\nTry next:", *_next_commands(endpoints), sep="\n  ", soft_wrap=True, markup=False, highlight=False)
+    commands = next_commands(name, endpoints)
+    console.print("\nTry next:", *commands, sep="\n  ", soft_wrap=True, markup=False, highlight=False)
 
 
-def _next_commands(endpoints: Endpoints) -> list[str]:
-    kubectl = f"{endpoints.kubectl} --kubeconfig={endpoints.kubeconfig}"
-    if not endpoints.sensorthings:
-        return [f"{kubectl} get pods --all-namespaces", "sensorthings down"]
-    return [
-        f"curl {endpoints.sensorthings}/Things",
-        "sensorthings observe",
-        f"{kubectl} get sensorthingsservices --all-namespaces",
-        "sensorthings down",
-    ]
+def next_commands(name: str, endpoints: Endpoints) -> list[str]:
+    """What to type next, as it works from the folder that the command was called in."""
+    sensorthings = _shortest(Path(sys.argv[0]))
+    named = "" if name == DEFAULT_NAME else f" --name {name}"
+    commands = ["kubectl get pods --all-namespaces", f"{sensorthings} down{named}"]
+    if endpoints.sensorthings:
+        where = "" if name == DEFAULT_NAME else f" --url {endpoints.sensorthings} --mqtt {endpoints.mqtt}"
+        player = _shortest(cluster.REPOSITORY / "examples" / "hamburg" / "play.py")
+        commands[:0] = [
+            f"curl '{endpoints.sensorthings}/Things'",
+            f"{_shortest(Path(sys.executable))} {player}{where} --duration 60",
+            f"{sensorthings} observe{where}    # in another terminal, meanwhile",
+            "kubectl get sensorthingsservices --all-namespaces",
+        ]
+    return commands
+
+
+def _shortest(path: Path) -> str:
+    """The path as it is typed from here."""
+    absolute = path.absolute()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute)
