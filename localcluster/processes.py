@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_FILE_TIMEOUT = 10.0  # seconds
 _LAUNCH = """
+cd / || exit 1
 pidfile=$1 groups=$2; shift 2
 for procs in $groups; do echo $$ > "$procs"; done
 cat /proc/sys/kernel/random/boot_id /proc/$$/stat > "$pidfile.new" && mv "$pidfile.new" "$pidfile" || exit 1
-cd / && exec "$@"
+exec "$@"
 """
 
 
@@ -143,7 +144,7 @@ class Daemon:
         command = [*placement.enter(), *(str(part) for part in argv)]
         pid = os.posix_spawn(
             "/bin/sh",
-            ["sh", "-c", _LAUNCH, "launch", str(self.pidfile), groups, *command],
+            ["sh", "-c", _LAUNCH, "launch", str(self.pidfile.absolute()), groups, *command],
             {**os.environ, **(env or {})},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
