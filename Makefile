@@ -74,3 +74,7 @@ e2e: sync ## A real node with real pods (E2E=path for a part of it)
 .PHONY: bench-first-observation
 bench-first-observation: sync ## From kubectl apply to the first Observation delivered, against bare processes
 	$(RUN) python -m benchmarks.first_observation
+
+.PHONY: bench-up
+bench-up: sync ## A warm `up`, step by step
+	$(RUN) python -m benchmarks.up

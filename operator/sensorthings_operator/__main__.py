@@ -8,6 +8,7 @@ from typing import Final
 
 import pydantic
 import uvloop
+import yaml
 
 from sensorthings_operator import health
 from sensorthings_operator.clients.connection import Connection, NoClusterError, connect
@@ -33,7 +34,7 @@ def main() -> int:
     try:
         settings = OperatorSettings() if arguments.settings is None else load(arguments.settings)
         connection = connect()
-    except (OSError, pydantic.ValidationError, NoClusterError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, pydantic.ValidationError, NoClusterError) as error:
         _LOG.error("can't start: %s", error)
         return 2
     logging.getLogger().setLevel(settings.log_level)

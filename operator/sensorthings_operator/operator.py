@@ -7,10 +7,12 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Awaitable
 from typing import Final
 
+import aiohttp
+
 from sensorthings_operator import health, metrics
-from sensorthings_operator.api.sensorthingsservice import PLURAL
 from sensorthings_operator.apply.status import StatusWriter
 from sensorthings_operator.clients import database
 from sensorthings_operator.clients.connection import Connection
@@ -22,7 +24,7 @@ from sensorthings_operator.clients.watch import Watch
 from sensorthings_operator.desired.metadata import MANAGED_SELECTOR
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.handlers import registry, watch_services
-from sensorthings_operator.observe.probes import DatabaseProbes
+from sensorthings_operator.observe.probes import Ask, DatabaseProbes
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
 from sensorthings_operator.reconcile import Reconciler
@@ -36,7 +38,14 @@ _DRAIN_SECONDS: Final = 10.0
 class Operator:
     """One operator on one cluster."""
 
-    def __init__(self, connection: Connection, settings: OperatorSettings, *, health_port: int = health.PORT) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        settings: OperatorSettings,
+        *,
+        health_port: int = health.PORT,
+        ask: Ask = database.ask,  # replaced where tests have no PostgreSQL
+    ) -> None:
         self._connection = connection
         self._settings = settings
         self._health_port = health_port
@@ -45,9 +54,7 @@ class Operator:
         self._services = Services()
         self._store = OwnedStore(SUMMARIES)
         self._queue = WorkQueue(self._pass, failed=_tell_failed)
-        self._probes = DatabaseProbes(
-            database.ask, changed=self._queue.add, interval_seconds=settings.database_probe_seconds
-        )
+        self._probes = DatabaseProbes(ask, changed=self._queue.add, interval_seconds=settings.database_probe_seconds)
         self._reconciler = Reconciler(
             self._client,
             settings=settings,
@@ -65,38 +72,56 @@ class Operator:
         Raises:
             ExceptionGroup: A task that must not end did.
         """
+        self._take_signals()
         runner = await health.serve(self._health, port=self._health_port)
         try:
             async with self._client:
-                await self._wait_for_crd()
-                await self._work()
+                if await self._unless_stopping(self._wait_for_crd()):
+                    await self._work()
         finally:
             await self._probes.close()
             await runner.cleanup()
 
     async def _work(self) -> None:
         watches = self._watches()
-        ready = asyncio.Event()
-        kopf_stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(watch.run()) for watch in watches]
             # A pass before everything is listed would take what it does not know yet for missing.
-            await asyncio.gather(*(watch.listed.wait() for watch in watches))
-            handlers = registry(self._connection, self._services, self._queue.add)
-            kopf = group.create_task(
-                watch_services(handlers, self._settings.watch_namespaces, ready=ready, stop=kopf_stop)
-            )
-            tasks += [group.create_task(self._queue.work()) for _ in range(self._settings.concurrency)]
-            tasks.append(group.create_task(self._resync()))
-            await ready.wait()
+            if await self._unless_stopping(asyncio.gather(*(watch.listed.wait() for watch in watches))):
+                tasks += [group.create_task(self._queue.work()) for _ in range(self._settings.concurrency)]
+                tasks.append(group.create_task(self._resync()))
+                await self._serve(group)
+            for task in tasks:
+                task.cancel()
+
+    async def _serve(self, group: asyncio.TaskGroup) -> None:
+        ready, stop = asyncio.Event(), asyncio.Event()
+        handlers = registry(self._connection, self._services, self._queue.add)
+        kopf = group.create_task(watch_services(handlers, self._settings.watch_namespaces, ready=ready, stop=stop))
+        # Without it nobody hears of services any more, whatever ended it.
+        kopf.add_done_callback(lambda _: self.stopping.set())
+        if await self._unless_stopping(ready.wait()):
+            # kopf took the signals at its start, and would cancel running passes.
             self._take_signals()
             self._health.ready = True
             _LOG.info("ready")
             await self.stopping.wait()
-            self._health.ready = False
-            await self._queue.drain(_DRAIN_SECONDS)
-            kopf_stop.set()
-            await kopf
+        self._health.ready = False
+        await self._queue.drain(_DRAIN_SECONDS)
+        # kopf waits 5 s for whatever was started since it began.
+        await self._probes.close()
+        stop.set()
+        await kopf
+
+    async def _unless_stopping(self, step: Awaitable[object]) -> bool:
+        """Wait for a step of the start; whether it came to its end before it was time to stop."""
+        tasks = [asyncio.ensure_future(step), asyncio.ensure_future(self.stopping.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                tasks[0].result()
+            return tasks[0].done()
+        finally:
             for task in tasks:
                 task.cancel()
 
@@ -144,13 +169,18 @@ class Operator:
                 await asyncio.sleep(pause)
 
     async def _wait_for_crd(self) -> None:
-        path = f"/apis/{SERVICES.api_version}/{PLURAL}?limit=1"
-        while not await self._client.exists(path):
-            _LOG.warning("%s is not served yet: install the CRDs of this release", SERVICES.api_version)
+        namespace = next(iter(self._settings.watch_namespaces), None)
+        while True:
+            try:
+                if await self._client.exists(f"{SERVICES.path(namespace)}?limit=1"):
+                    return
+                told = "is not served yet: install the CRDs of this release"
+            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+                told = f"can't be asked for: {error}"
+            _LOG.warning("%s %s", SERVICES.api_version, told)
             await asyncio.sleep(_CRD_SECONDS)
 
     def _take_signals(self) -> None:
-        """kopf took them at its start, and would cancel running passes."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)

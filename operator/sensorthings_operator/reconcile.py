@@ -3,8 +3,7 @@
 Level-triggered: a pass looks at everything and remembers nothing but what stands in the cluster. Called by the queue.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,23 +12,26 @@ from sensorthings_operator import desired
 from sensorthings_operator.api.parse import InvalidSpec, parse_service
 from sensorthings_operator.apply.children import Applied, Children, Outcome, refused
 from sensorthings_operator.apply.status import Now, StatusWriter, build, build_invalid, invalid_verdicts, utc_now
+from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.chain import Verdict
-from sensorthings_operator.conditions.observed import Observed
+from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.observe.gather import gather
-from sensorthings_operator.observe.probes import DatabaseProbes, Target
+from sensorthings_operator.observe.probes import DatabaseProbes, Target, last_answer
 from sensorthings_operator.observe.secrets import SecretsRead, read
 from sensorthings_operator.observe.services import Body, Services
 
 _SECRET_SECONDS: Final = 5.0
 """How soon a Secret that can't be used is looked for again: the operator watches no Secrets."""
+_SECRET_REASONS: Final = (DatabaseAnswer.CREDENTIALS_REFUSED, DatabaseAnswer.CA_INVALID)
+"""What a database answers until somebody changes a Secret."""
 _REFUSED_SECONDS: Final = 30.0
 """How soon a child that was refused is tried again."""
 
@@ -92,11 +94,12 @@ class Reconciler:
         try:
             service = _service(body)
         except InvalidSpec as error:
-            await self._report_invalid(body, error)
+            await self._report_invalid(body, "InvalidSpec", [str(problem) for problem in error.problems])
             return None
         problems = validate(service.spec)
         if problems:
-            await self._report(body, gather(self._store, service, self._settings, spec_problems=problems))
+            told = [f"{problem.path}: {problem.message}" for problem in problems]
+            await self._report_invalid(body, problems[0].reason, told)
             return None
         return await self._steps(body, service)
 
@@ -106,8 +109,10 @@ class Reconciler:
         observed = self._observe(service, secrets, results)
         if not service.spec.paused:
             observed, results = await self._apply_stages(service, secrets, observed, results)
+        if observed.database is None and self._probes.asks(service.key):
+            observed = replace(observed, database=last_answer(body))
         await self._report(body, observed)
-        if secrets.missing:
+        if secrets.missing or (observed.database and observed.database.reason in _SECRET_REASONS):
             return _SECRET_SECONDS
         return _REFUSED_SECONDS if observed.apply_problems else None
 
@@ -132,12 +137,19 @@ class Reconciler:
 
     def _observe(self, service: Service, secrets: SecretsRead, results: list[Applied]) -> Observed:
         answer = None
-        if secrets.credentials is None or service.spec.hibernated:
+        if secrets.credentials is None or service.spec.hibernated or not self._database_runs(service):
             self._probes.forget(service.key)
         else:
             target = Target(addresses.database_address(service, self._settings), secrets.credentials)
             answer = self._probes.watch(service.key, target)
         return gather(self._store, service, self._settings, secrets=secrets, database=answer, applied=results)
+
+    def _database_runs(self, service: Service) -> bool:
+        """A managed database is asked once its pod is ready: before, its name has no address, and DNS remembers."""
+        if service.spec.database.type != "Managed":
+            return True
+        child = self._store.get("StatefulSet", service.namespace, addresses.database_name(service))
+        return child is not None and isinstance(child.summary, Workload) and child.summary.ready > 0
 
     async def _apply_stages(
         self, service: Service, secrets: SecretsRead, observed: Observed, results: list[Applied]
@@ -146,7 +158,7 @@ class Reconciler:
             if not opens(observed):
                 return observed, results
             manifests = desired.stage_children(stage, service, self._settings)
-            results = [*results, *await asyncio.gather(*(self._children.apply(manifest) for manifest in manifests))]
+            results = [*results, *await self._children.apply_all(manifests)]
             observed = self._observe(service, secrets, results)
         if all(result.outcome is not Outcome.REFUSED for result in results):
             wanted = desired.children(service, self._settings)
@@ -159,9 +171,9 @@ class Reconciler:
         endpoints = addresses.endpoints(observed.service, self._settings)
         await self._write(body, build(body, observed, verdicts, endpoints, now), verdicts, now)
 
-    async def _report_invalid(self, body: Body, error: InvalidSpec) -> None:
+    async def _report_invalid(self, body: Body, reason: str, problems: Sequence[str]) -> None:
         now = self._now()
-        verdicts = invalid_verdicts([str(problem) for problem in error.problems])
+        verdicts = invalid_verdicts(reason, problems)
         await self._write(body, build_invalid(body, verdicts, now), verdicts, now)
 
     async def _write(self, body: Body, status: dict[str, Any], verdicts: Mapping[str, Verdict], now: datetime) -> None:

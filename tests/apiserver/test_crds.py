@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from kubernetes.client import ApiException, CustomObjectsApi
+
 from sensorthings_operator.api import crd
 from sensorthings_operator.api.base import GROUP, VERSION
 from sensorthings_operator.cli.validate import apply_defaults
-
 from tests.unit.api.examples import CONNECTOR, SERVICE, SMALL_SERVICE, Manifest, patched
 from tests.unit.api.wrong import WRONG, Wrong
 

@@ -3,9 +3,10 @@
 Used by the reconcile.
 """
 
+import asyncio
 import secrets
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -13,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from sensorthings_operator import metrics
-from sensorthings_operator.apply.ownership import lost_fields
+from sensorthings_operator.apply.ownership import applied_fields, lost_fields
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, Owned, OwnedStore
@@ -23,6 +24,7 @@ from sensorthings_operator.desired.metadata import FIELD_MANAGER, GENERATED_KEYS
 GENERATED_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-generated"
 """Owns the values that were drawn at random, so that applying the Secret without them leaves them alone."""
 _GENERATED_BYTES: Final = 24
+_INVALID: Final = 422
 
 
 class Outcome(StrEnum):
@@ -80,7 +82,7 @@ class Children:
         try:
             if known is None or known.owner_uid != manifest["metadata"]["ownerReferences"][0]["uid"]:
                 await self._refuse_foreign(manifest)
-            live = await self._client.apply(stamped, field_manager=FIELD_MANAGER)
+            live = await self._send(stamped, outcome)
         except ApiError as error:
             if not error.is_lasting:
                 raise
@@ -89,6 +91,29 @@ class Children:
         if outcome is Outcome.REPAIRED:
             metrics.DRIFT_REPAIRS.labels(kind).inc()
         return Applied(kind, name, outcome)
+
+    async def apply_all(self, manifests: Sequence[Manifest]) -> list[Applied]:
+        """Bring children to their manifests side by side; over is over: none is on its way when this returns or raises.
+
+        Raises:
+            ApiError: The first of what may pass.
+        """
+        results = await asyncio.gather(*(self.apply(manifest) for manifest in manifests), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in results if isinstance(result, Applied)]
+
+    async def _send(self, stamped: Manifest, outcome: Outcome) -> dict[str, Any]:
+        try:
+            return await self._client.apply(stamped, field_manager=FIELD_MANAGER)
+        except ApiError as error:
+            if error.status != _INVALID or outcome is not Outcome.REPAIRED:
+                raise
+        # Somebody changed what a list is keyed by, such as a port: ours beside theirs is not valid, and theirs can't be
+        # applied away.
+        await self._client.merge(stamped, field_manager=FIELD_MANAGER)
+        return await self._client.apply(stamped, field_manager=FIELD_MANAGER)
 
     async def apply_secret(self, manifest: Manifest) -> dict[str, Any]:
         """Bring a Secret to its manifest, draw the values it lacks, and give the Secret as it is.
@@ -165,7 +190,7 @@ def refused(manifest: Manifest, error: ApiError) -> Applied:
 
 
 def _require_ours(live: Mapping[str, Any], described: Mapping[str, Any]) -> None:
-    """Pass only what the service owns, or what a pass of ours that was cut short had begun.
+    """Pass only what the service owns, what lost its owner, or what a pass of ours that was cut short had begun.
 
     Raises:
         NameTakenError: Somebody else made it.
@@ -178,7 +203,8 @@ def _require_ours(live: Mapping[str, Any], described: Mapping[str, Any]) -> None
     if any((owner["kind"], owner["name"]) == (wanted["kind"], wanted["name"]) for owner in owners):
         raise ApiError(409, "Terminating", "a child of a deleted service of the same name is still there")
     managers = {entry["manager"] for entry in live["metadata"].get("managedFields", ())}
-    if owners or managers != {GENERATED_FIELD_MANAGER}:
+    orphaned = applied_fields(live["metadata"], FIELD_MANAGER) is not None
+    if owners or not (orphaned or managers == {GENERATED_FIELD_MANAGER}):
         raise NameTakenError
 
 

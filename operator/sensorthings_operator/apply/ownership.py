@@ -29,9 +29,8 @@ def applied_fields(metadata: Mapping[str, Any], field_manager: str) -> FieldSet 
 def lost_fields(manifest: Mapping[str, Any], fields: FieldSet) -> list[str]:
     """Paths of the manifest that are not ours any more, such as ``spec.replicas``; empty where all of them stand."""
     top = {key: value for key, value in manifest.items() if key not in _IDENTITY}
-    if "metadata" in top:
-        top["metadata"] = {k: v for k, v in top["metadata"].items() if k not in _METADATA_IDENTITY}
-    return _lost(top, fields, "")
+    described = {k: v for k, v in top.pop("metadata", {}).items() if k not in _METADATA_IDENTITY}
+    return _lost_in_map({**top, "metadata": described} if described else top, fields, "")
 
 
 def _lost(value: Any, fields: FieldSet, path: str) -> list[str]:
@@ -53,7 +52,8 @@ def _lost_in_map(value: Mapping[str, Any], fields: FieldSet, path: str) -> list[
         owned = fields.get(f"f:{name}")
         if owned is not None:
             lost += _lost(member, owned, member_path)
-        elif member not in ({}, []):
+        elif member != []:
+            # An empty map is owned like a value, an empty list is not tracked.
             lost.append(member_path)
     return lost
 

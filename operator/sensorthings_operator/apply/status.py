@@ -3,6 +3,7 @@
 Used by the reconcile.
 """
 
+import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any, Final
 from sensorthings_operator.api.base import API_VERSION, GROUP
 from sensorthings_operator.api.sensorthingsservice import KIND
 from sensorthings_operator.api.status import Endpoint
+from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.resources import EVENTS
 from sensorthings_operator.conditions.chain import Verdict
@@ -19,6 +21,7 @@ from sensorthings_operator.desired import http, mqtt
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, selector
 from sensorthings_operator.desired.service import Service
 
+_LOG: Final = logging.getLogger(__name__)
 Body = Mapping[str, Any]
 Now = Callable[[], datetime]
 _LONGEST_NOTE: Final = 1024
@@ -50,18 +53,18 @@ def build(
     return status if version is None else {**status, "version": version}
 
 
-def invalid_verdicts(problems: Sequence[str]) -> dict[str, Verdict]:
-    """The verdicts about a service whose spec can't be read."""
+def invalid_verdicts(reason: str, problems: Sequence[str]) -> dict[str, Verdict]:
+    """The verdicts about a service whose spec can't be acted on."""
     told = "; ".join(problems)
     return {
-        "Ready": Verdict("False", "InvalidSpec", told),
+        "Ready": Verdict("False", reason, told),
         "Reconciling": Verdict("False", "Settled", "nothing is on its way"),
-        "Stalled": Verdict("True", "InvalidSpec", told),
+        "Stalled": Verdict("True", reason, told),
     }
 
 
 def build_invalid(body: Body, verdicts: Mapping[str, Verdict], now: datetime) -> dict[str, Any]:
-    """The status of a service whose spec can't be read; what was known of its parts stays as it was."""
+    """The status of a service whose spec can't be acted on; what was known of its parts stays as it was."""
     generation = body["metadata"]["generation"]
     before = {condition["type"]: condition for condition in body.get("status", {}).get("conditions", ())}
     judged = {t: _condition(t, verdict, before.get(t), generation, now) for t, verdict in verdicts.items()}
@@ -115,6 +118,17 @@ def is_warning(type_: str, verdict: Verdict) -> bool:
     return verdict.status == "False" and not verdict.expected and type_ != "Reconciling"
 
 
+def _stands(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether all that is wanted stands; conditions that somebody else added are theirs."""
+    ours = [condition["type"] for condition in wanted["conditions"]]
+    found = {condition["type"]: condition for condition in live.get("conditions", ())}
+    return {**live, "conditions": [found.get(type_) for type_ in ours]} == dict(wanted)
+
+
+def _where(body: Body) -> str:
+    return f"{body['metadata']['namespace']}/{body['metadata']['name']}"
+
+
 class StatusWriter:
     """Sends statuses and Events."""
 
@@ -126,7 +140,7 @@ class StatusWriter:
         self, body: Body, status: Mapping[str, Any], verdicts: Mapping[str, Verdict], now: datetime
     ) -> Body | None:
         """Apply the status where it is another one; the service as it is afterwards, or None where nothing was sent."""
-        if body.get("status") == status:
+        if _stands(body.get("status", {}), status):
             return None
         metadata = body["metadata"]
         live = await self._client.apply(
@@ -140,7 +154,11 @@ class StatusWriter:
             subresource="status",
         )
         for type_, verdict in worth_an_event(body, verdicts):
-            await self._tell(body, type_, verdict, now)
+            try:
+                await self._tell(body, type_, verdict, now)
+            except ApiError as error:
+                # The status says the same; a namespace that is being deleted takes no Events.
+                _LOG.warning("Event %s was refused: %s", verdict.reason, error, extra={"service": _where(body)})
         return live
 
     async def _tell(self, body: Body, type_: str, verdict: Verdict, now: datetime) -> None:

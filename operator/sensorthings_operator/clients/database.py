@@ -92,7 +92,9 @@ async def _examine(
 def _ssl(mode: str, ca: str | None) -> ssl.SSLContext | bool:
     if mode == "disable":
         return False
-    context = ssl.create_default_context(cadata=ca) if ca else ssl.create_default_context()
+    # Bundles have comments between the certificates, in any language; the certificates themselves are ASCII.
+    pem = None if ca is None else ca.encode("ascii", "ignore").decode() + "\n"
+    context = ssl.create_default_context(cadata=pem)
     context.check_hostname = mode == "verify-full"
     if mode == "require":
         context.check_hostname = False

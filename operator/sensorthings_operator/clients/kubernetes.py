@@ -16,6 +16,7 @@ from sensorthings_operator.clients.errors import api_error
 from sensorthings_operator.clients.resources import Resource, resource_of
 
 _APPLY: Final = "application/apply-patch+yaml"
+_MERGE: Final = "application/merge-patch+json"
 _JSON: Final = "application/json"
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _PAGE: Final = 500
@@ -52,8 +53,14 @@ class KubernetesClient:
         return await self._call("get", "GET", resource, resource.path(namespace, name), accept=accept)
 
     async def exists(self, path: str) -> bool:
-        """Whether a path of the API is served."""
+        """Whether a path of the API is served.
+
+        Raises:
+            ApiError: The API server would not say.
+        """
         async with self._limit, self._http.get(path, headers=self._headers(_JSON), timeout=_REQUEST_TIMEOUT) as answer:
+            if answer.status not in (200, 404):
+                raise api_error(answer.status, _parsed(await answer.read()))
             return answer.status == 200
 
     async def list(
@@ -114,6 +121,20 @@ class KubernetesClient:
             parameters={"fieldManager": field_manager, "force": "true" if force else "false"},
             body=manifest,
             content_type=_APPLY,
+        )
+
+    async def merge(self, manifest: dict[str, Any], *, field_manager: str) -> dict[str, Any]:
+        """JSON merge patch: lists become those of the manifest as a whole; the object as it is afterwards."""
+        resource = resource_of(manifest)
+        described = manifest["metadata"]
+        return await self._call(
+            "merge",
+            "PATCH",
+            resource,
+            resource.path(described["namespace"], described["name"]),
+            parameters={"fieldManager": field_manager},
+            body=manifest,
+            content_type=_MERGE,
         )
 
     async def create(self, resource: Resource, namespace: str, manifest: dict[str, Any]) -> dict[str, Any]:

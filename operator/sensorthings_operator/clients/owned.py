@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from sensorthings_operator.api.base import GROUP
+from sensorthings_operator.api.sensorthingsservice import KIND
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, SERVICE_LABEL
 
 APPLIED_HASH_ANNOTATION: Final = f"{GROUP}/applied-hash"
@@ -40,7 +41,7 @@ class Owned:
 
     @property
     def service_key(self) -> ServiceKey:
-        """The service it belongs to by its label."""
+        """The service it belongs to: its owner, or else the one that its label names."""
         return (self.namespace, self.service)
 
 
@@ -101,7 +102,8 @@ class OwnedStore:
             kind=kind,
             namespace=metadata["namespace"],
             name=metadata["name"],
-            service=metadata.get("labels", {}).get(SERVICE_LABEL, ""),
+            # A label is quickly changed by hand; pods have another owner, and what lost its owner has none.
+            service=owner["name"] if owner.get("kind") == KIND else metadata.get("labels", {}).get(SERVICE_LABEL, ""),
             uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
             owner_uid=owner.get("uid", ""),
@@ -129,7 +131,5 @@ def _tells_the_same(entry: Owned, known: Owned) -> bool:
 
 
 def _is_newer(entry: Owned, known: Owned) -> bool:
-    """Resource versions of one resource can be compared as numbers (Kubernetes KEP-5504)."""
-    if entry.uid != known.uid:
-        return True
+    """Resource versions of one resource can be compared as numbers (Kubernetes KEP-5504), also those of namesakes."""
     return int(entry.resource_version) > int(known.resource_version)

@@ -16,6 +16,7 @@ from sensorthings_operator.clients.resources import Resource
 _LOG: Final = logging.getLogger(__name__)
 _FIRST_DELAY_SECONDS: Final = 0.5
 _LONGEST_DELAY_SECONDS: Final = 30.0
+_SHORTEST_WATCH_SECONDS: Final = 1.0
 
 
 class Watch:
@@ -42,16 +43,17 @@ class Watch:
 
     async def run(self) -> None:
         """Never returns; trouble with the API server is logged and tried again, later and later."""
+        clock = asyncio.get_running_loop()
         delay = _FIRST_DELAY_SECONDS
         while True:
+            began = clock.time()
             try:
-                version = await self._list()
-                delay = _FIRST_DELAY_SECONDS
-                await self._follow(version)
-            except GoneError:
-                continue
+                await self._follow(await self._list())
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-                _LOG.warning("watch of %s interrupted: %s; again in %.1f s", self._resource.kind, error, delay)
+                if clock.time() - began > _LONGEST_DELAY_SECONDS:
+                    delay = _FIRST_DELAY_SECONDS
+                level = logging.INFO if isinstance(error, GoneError) else logging.WARNING
+                _LOG.log(level, "watch of %s interrupted: %s; again in %.1f s", self._resource.kind, error, delay)
                 await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
                 delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
 
@@ -71,7 +73,9 @@ class Watch:
         return version
 
     async def _follow(self, version: str) -> None:
+        clock = asyncio.get_running_loop()
         while True:
+            earliest = clock.time() + _SHORTEST_WATCH_SECONDS
             async for kind, live in self._client.watch(
                 self._resource, version, namespace=self._namespace, label_selector=self._selector
             ):
@@ -85,6 +89,8 @@ class Watch:
                     )
                 elif kind != "BOOKMARK":
                     self._tell(self._store.put(self._resource.kind, live))
+            # A server that is about to stop ends each watch at once.
+            await asyncio.sleep(max(0.0, earliest - clock.time()))
 
     def _tell(self, entry: Owned | None) -> None:
         if entry is not None:

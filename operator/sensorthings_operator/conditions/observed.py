@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sensorthings_operator.desired.service import Service
-from sensorthings_operator.desired.validation import SpecProblem
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,15 @@ class PodProblem:
 
 
 @dataclass(frozen=True)
+class PodState:
+    """What is kept of a pod."""
+
+    problems: tuple[PodProblem, ...] = ()
+    schema_job: str = ""
+    """The schema Job whose work this pod has done; empty for every other pod."""
+
+
+@dataclass(frozen=True)
 class ApplyProblem:
     """A child that the API server refused."""
 
@@ -66,7 +74,6 @@ class Observed:
     """All that the conditions are judged by."""
 
     service: Service
-    spec_problems: tuple[SpecProblem, ...] = ()
     missing_secrets: Mapping[str, str] = field(default_factory=dict)
     """Secrets that the spec names and that can't be used, with the reason for people."""
     database: DatabaseProbe | None = None

@@ -11,7 +11,14 @@ from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, Workload
 
 _FINE_UNKNOWN: Final = {"BusExternal"}
-_NEEDS_SOMEBODY: Final = {"SchemaFailed", "SecretUnusable", "CredentialsRefused", "DatabaseMissing", "PostGISMissing"}
+_NEEDS_SOMEBODY: Final = {
+    "SchemaFailed",
+    "SecretUnusable",
+    "CredentialsRefused",
+    "DatabaseMissing",
+    "PostGISMissing",
+    "DatabaseCAInvalid",
+}
 """Reasons that do not go away by waiting."""
 
 
@@ -23,9 +30,6 @@ def evaluate(observed: Observed, parts: Mapping[str, Verdict]) -> dict[str, Verd
 
 
 def _stalled(observed: Observed, parts: Mapping[str, Verdict]) -> Verdict:
-    if observed.spec_problems:
-        told = "; ".join(f"{problem.path}: {problem.message}" for problem in observed.spec_problems)
-        return Verdict("True", observed.spec_problems[0].reason, told)
     if observed.apply_problems:
         told = "; ".join(f"{problem.kind} {problem.name}: {problem.message}" for problem in observed.apply_problems)
         return Verdict("True", observed.apply_problems[0].reason, told)
@@ -39,7 +43,7 @@ def _stalled(observed: Observed, parts: Mapping[str, Verdict]) -> Verdict:
 
 
 def _ready(observed: Observed, parts: Mapping[str, Verdict], stalled: Verdict) -> Verdict:
-    if observed.spec_problems or observed.apply_problems:
+    if observed.apply_problems:
         return Verdict("False", stalled.reason, stalled.message)
     if observed.service.spec.hibernated:
         return Verdict("False", "Hibernated", "hibernated: no pod runs, volumes and data are kept", expected=True)

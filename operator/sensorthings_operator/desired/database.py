@@ -4,6 +4,7 @@ Names, labels and the data directory are those of a pair that streams from a pri
 become such a pair without a dump: a governing Service, a Service for the primary, pods that start side by side.
 """
 
+import math
 from importlib.resources import files
 from typing import Final
 
@@ -31,6 +32,8 @@ _CONFIG_PATH: Final = "/etc/sensorthings"
 _CREDENTIALS_PATH: Final = "/run/sensorthings/credentials"
 _RESERVED_CONNECTIONS: Final = 20
 """For the operator's probe, the schema Job, backups and people."""
+_CONNECTIONS_STEP: Final = 500
+"""max_connections changes by a restart only: scaling a module within such a step does not ask for one."""
 _HBA: Final = """\
 local   all  postgres  peer
 host    all  all       127.0.0.1/32  scram-sha-256
@@ -94,7 +97,8 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
 def max_connections(service: Service) -> int:
     """PostgreSQL's max_connections: every pod's pool while a rollout has one more of each, and some for others."""
     pods = sum(replicas(service, tier) + 1 for tier in (service.spec.http, service.spec.mqtt))
-    return max(100, pods * frost.CONNECTIONS_PER_POD + _RESERVED_CONNECTIONS)
+    needed = pods * frost.CONNECTIONS_PER_POD + _RESERVED_CONNECTIONS
+    return math.ceil(needed / _CONNECTIONS_STEP) * _CONNECTIONS_STEP
 
 
 def _configuration(service: Service) -> str:

@@ -17,6 +17,8 @@ from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 
 COMPONENT: Final = "schema"
+MAIN_CONTAINER: Final = "migrated"
+"""It starts only after the migration has passed its startup probe."""
 DEADLINE_SECONDS: Final = 3600
 """How long a migration may take: an index over years of Observations is not built in a minute."""
 
@@ -53,7 +55,7 @@ def _template(service: Service, settings: OperatorSettings) -> dict[str, Any]:
         service_account=frost_account_name(service),
         init_containers=[_migration(service, settings, image)],
         containers=[
-            container("migrated", image, settings, command=["true"], resources=_SMALL),
+            container(MAIN_CONTAINER, image, settings, command=["true"], resources=_SMALL),
         ],
         volumes=frost.volumes(service, settings),
         restart_policy="Never",

@@ -42,6 +42,8 @@ def _supported(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
         yield _not_yet("spec.exposure.type", spec.exposure.type, "None")
     if spec.auth.type != "None":
         yield _not_yet("spec.auth.type", spec.auth.type, "None")
+    if spec.certificate is not None:
+        yield SpecProblem("NotYetSupported", "spec.certificate", "this release exposes nothing: leave it out")
     for path, tier in (("spec.http", spec.http), ("spec.mqtt", spec.mqtt)):
         if tier.autoscaling is not None:
             yield SpecProblem(
@@ -53,4 +55,11 @@ def _not_yet(path: str, given: str, allowed: str) -> SpecProblem:
     return SpecProblem("NotYetSupported", path, f"{given} is not supported by this release: only {allowed} is")
 
 
-_CHECKS: Final[tuple[Check, ...]] = (_version_known, _supported)
+def _reading(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
+    if spec.auth.type == "None" and not spec.auth.anonymous_read:
+        yield SpecProblem(
+            "InvalidSpec", "spec.auth.anonymousRead", "auth.type None asks nobody for a token: only true is possible"
+        )
+
+
+_CHECKS: Final[tuple[Check, ...]] = (_version_known, _supported, _reading)

@@ -1,6 +1,6 @@
 """Puts what the store, the probes and the pass itself know of a service into an Observed. Used by the reconcile."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sensorthings_operator.apply.children import Applied, Outcome
 from sensorthings_operator.clients.owned import OwnedStore
@@ -8,14 +8,13 @@ from sensorthings_operator.conditions.observed import (
     ApplyProblem,
     DatabaseProbe,
     Observed,
-    PodProblem,
+    PodState,
     SchemaJob,
     Workload,
 )
 from sensorthings_operator.desired import addresses, schema
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
-from sensorthings_operator.desired.validation import SpecProblem
 from sensorthings_operator.observe.secrets import SecretsRead
 
 
@@ -24,7 +23,6 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
     service: Service,
     settings: OperatorSettings,
     *,
-    spec_problems: Sequence[SpecProblem] = (),
     secrets: SecretsRead | None = None,
     database: DatabaseProbe | None = None,
     applied: Sequence[Applied] = (),
@@ -37,7 +35,6 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
 
     return Observed(
         service=service,
-        spec_problems=tuple(spec_problems),
         missing_secrets={} if secrets is None else secrets.missing,
         database=database,
         schema=_schema_job(store, service, settings),
@@ -45,7 +42,7 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         http=workload("Deployment", addresses.http_name(service)),
         mqtt=workload("Deployment", addresses.mqtt_name(service)),
         managed_database=workload("StatefulSet", addresses.database_name(service)),
-        pod_problems=_pod_problems(store, service),
+        pod_problems=tuple(problem for pod in _pods(store, service) for problem in pod.problems),
         apply_problems=tuple(
             ApplyProblem(child.kind, child.name, child.reason, child.message)
             for child in applied
@@ -55,13 +52,15 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
 
 
 def _schema_job(store: OwnedStore, service: Service, settings: OperatorSettings) -> SchemaJob | None:
-    child = store.get("Job", service.namespace, schema.name(service, settings))
-    return child.summary if child is not None and isinstance(child.summary, SchemaJob) else None
+    name = schema.name(service, settings)
+    child = store.get("Job", service.namespace, name)
+    if child is None or not isinstance(child.summary, SchemaJob):
+        return None
+    done = any(pod.schema_job == name for pod in _pods(store, service))
+    return SchemaJob("Complete") if done else child.summary
 
 
-def _pod_problems(store: OwnedStore, service: Service) -> tuple[PodProblem, ...]:
-    found: list[PodProblem] = []
+def _pods(store: OwnedStore, service: Service) -> Iterator[PodState]:
     for child in store.of_service(service.key):
-        if child.kind == "Pod":
-            found += child.summary
-    return tuple(found)
+        if isinstance(child.summary, PodState):
+            yield child.summary

@@ -7,12 +7,13 @@ once it does.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.conditions.database import DATABASE_REACHABLE
 from sensorthings_operator.conditions.observed import DatabaseProbe
 from sensorthings_operator.desired.addresses import DatabaseAddress
 
@@ -22,6 +23,17 @@ _LONGEST_DELAY_SECONDS: Final = 15.0
 _GROWTH: Final = 1.5
 
 Ask = Callable[[DatabaseAddress, Credentials], Awaitable[tuple[DatabaseAnswer, str]]]
+
+
+def last_answer(body: Mapping[str, Any]) -> DatabaseProbe | None:
+    """What the status of a service says that its database answered: it stands until it is known better.
+
+    Without it, each start of the operator would take every service for not ready.
+    """
+    for condition in body.get("status", {}).get("conditions", ()):
+        if condition["type"] == DATABASE_REACHABLE.type and condition["reason"] in set(DatabaseAnswer):
+            return DatabaseProbe(condition["status"] == "True", condition["reason"], condition["message"])
+    return None
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,10 @@ class DatabaseProbes:
             self._tasks[key] = asyncio.create_task(self._keep_asking(key, target), name=f"database probe {key}")
         return self._answers.get(key)
 
+    def asks(self, key: ServiceKey) -> bool:
+        """Whether a database is being asked for the service, answered or not."""
+        return key in self._targets
+
     def forget(self, key: ServiceKey) -> None:
         """Stop asking."""
         self._targets.pop(key, None)
@@ -76,8 +92,9 @@ class DatabaseProbes:
             if answer != self._answers.get(key):
                 self._answers[key] = answer
                 self._changed(key)
-            delay = self._interval if answer.reachable else min(delay * _GROWTH, _LONGEST_DELAY_SECONDS)
-            await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
+            pause = self._interval if answer.reachable else delay
+            delay = _FIRST_DELAY_SECONDS if answer.reachable else min(delay * _GROWTH, _LONGEST_DELAY_SECONDS)
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
 
     async def _asked(self, target: Target) -> DatabaseProbe:
         async with self._limit:

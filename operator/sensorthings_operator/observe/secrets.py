@@ -70,6 +70,6 @@ def _credentials(address: DatabaseAddress, data: Mapping[str, Mapping[str, str]]
 def _decoded(value: str) -> str:
     """The text of a Secret's value; empty where it is none."""
     try:
-        return b64decode(value).decode()
+        return b64decode(value, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return ""

@@ -47,8 +47,6 @@ def key_of(body: Body) -> ServiceKey:
 
 
 def _is_newer(body: Body, known: Body) -> bool:
-    if body["metadata"]["uid"] != known["metadata"]["uid"]:
-        return True
     return int(body["metadata"]["resourceVersion"]) > int(known["metadata"]["resourceVersion"])
 
 

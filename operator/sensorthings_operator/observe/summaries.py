@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sensorthings_operator.clients.owned import Summarise
-from sensorthings_operator.conditions.observed import PodProblem, SchemaJob, Workload
+from sensorthings_operator.conditions.observed import PodProblem, PodState, SchemaJob, Workload
+from sensorthings_operator.desired import schema
 from sensorthings_operator.desired.metadata import COMPONENT_LABEL
 
 _LONGEST_MESSAGE: Final = 500
+_JOB_NAME_LABEL: Final = "batch.kubernetes.io/job-name"
 _FINE_WAITING: Final = {"ContainerCreating", "PodInitializing"}
 
 
@@ -49,14 +51,25 @@ def job(live: Mapping[str, Any]) -> SchemaJob:
     return SchemaJob("Running")
 
 
-def pod(live: Mapping[str, Any]) -> tuple[PodProblem, ...]:
-    """What keeps a pod's containers from running; empty for a pod that is well or on its way out."""
+def pod(live: Mapping[str, Any]) -> PodState:
+    """What keeps a pod's containers from running, and whether it brought a schema up to date."""
+    labels = live["metadata"].get("labels", {})
+    done = labels.get(_JOB_NAME_LABEL, "") if _has_migrated(live) else ""
     if live["metadata"].get("deletionTimestamp"):
-        return ()
-    component = live["metadata"].get("labels", {}).get(COMPONENT_LABEL, "")
-    return tuple(
-        PodProblem(component, live["metadata"]["name"], reason, message[:_LONGEST_MESSAGE])
+        return PodState(schema_job=done)
+    problems = tuple(
+        PodProblem(labels.get(COMPONENT_LABEL, ""), live["metadata"]["name"], reason, message[:_LONGEST_MESSAGE])
         for reason, message in _troubles(live.get("status", {}))
+    )
+    return PodState(problems, done)
+
+
+def _has_migrated(live: Mapping[str, Any]) -> bool:
+    """The main container has ended well: the schema is there, though the Job is seconds away from being Complete."""
+    return any(
+        container["name"] == schema.MAIN_CONTAINER
+        and container.get("state", {}).get("terminated", {}).get("exitCode") == 0
+        for container in live.get("status", {}).get("containerStatuses", ())
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
+
 from sensorthings_operator.api import crd
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=20)

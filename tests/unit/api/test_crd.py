@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+
 from sensorthings_operator.api import crd
 
 every_resource = pytest.mark.parametrize("resource", crd.RESOURCES, ids=lambda resource: resource.kind)

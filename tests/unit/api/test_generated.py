@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from sensorthings_operator.api import crd
 from sensorthings_operator.api.__main__ import generated, main
 

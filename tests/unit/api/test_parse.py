@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sensorthings_operator.api import crd
 from sensorthings_operator.api.parse import InvalidSpec, Problem, member_path, parse_connector, parse_service
 from sensorthings_operator.cli.validate import apply_defaults
-
 from tests.unit.api.examples import CONNECTOR, SERVICE, SMALL_SERVICE, Manifest, patched
 from tests.unit.api.strategies import specs
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from sensorthings_operator.cli.render import render
 from typer.testing import CliRunner, Result
 
+from sensorthings_operator.cli.render import render
 from tests.unit.api.examples import CONNECTOR, SMALL_SERVICE, patched
 
 app = typer.Typer()

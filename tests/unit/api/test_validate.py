@@ -8,11 +8,11 @@ from cel_expr_python import cel  # type: ignore[import-untyped]
 from cel_expr_python.ext import ext_strings  # type: ignore[import-untyped]
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from sensorthings_operator.api import crd
 from sensorthings_operator.api.parse import InvalidSpec, Problem
 from sensorthings_operator.api.settings import OWNED_PREFIXES, OWNED_SETTINGS, is_owned
 from sensorthings_operator.cli.validate import apply_defaults, validated, violations
-
 from tests.unit.api.examples import CONNECTOR, SERVICE, SMALL_SERVICE, Manifest, patched
 from tests.unit.api.wrong import WRONG, Wrong
 

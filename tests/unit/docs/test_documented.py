@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
 from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.conditions import PARTS
 from sensorthings_operator.desired.settings import OperatorSettings

@@ -1,0 +1,100 @@
+"""A stand-in for kubelets: no node is there, so tests say what became of the pods that the real controllers made."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from kubernetes.dynamic.exceptions import NotFoundError
+
+from tests.apiserver.reconcile.waiting import eventually
+
+if TYPE_CHECKING:
+    from tests.apiserver.reconcile.cluster import Cluster
+    from tests.unit.api.examples import Manifest
+
+_COMPONENT: Final = "app.kubernetes.io/component"
+_NOW: Final = "2026-01-01T00:00:00Z"
+
+
+class Kubelet:
+    """Writes statuses of pods; Deployments, StatefulSets and Jobs get theirs from kube-controller-manager."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def run(self, *components: str) -> None:
+        """Pods of these parts run and are ready; all that are there (but the schema Job's) where none is named."""
+        for pod in self._awaited(components) if components else self._pods(("bus", "database", "http", "mqtt")):
+            if pod["status"]["phase"] == "Pending":
+                self._write(pod, {"phase": "Running", "conditions": _ready(), "containerStatuses": _running(pod)})
+
+    def end_schema_jobs(self, *, awaited: bool = False) -> None:
+        """Pods of schema Jobs succeed: those that are there, or the first one to come."""
+        for pod in self._awaited(("schema",)) if awaited else self._pods(("schema",)):
+            if pod["status"]["phase"] == "Pending":
+                self._write(pod, {"phase": "Succeeded"})
+
+    def fail_job(self, name: str) -> None:
+        """The Job failed for good; what the controller says after the last of its retries, minutes apart."""
+        failed = [
+            {"type": type_, "status": "True", "reason": "BackoffLimitExceeded", "message": "4 pods failed"}
+            for type_ in ("FailureTarget", "Failed")
+        ]
+
+        def check() -> None:
+            started = self._cluster.require("Job", name).get("status", {}).get("startTime")
+            assert started, "the controller has not begun"
+            over = {"conditions": failed, "active": 0, "ready": 0, "terminating": 0, "failed": 4}
+            self._cluster.patch("Job", name, {"status": over}, subresource="status")
+
+        eventually(check)
+
+    def cannot_pull(self, component: str) -> None:
+        """The image of the part's pods is nowhere to be had."""
+        for pod in self._awaited((component,)):
+            waiting = {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}
+            self._write(
+                pod, {"phase": "Pending", "containerStatuses": [_container(pod, {"waiting": waiting}, ready=False)]}
+            )
+
+    def _awaited(self, components: tuple[str, ...]) -> list[Manifest]:
+        """Pods of all these parts, once each has one."""
+
+        def check() -> list[Manifest]:
+            found = [self._pods((component,)) for component in components]
+            assert all(found), f"there is no pod yet of one of {components}"
+            return [pod for pods in found for pod in pods]
+
+        return eventually(check)
+
+    def _pods(self, components: tuple[str, ...]) -> list[Manifest]:
+        return self._cluster.list("Pod", f"{_COMPONENT} in ({','.join(components)})")
+
+    def _write(self, pod: Manifest, status: dict[str, Any]) -> None:
+        # A controller may have taken it away since it was listed.
+        with suppress(NotFoundError):
+            self._cluster.patch("Pod", pod["metadata"]["name"], {"status": status}, subresource="status")
+
+
+def _ready() -> list[dict[str, str]]:
+    return [
+        {"type": type_, "status": "True", "lastTransitionTime": _NOW}
+        for type_ in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
+    ]
+
+
+def _running(pod: Manifest) -> list[dict[str, Any]]:
+    return [_container(pod, {"running": {"startedAt": _NOW}}, ready=True)]
+
+
+def _container(pod: Manifest, state: dict[str, Any], *, ready: bool) -> dict[str, Any]:
+    container = pod["spec"]["containers"][0]
+    return {
+        "name": container["name"],
+        "image": container["image"],
+        "imageID": "",
+        "restartCount": 0,
+        "ready": ready,
+        "state": state,
+    }

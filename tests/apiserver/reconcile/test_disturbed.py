@@ -1,0 +1,132 @@
+"""What happens around the operator: no CRDs yet, an API server that goes away, few namespaces, a stop at any time.
+
+On a control plane of its own, which may be treated roughly.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kubernetes import config
+from kubernetes.dynamic import DynamicClient
+
+from localcluster.controlplane import ControlPlane, ControlPlaneConfig
+from localcluster.parts import ensure
+from tests.apiserver.conftest import CRDS, OWNER, Kubectl
+from tests.apiserver.reconcile.cluster import Cluster
+from tests.apiserver.reconcile.conftest import SETTINGS, account_kubeconfig, install_chart
+from tests.apiserver.reconcile.process import REAL, OperatorProcess
+from tests.apiserver.reconcile.waiting import eventually
+from tests.apiserver.reconcile.walk import Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def rough(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane that no other module uses."""
+    folder = tmp_path_factory.mktemp("control-plane-rough")
+    settings = ControlPlaneConfig.on_loopback(folder, kubernetes=ensure("kubernetes"), etcd=ensure("etcd"))
+    with (folder / OWNER).open("w") as owner:
+        # Ended by the next run where this one is killed.
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        with ControlPlane(settings) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def rough_kubectl(rough: ControlPlane) -> Kubectl:
+    """Its kubectl."""
+    return Kubectl(rough.config.kubernetes / "kubectl", rough.kubeconfig)
+
+
+@contextmanager
+def _client(rough: ControlPlane) -> Iterator[DynamicClient]:
+    with config.new_client_from_config(str(rough.kubeconfig)) as client:  # type: ignore[no-untyped-call]
+        yield DynamicClient(client)  # type: ignore[no-untyped-call]
+
+
+def _operator(rough: ControlPlane, kubectl: Kubectl, folder: Path, **settings: Any) -> OperatorProcess:
+    return OperatorProcess(folder, account_kubeconfig(kubectl, rough.kubeconfig, folder), {**SETTINGS, **settings})
+
+
+def _logged(operator: OperatorProcess, words: str) -> None:
+    assert any(words in record["message"] for record in operator.records()), operator.log()
+
+
+def test_it_waits_for_its_crds_and_outlives_the_api_server(
+    rough: ControlPlane, rough_kubectl: Kubectl, tmp_path: Path
+) -> None:
+    install_chart(rough_kubectl)
+    operator = _operator(rough, rough_kubectl, tmp_path)
+    operator.start(until_ready=False)
+    try:
+        eventually(lambda: _logged(operator, "is not served yet: install the CRDs"))
+        assert operator.answers("/livez") == 200
+        assert operator.answers("/readyz") == 503
+        assert operator.stop() == 0, "stopped while it waits"
+
+        operator.start(until_ready=False)
+        rough_kubectl("apply", "--server-side", f"--filename={CRDS}")
+        eventually(lambda: _ready(operator), seconds=30)
+        rough_kubectl("create", "namespace", "city")
+        with _client(rough) as client:
+            walk = Walk(Cluster(client, "city"), operator)
+            walk.external()
+            walk.becomes_ready()
+            before = walk.settle()
+
+            rough.stop()
+            eventually(lambda: _logged(operator, "interrupted"))
+            rough.start()
+            walk.cluster.delete("Deployment", "air-mqtt")
+            walk.appears("Deployment", "air-mqtt")
+            walk.becomes_ready()
+            assert operator.writes() > before
+            assert operator.answers("/livez") == 200
+            walk.end()
+        assert operator.stop() == 0
+    finally:
+        operator.kill()
+
+
+def _ready(operator: OperatorProcess) -> None:
+    assert operator.answers("/readyz") == 200, operator.log()
+
+
+def test_it_serves_some_namespaces_with_rights_in_these_only(
+    rough: ControlPlane, rough_kubectl: Kubectl, tmp_path: Path
+) -> None:
+    rough_kubectl("apply", "--server-side", f"--filename={CRDS}")
+    for name in ("ours", "theirs"):
+        rough_kubectl("create", "namespace", name)
+    rough_kubectl.run("delete", "clusterrolebinding,clusterrole", "sensorthings-operator")
+    install_chart(rough_kubectl, watchNamespaces=["ours"])
+    with _operator(rough, rough_kubectl, tmp_path, watch_namespaces=["ours"]) as operator, _client(rough) as client:
+        theirs = Walk(Cluster(client, "theirs"), operator)
+        theirs.external()
+        ours = Walk(Cluster(client, "ours"), operator)
+        ours.external()
+        ours.becomes_ready()
+        assert "status" not in theirs.service()
+        ours.end()
+        theirs.end()
+        assert operator.stop() == 0
+
+
+def test_the_real_entry_point_starts_and_stops(rough: ControlPlane, rough_kubectl: Kubectl, tmp_path: Path) -> None:
+    """With nothing faked: an unreachable database shows as a condition."""
+    rough_kubectl("apply", "--server-side", f"--filename={CRDS}")
+    rough_kubectl("create", "namespace", "real")
+    with OperatorProcess(tmp_path, rough.kubeconfig, {}, module=REAL) as operator, _client(rough) as client:
+        walk = Walk(Cluster(client, "real"), operator)
+        primary = {"host": "127.0.0.1", "port": 1}
+        walk.external({"database": {"external": {"primary": primary}}})
+        assert "127.0.0.1:1 does not answer" in walk.becomes("DatabaseReachable", "False", "DatabaseUnreachable")
+        walk.end()
+        assert operator.stop() == 0

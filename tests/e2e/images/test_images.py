@@ -1,0 +1,65 @@
+"""What every image promises: where it came from, who it runs as, and that it stops when told to."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.images.containers import Runtime
+
+NAMES = ("pause", "coredns", "postgresql", "mosquitto", "frost-mqtt", "frost-http", "operator")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_as_a_numeric_user_and_says_where_it_came_from(runtime: Runtime, name: str) -> None:
+    configuration = runtime.configuration(name)
+    user, _, group = configuration["User"].partition(":")
+    assert int(user) > 0
+    assert int(group) > 0
+    labels = configuration["Labels"]
+    for label in ("title", "description", "version", "licenses"):
+        assert labels[f"org.opencontainers.image.{label}"], label
+    assert labels.get("city.sensorthings.origin") or labels.get("city.sensorthings.debian-packages")
+
+
+def test_pause_ends_at_once(runtime: Runtime) -> None:
+    container = runtime.run("pause")
+    code, seconds = container.stop()
+    assert code == 0
+    assert seconds < 1
+
+
+def test_coredns_starts(runtime: Runtime) -> None:
+    container = runtime.run("coredns", command=["/coredns", "-version"])
+    assert container.process.wait(timeout=30) == 0
+    assert "CoreDNS-" in container.log
+
+
+def test_the_operator_holds_its_locked_dependencies_and_nothing_else(runtime: Runtime) -> None:
+    script = (
+        "import importlib.metadata, importlib.util, json, sys\n"
+        "import kopf, orjson, pydantic, uvloop, asyncpg, aiohttp, yaml, sensorthings_operator\n"
+        "json.dump({'installed': sorted(d.name.lower() for d in importlib.metadata.distributions()),\n"
+        "           'cli': importlib.util.find_spec('sensorthings_operator.cli') is not None}, sys.stdout)"
+    )
+    container = runtime.run("operator", command=["python3", "-c", script])
+    assert container.process.wait(timeout=60) == 0, container.log
+    found = json.loads(container.log)
+    assert "kopf" in found["installed"]
+    assert not found["cli"]
+    assert not {"kubernetes", "pulumi", "rich", "typer", "pytest", "jinja2"} & set(found["installed"])
+
+
+def test_the_operator_needs_not_compile_at_run_time(runtime: Runtime) -> None:
+    runtime.configuration("operator")
+    package = runtime.root("operator") / "app" / "sensorthings_operator"
+    sources = {path.relative_to(package).with_suffix("").as_posix() for path in package.rglob("*.py")}
+    compiled = {
+        (path.parent.parent.relative_to(package) / path.name.split(".")[0]).as_posix()
+        for path in package.rglob("*.pyc")
+    }
+    assert sources
+    assert sources == compiled

@@ -1,0 +1,32 @@
+"""A change of settings rolls the HTTP pods under a steady stream of POSTs and GETs; clients notice nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.e2e.clients import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.e2e.conftest import Running
+
+
+def test_no_request_fails(running: Running, measured: Callable[[str], None]) -> None:
+    service, http, datastream = running.service, running.http, running.datastream
+    (before,) = service.ready_pods("http")
+    with Stream(http, datastream) as writes, Stream(http, datastream, reads=True) as reads:
+        writes.await_acknowledged(20)
+        service.patch(http={"settings": {"defaultTop": "7"}})
+        service.await_pods("http", 1, other_than=before["metadata"]["uid"])
+        service.await_ready()
+        # The old pod ends only now.
+        writes.await_acknowledged(150)
+    measured(
+        f"{writes.sent} POSTs, {len(writes.failed)} failed; {reads.sent} GETs, {len(reads.failed)} failed "
+        f"{[*writes.failed, *reads.failed][:4]}"
+    )
+    assert len(http.get(f"Datastreams({datastream})/Observations").json["value"]) == 7
+    stored = http.results(datastream)
+    assert not {number: stored[number] for number in writes.acknowledged if stored[number] != 1}
+    assert [*writes.failed, *reads.failed] == []

@@ -1,0 +1,1 @@
+"""What the operator makes of manifests, in full, for people to read and for changes to show."""

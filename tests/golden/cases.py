@@ -1,0 +1,45 @@
+"""Each folder below ``manifests/`` is a case: ``service.yaml``, and ``expected.yaml`` with the children made of it."""
+
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from sensorthings_operator.api.manifests import yaml_text
+from sensorthings_operator.api.parse import parse_service
+from sensorthings_operator.desired import children
+from sensorthings_operator.desired.metadata import Manifest
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.desired.validation import validate
+
+FOLDER: Final = Path(__file__).parent / "manifests"
+EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "hamburg" / "traffic-lights.yaml"
+HAMBURG: Final = "hamburg"
+"""The case that is the example itself."""
+NAMES: Final = sorted({path.parent.name for path in FOLDER.glob("*/service.yaml")} | {HAMBURG})
+UID: Final = "00000000-0000-0000-0000-000000000000"
+
+
+def source(name: str) -> Path:
+    """The file with the case's service."""
+    return EXAMPLE if name == HAMBURG else FOLDER / name / "service.yaml"
+
+
+def service(name: str) -> Service:
+    """The case's service, of a spec that the operator acts on."""
+    manifest = yaml.safe_load(source(name).read_text())
+    spec = parse_service(manifest, unknown_fields="refuse").spec
+    assert validate(spec) == (), f"{name} is not acted on"
+    described = manifest["metadata"]
+    return Service(name=described["name"], namespace=described["namespace"], uid=UID, generation=1, spec=spec)
+
+
+def made(name: str) -> list[Manifest]:
+    """The children."""
+    return children(service(name), OperatorSettings())
+
+
+def rendered(name: str) -> str:
+    """The children as ``sensorthings render`` writes them."""
+    return "".join(f"---\n{yaml_text(manifest)}" for manifest in made(name))

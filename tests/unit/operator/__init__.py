@@ -1,0 +1,1 @@
+"""The operator's core without a cluster."""

@@ -1,0 +1,68 @@
+"""Services, settings and what was seen of them, for tests."""
+
+from typing import Any, Final
+
+from sensorthings_operator.api.parse import parse_service
+from sensorthings_operator.conditions.observed import DatabaseProbe, Observed, SchemaJob, Workload
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+from tests.unit.api.examples import SMALL_SERVICE, Manifest, patched
+
+UID: Final = "11111111-1111-1111-1111-111111111111"
+SETTINGS: Final = OperatorSettings()
+EXTERNAL: Final[Manifest] = {
+    "database": {
+        "type": "External",
+        "external": {
+            "primary": {"host": "db-0.city.internal"},
+            "replicas": [{"host": "db-1.city.internal", "port": 5433}],
+            "credentialsSecretRef": {"name": "air-db"},
+            "tls": {"mode": "verify-full", "caSecretRef": {"name": "db-ca"}},
+        },
+    }
+}
+
+
+def body(spec: Manifest | None = None, **metadata: Any) -> Manifest:
+    """A SensorThingsService as the API server gives it."""
+    described = {"name": "air", "namespace": "hamburg", "uid": UID, "generation": 1, "resourceVersion": "1", **metadata}
+    return dict(patched(SMALL_SERVICE, {"metadata": described, "spec": spec or {}}))
+
+
+def service(spec: Manifest | None = None, **fields: Any) -> Service:
+    """A service as the builders see it: by default a small one with a managed database."""
+    parsed = parse_service(body(spec), unknown_fields="refuse").spec
+    return Service(**{"name": "air", "namespace": "hamburg", "uid": UID, "generation": 1, "spec": parsed, **fields})
+
+
+def workload(wanted: int = 1, **fields: Any) -> Workload:
+    """A workload of which all pods are ready."""
+    counts = dict.fromkeys(("replicas", "ready", "updated", "available"), wanted)
+    return Workload(**{"wanted": wanted, **counts, "settled": True, **fields})
+
+
+def observed(**fields: Any) -> Observed:
+    """A service of which everything is well."""
+    well: dict[str, Any] = {
+        "service": service(),
+        "database": DatabaseProbe(True, "DatabaseAnswers", "it answers"),
+        "schema": SchemaJob("Complete"),
+        "bus": workload(),
+        "http": workload(),
+        "mqtt": workload(),
+        "managed_database": workload(),
+    }
+    return Observed(**{**well, **fields})
+
+
+def child(kind: str = "ConfigMap", name: str = "air-bus", **metadata: Any) -> Manifest:
+    """A child as the API server gives it."""
+    described: Manifest = {
+        "name": name,
+        "namespace": "hamburg",
+        "uid": "c-1",
+        "resourceVersion": "1",
+        "labels": {"sensorthings.city/service": "air"},
+        **metadata,
+    }
+    return {"kind": kind, "metadata": described}

@@ -1,0 +1,60 @@
+"""What can be seen of a service, drawn."""
+
+from hypothesis import strategies as st
+
+from sensorthings_operator.clients.database import DatabaseAnswer
+from sensorthings_operator.conditions.observed import (
+    ApplyProblem,
+    DatabaseProbe,
+    Observed,
+    PodProblem,
+    SchemaJob,
+    Workload,
+)
+from tests.unit.operator.samples import EXTERNAL, service
+
+_TEXT = st.text(max_size=20)
+_MESSAGES = st.text(min_size=1, max_size=20)
+_COUNTS = st.integers(0, 3)
+_WORKLOADS = st.none() | st.builds(
+    Workload, _COUNTS, _COUNTS, _COUNTS, _COUNTS, _COUNTS, st.booleans(), st.sampled_from(["", "deadline exceeded"])
+)
+_REASONS = st.sampled_from(["ImagePullBackOff", "CrashLoopBackOff", "Unschedulable", "CreateContainerConfigError"])
+_SPECS = st.builds(
+    lambda base, bus, flags: service({**base, **bus, **flags}),
+    st.sampled_from([{}, EXTERNAL]),
+    st.sampled_from([{}, {"bus": {"type": "External", "external": {"host": "bus.example"}}}]),
+    st.fixed_dictionaries({"paused": st.booleans(), "hibernated": st.booleans()}),
+)
+OBSERVED = st.builds(
+    Observed,
+    service=_SPECS,
+    missing_secrets=st.dictionaries(st.sampled_from(["a", "b"]), _MESSAGES, max_size=2),
+    database=st.none()
+    | st.sampled_from(DatabaseAnswer).flatmap(
+        lambda answer: _MESSAGES.map(
+            lambda message: DatabaseProbe(answer is DatabaseAnswer.REACHABLE, answer.value, message)
+        )
+    ),
+    schema=st.none() | st.builds(SchemaJob, st.sampled_from(["Running", "Complete", "Failed"]), _TEXT),
+    bus=_WORKLOADS,
+    http=_WORKLOADS,
+    mqtt=_WORKLOADS,
+    managed_database=_WORKLOADS,
+    pod_problems=st.lists(
+        st.builds(
+            PodProblem, st.sampled_from(["http", "mqtt", "bus", "database", "schema"]), _MESSAGES, _REASONS, _TEXT
+        ),
+        max_size=3,
+    ).map(tuple),
+    apply_problems=st.lists(
+        st.builds(
+            ApplyProblem,
+            st.sampled_from(["Deployment", "Secret"]),
+            _MESSAGES,
+            st.sampled_from(["NameTaken", "ApplyRefused"]),
+            _MESSAGES,
+        ),
+        max_size=2,
+    ).map(tuple),
+)

@@ -1,0 +1,201 @@
+"""One child at a time: what is sent, what is left, what is refused, and what goes."""
+
+import asyncio
+from base64 import b64decode
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from sensorthings_operator.apply.children import GENERATED_FIELD_MANAGER, Children, NameTakenError, Outcome
+from sensorthings_operator.clients.errors import ApiError
+from sensorthings_operator.clients.owned import OwnedStore
+from sensorthings_operator.desired import SECRETS, bus, http, stage_children
+from sensorthings_operator.desired.metadata import FIELD_MANAGER
+from tests.unit.operator.fake_api import FakeApi
+from tests.unit.operator.samples import SETTINGS, UID, service
+from tests.unit.operator.virtual_time import on_virtual_time
+
+if TYPE_CHECKING:
+    from sensorthings_operator.clients.kubernetes import KubernetesClient
+
+MANIFESTS = bus.build(service(), SETTINGS)
+CONFIG = MANIFESTS[0]
+(SECRET,) = stage_children(SECRETS, service(), SETTINGS)
+
+
+@pytest.fixture
+def api() -> FakeApi:
+    return FakeApi()
+
+
+@pytest.fixture
+def store() -> OwnedStore:
+    return OwnedStore({})
+
+
+@pytest.fixture
+def children(api: FakeApi, store: OwnedStore) -> Children:
+    return Children(cast("KubernetesClient", api), store)
+
+
+def _drifted(api: FakeApi, store: OwnedStore) -> None:
+    """Somebody took the data over: it is no longer among our fields."""
+    live = api.objects["ConfigMap", "air-bus"]
+    for entry in live["metadata"]["managedFields"]:
+        del entry["fieldsV1"]["f:data"]
+    api.touch(live)
+    store.put("ConfigMap", live)
+
+
+@on_virtual_time
+async def test_what_is_there_is_not_sent_again(children: Children, api: FakeApi) -> None:
+    assert (await children.apply(CONFIG)).outcome is Outcome.CREATED
+    before = len(api.calls)
+    assert (await children.apply(CONFIG)).outcome is Outcome.UNCHANGED
+    assert len(api.calls) == before
+
+
+@on_virtual_time
+async def test_what_changed_is_sent_and_what_drifted_is_repaired(
+    children: Children, api: FakeApi, store: OwnedStore
+) -> None:
+    await children.apply(CONFIG)
+    changed = {**CONFIG, "data": {"mosquitto.conf": "other"}}
+    assert (await children.apply(changed)).outcome is Outcome.UPDATED
+    _drifted(api, store)
+    assert (await children.apply(changed)).outcome is Outcome.REPAIRED
+    assert (await children.apply(changed)).outcome is Outcome.UNCHANGED
+
+
+@on_virtual_time
+async def test_an_object_of_somebody_else_is_refused_and_not_written(children: Children, api: FakeApi) -> None:
+    api.put({**CONFIG, "metadata": {"name": "air-bus"}})
+    result = await children.apply(CONFIG)
+    assert (result.outcome, result.reason) == (Outcome.REFUSED, "NameTaken")
+    assert api.writes() == []
+
+
+@on_virtual_time
+async def test_a_child_of_a_deleted_namesake_is_waited_for(children: Children, api: FakeApi) -> None:
+    owner = {**CONFIG["metadata"]["ownerReferences"][0], "uid": "old"}
+    api.put({**CONFIG, "metadata": {**CONFIG["metadata"], "ownerReferences": [owner]}}, FIELD_MANAGER)
+    with pytest.raises(ApiError, match="deleted service of the same name"):
+        await children.apply(CONFIG)
+    assert api.writes() == []
+
+
+@on_virtual_time
+async def test_a_child_that_lost_its_owner_is_taken_back(children: Children, api: FakeApi) -> None:
+    metadata = {key: value for key, value in CONFIG["metadata"].items() if key != "ownerReferences"}
+    api.put({**CONFIG, "metadata": metadata}, FIELD_MANAGER)
+    assert (await children.apply(CONFIG)).outcome is Outcome.CREATED
+    assert api.objects["ConfigMap", "air-bus"]["metadata"]["ownerReferences"][0]["uid"] == UID
+
+
+@on_virtual_time
+async def test_a_lasting_refusal_is_a_result_and_a_passing_one_is_raised(children: Children, api: FakeApi) -> None:
+    api.fails = lambda verb, *_: ApiError(403, "Forbidden", "exceeded quota") if verb == "apply" else None
+    result = await children.apply(CONFIG)
+    assert (result.outcome, result.reason, result.message) == (Outcome.REFUSED, "ApplyRefused", "exceeded quota")
+    api.fails = lambda verb, *_: ApiError(500, "InternalError", "etcd") if verb == "apply" else None
+    with pytest.raises(ApiError, match="etcd"):
+        await children.apply(CONFIG)
+
+
+@on_virtual_time
+async def test_drift_that_an_apply_can_not_heal_is_merged_away_first(
+    children: Children, api: FakeApi, store: OwnedStore
+) -> None:
+    await children.apply(CONFIG)
+    _drifted(api, store)
+    invalid = [ApiError(422, "Invalid", "duplicate")]
+    api.fails = lambda verb, *_: invalid.pop() if verb == "apply" and invalid else None
+    assert (await children.apply(CONFIG)).outcome is Outcome.REPAIRED
+    assert [verb for verb, _, _ in api.writes()][-3:] == ["apply", "merge", "apply"]
+
+
+@on_virtual_time
+async def test_what_was_never_valid_is_not_merged(children: Children, api: FakeApi) -> None:
+    api.fails = lambda verb, *_: ApiError(422, "Invalid", "wrong") if verb == "apply" else None
+    assert (await children.apply(CONFIG)).outcome is Outcome.REFUSED
+    assert "merge" not in {verb for verb, _, _ in api.calls}
+
+
+@on_virtual_time
+async def test_nothing_is_on_its_way_after_a_failure(children: Children, api: FakeApi) -> None:
+    """Or two passes of one service would write at the same time."""
+    first = MANIFESTS[0]["metadata"]["name"]
+    api.fails = lambda verb, kind, name: (
+        ApiError(500, "", "etcd") if (verb, kind, name) == ("apply", "ConfigMap", first) else None
+    )
+    with pytest.raises(ApiError):
+        await children.apply_all([*MANIFESTS, *http.build(service(), SETTINGS)])
+    assert api.running == 0
+    before = len(api.calls)
+    await asyncio.sleep(10)
+    assert len(api.calls) == before
+    assert ("Deployment", "air-http") in api.objects
+
+
+@on_virtual_time
+async def test_a_password_is_drawn_once_and_kept(children: Children, api: FakeApi) -> None:
+    first = await children.apply_secret(SECRET)
+    again = await children.apply_secret(SECRET)
+    assert b64decode(first["data"]["username"]) == b"sensorthings"
+    assert len(b64decode(first["data"]["password"])) >= 24
+    assert first["data"] == again["data"]
+    assert [call[0] for call in api.writes()] == ["apply", "apply"], "the drawn value, and the rest"
+    managers = {e["manager"] for e in api.objects["Secret", "air-db-credentials"]["metadata"]["managedFields"]}
+    assert managers == {FIELD_MANAGER, GENERATED_FIELD_MANAGER}
+
+
+@on_virtual_time
+async def test_a_password_that_went_is_drawn_again(children: Children, api: FakeApi) -> None:
+    first = await children.apply_secret(SECRET)
+    del api.objects["Secret", "air-db-credentials"]["data"]["password"]
+    again = await children.apply_secret(SECRET)
+    assert again["data"]["password"] != first["data"]["password"]
+
+
+@on_virtual_time
+async def test_a_pass_cut_short_after_the_draw_is_taken_up(children: Children, api: FakeApi) -> None:
+    calls = 0
+
+    def dies(verb: str, *_: str) -> Exception | None:
+        nonlocal calls
+        calls += verb == "apply"
+        return ConnectionError() if calls == 2 else None
+
+    api.fails = dies
+    with pytest.raises(ConnectionError):
+        await children.apply_secret(SECRET)
+    api.fails = lambda *_: None
+    drawn = api.objects["Secret", "air-db-credentials"]["data"]["password"]
+    assert (await children.apply_secret(SECRET))["data"]["password"] == drawn
+
+
+@on_virtual_time
+async def test_a_secret_of_somebody_else_is_refused(children: Children, api: FakeApi) -> None:
+    api.put({**SECRET, "metadata": {"name": "air-db-credentials"}})
+    with pytest.raises(NameTakenError):
+        await children.apply_secret(SECRET)
+    assert api.writes() == []
+
+
+@on_virtual_time
+async def test_pruned_is_what_is_ours_and_no_longer_wanted(children: Children, api: FakeApi, store: OwnedStore) -> None:
+    await children.apply_all(MANIFESTS)
+    key = ("hamburg", "air")
+    labels = {"labels": CONFIG["metadata"]["labels"]}
+    owner = {"ownerReferences": CONFIG["metadata"]["ownerReferences"]}
+    for name, metadata, manager in (
+        ("owned", {**labels, **owner}, "somebody"),
+        ("labelled", labels, FIELD_MANAGER),
+        ("stale", {**labels, **owner}, FIELD_MANAGER),
+    ):
+        manifest = {**CONFIG, "metadata": {"name": name, "namespace": "hamburg", **metadata}}
+        store.put("ConfigMap", api.put(manifest, manager))
+    assert await children.prune("another owner", key, []) == []
+    pruned = await children.prune(UID, key, MANIFESTS)
+    assert [(result.kind, result.name) for result in pruned] == [("ConfigMap", "stale")]
+    assert await children.prune(UID, key, MANIFESTS) == [], "gone already, and not yet known to be"

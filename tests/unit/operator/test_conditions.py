@@ -1,0 +1,114 @@
+"""The policy chains: always a verdict, and Ready, Reconciling and Stalled as kstatus reads them."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from sensorthings_operator.clients.database import DatabaseAnswer
+from sensorthings_operator.conditions import PARTS, evaluate
+from sensorthings_operator.conditions.observed import (
+    ApplyProblem,
+    DatabaseProbe,
+    Observed,
+    PodProblem,
+    SchemaJob,
+)
+from tests.unit.operator.samples import EXTERNAL, observed, service, workload
+from tests.unit.operator.strategies import OBSERVED
+
+_ONE_WORD = re.compile(r"[A-Z][A-Za-z0-9]*")
+
+
+@given(OBSERVED)
+def test_every_condition_is_decided_in_one_word_and_a_sentence(seen: Observed) -> None:
+    verdicts = evaluate(seen)
+    assert list(verdicts) == ["Ready", "Reconciling", "Stalled", *(chain.type for chain in PARTS)]
+    for verdict in verdicts.values():
+        assert verdict.status in ("True", "False", "Unknown")
+        assert _ONE_WORD.fullmatch(verdict.reason)
+        assert verdict.message
+
+
+@given(OBSERVED)
+def test_kstatus(seen: Observed) -> None:
+    """Ready excludes the other two, and nothing is both on its way and stuck."""
+    verdicts = evaluate(seen)
+    ready, reconciling, stalled = (verdicts[type_] for type_ in ("Ready", "Reconciling", "Stalled"))
+    assert not (ready.holds and reconciling.holds)
+    assert not (reconciling.holds and stalled.holds)
+    if ready.holds:
+        assert all(verdicts[chain.type].holds or verdicts[chain.type].reason == "BusExternal" for chain in PARTS)
+    quiet = seen.service.spec.paused or seen.service.spec.hibernated
+    if not (ready.holds or stalled.holds or quiet):
+        assert reconciling.holds, "something has to be said to be on its way"
+
+
+def test_all_is_well() -> None:
+    verdicts = evaluate(observed())
+    assert {type_ for type_, verdict in verdicts.items() if verdict.holds} == {
+        "Ready",
+        *(chain.type for chain in PARTS),
+    }
+
+
+_STALLS = [answer for answer in DatabaseAnswer if answer.value not in ("DatabaseAnswers", "DatabaseUnreachable")]
+
+
+@pytest.mark.parametrize("answer", _STALLS)
+def test_what_does_not_mend_itself_stalls(answer: DatabaseAnswer) -> None:
+    seen = observed(database=DatabaseProbe(False, answer.value, "told"))
+    expected = answer is not DatabaseAnswer.NO_PRIMARY
+    assert evaluate(seen)["Stalled"].holds == expected, "a failover promotes one by itself"
+
+
+_CASES: list[Any] = [
+    ({"database": None, "service": service(EXTERNAL)}, "DatabaseReachable", "Unknown", "DatabaseNotAsked"),
+    ({"missing_secrets": {"a": "gone"}}, "DatabaseReachable", "False", "SecretUnusable"),
+    ({"managed_database": workload(ready=0)}, "DatabaseReachable", "False", "DatabaseStarting"),
+    ({"schema": None}, "SchemaUpToDate", "False", "SchemaWaiting"),
+    ({"schema": SchemaJob("Running")}, "SchemaUpToDate", "False", "SchemaUpdating"),
+    ({"schema": SchemaJob("Failed", "why")}, "Stalled", "True", "SchemaFailed"),
+    ({"bus": None}, "BusConnected", "False", "BusStarting"),
+    ({"bus": workload(ready=0)}, "Ready", "False", "BusStarting"),
+    ({"http": None}, "HTTPAvailable", "False", "HTTPWaiting"),
+    ({"http": workload(available=0)}, "HTTPAvailable", "False", "HTTPStarting"),
+    ({"mqtt": workload(0)}, "MQTTAvailable", "False", "MQTTScaledToZero"),
+    ({"http": workload(3, available=1)}, "HTTPAvailable", "True", "HTTPReady"),
+    ({"http": workload(3, available=1)}, "Ready", "False", "RollingOut"),
+    ({"http": workload(3, settled=False)}, "Ready", "False", "RollingOut"),
+    ({"http": workload(3, stuck="deadline exceeded")}, "Stalled", "True", "RolloutStuck"),
+    ({"apply_problems": (ApplyProblem("Secret", "s", "NameTaken", "m"),)}, "Ready", "False", "NameTaken"),
+    ({"service": service({"paused": True}), "http": None}, "Reconciling", "False", "Paused"),
+    ({"service": service({"hibernated": True})}, "Ready", "False", "Hibernated"),
+]
+
+
+@pytest.mark.parametrize(("fields", "type_", "status", "reason"), _CASES)
+def test_each_cause_shows(fields: dict[str, Any], type_: str, status: str, reason: str) -> None:
+    verdict = evaluate(observed(**fields))[type_]
+    assert (verdict.status, verdict.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("component", "type_", "fields"),
+    [
+        ("http", "HTTPAvailable", {"http": workload(available=0)}),
+        ("mqtt", "MQTTAvailable", {"mqtt": workload(available=0)}),
+        ("bus", "BusConnected", {"bus": workload(ready=0)}),
+        ("database", "DatabaseReachable", {"managed_database": workload(ready=0)}),
+        ("schema", "SchemaUpToDate", {"schema": SchemaJob("Running")}),
+    ],
+)
+def test_a_pod_that_does_not_run_shows_at_its_part_only(component: str, type_: str, fields: dict[str, Any]) -> None:
+    problem = PodProblem(component, "pod-1", "ImagePullBackOff", "no such image")
+    verdicts = evaluate(observed(pod_problems=(problem,), **fields))
+    assert (verdicts[type_].reason, verdicts[type_].message) == ("ImagePullBackOff", "pod pod-1: no such image")
+    assert [chain.type for chain in PARTS if verdicts[chain.type].reason == "ImagePullBackOff"] == [type_]
+
+
+def test_a_pod_in_trouble_does_not_hide_that_others_answer() -> None:
+    problem = PodProblem("http", "pod-2", "CrashLoopBackOff", "again")
+    verdicts = evaluate(observed(pod_problems=(problem,), http=workload(2, available=1)))
+    assert verdicts["HTTPAvailable"].holds

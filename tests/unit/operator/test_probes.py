@@ -1,0 +1,154 @@
+"""Databases are asked beside the passes; only a changed answer wakes one."""
+
+import asyncio
+from collections.abc import Callable
+
+from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
+from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.conditions.observed import DatabaseProbe
+from sensorthings_operator.desired.addresses import DatabaseAddress, database_address
+from sensorthings_operator.observe.probes import DatabaseProbes, Target, last_answer
+from tests.unit.operator.samples import EXTERNAL, SETTINGS, body, service
+from tests.unit.operator.virtual_time import on_virtual_time
+
+KEY: ServiceKey = ("hamburg", "air")
+ADDRESS = database_address(service(EXTERNAL), SETTINGS)
+TARGET = Target(ADDRESS, Credentials("frost", "one"))
+REACHABLE = (DatabaseAnswer.REACHABLE, "it answers")
+UNREACHABLE = (DatabaseAnswer.UNREACHABLE, "it does not")
+
+
+class FakeDatabase:
+    """Answers what it is told to, after a while."""
+
+    def __init__(self) -> None:
+        self.answer: tuple[DatabaseAnswer, str] | Exception = REACHABLE
+        self.seconds = 0.0
+        self.asked: list[float] = []
+        self.running = 0
+        self.most = 0
+        self.passwords: list[str] = []
+
+    async def __call__(self, _: DatabaseAddress, credentials: Credentials) -> tuple[DatabaseAnswer, str]:
+        self.asked.append(asyncio.get_running_loop().time())
+        self.passwords.append(credentials.password)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.sleep(self.seconds)
+        self.running -= 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def _probes(database: FakeDatabase, woken: Callable[[ServiceKey], None], concurrency: int = 8) -> DatabaseProbes:
+    return DatabaseProbes(database, changed=woken, interval_seconds=30, concurrency=concurrency)
+
+
+@on_virtual_time
+async def test_only_a_changed_answer_wakes() -> None:
+    database, woken = FakeDatabase(), list[ServiceKey]()
+    probes = _probes(database, woken.append)
+    assert probes.watch(KEY, TARGET) is None
+    assert probes.asks(KEY)
+    await asyncio.sleep(300)
+    assert woken == [KEY]
+    assert 8 <= len(database.asked) <= 14, "every 30 s, more or less"
+    assert probes.watch(KEY, TARGET) == DatabaseProbe(True, "DatabaseAnswers", "it answers")
+
+    database.answer = UNREACHABLE
+    before = len(database.asked)
+    await asyncio.sleep(40)
+    assert woken == [KEY, KEY]
+    assert database.asked[before + 1] - database.asked[before] < 0.4, "one that went is asked again soon"
+    database.answer = REACHABLE
+    await asyncio.sleep(20)
+    assert len(woken) == 3
+    await probes.close()
+
+
+@on_virtual_time
+async def test_a_database_that_never_answers_is_asked_more_and_more_rarely() -> None:
+    database = FakeDatabase()
+    database.answer = UNREACHABLE
+    probes = _probes(database, lambda _: None)
+    probes.watch(KEY, TARGET)
+    await asyncio.sleep(600)
+    assert 35 <= len(database.asked) <= 65
+    await probes.close()
+
+
+@on_virtual_time
+async def test_another_password_is_another_question() -> None:
+    database, woken = FakeDatabase(), list[ServiceKey]()
+    probes = _probes(database, woken.append)
+    probes.watch(KEY, TARGET)
+    await asyncio.sleep(1)
+    other = Target(ADDRESS, Credentials("frost", "two"))
+    assert probes.watch(KEY, other) is None, "the old answer is not the new one's"
+    await asyncio.sleep(1)
+    assert database.passwords == ["one", "two"]
+    assert woken == [KEY, KEY]
+    await probes.close()
+
+
+@on_virtual_time
+async def test_what_is_forgotten_is_not_asked() -> None:
+    database, woken = FakeDatabase(), list[ServiceKey]()
+    database.seconds = 5
+    probes = _probes(database, woken.append)
+    probes.watch(KEY, TARGET)
+    await asyncio.sleep(1)
+    probes.forget(KEY)
+    probes.forget(KEY)
+    await asyncio.sleep(300)
+    assert len(database.asked) == 1
+    assert woken == []
+    assert not probes.asks(KEY)
+
+
+@on_virtual_time
+async def test_few_are_asked_at_a_time() -> None:
+    database = FakeDatabase()
+    database.seconds = 5
+    probes = _probes(database, lambda _: None, concurrency=3)
+    for number in range(12):
+        probes.watch(("hamburg", str(number)), TARGET)
+    await asyncio.sleep(21)
+    assert database.most == 3
+    assert len(database.asked) >= 12
+    await probes.close()
+
+
+@on_virtual_time
+async def test_a_surprise_of_the_driver_is_an_answer_without_its_text() -> None:
+    database = FakeDatabase()
+    database.answer = ValueError("password=one")
+    probes = _probes(database, lambda _: None)
+    probes.watch(KEY, TARGET)
+    await asyncio.sleep(0.1)
+    answer = probes.watch(KEY, TARGET)
+    assert answer == DatabaseProbe(False, "DatabaseUnreachable", "the database could not be asked: ValueError")
+    database.answer = REACHABLE
+    await asyncio.sleep(5)
+    answer = probes.watch(KEY, TARGET)
+    assert answer is not None
+    assert answer.reachable, "and the probing goes on"
+    await probes.close()
+
+
+def _status(reason: str, status: str = "True") -> dict[str, object]:
+    condition = {"type": "DatabaseReachable", "status": status, "reason": reason, "message": "told before"}
+    return {**body(), "status": {"conditions": [condition]}}
+
+
+def test_the_last_answer_is_read_from_the_status() -> None:
+    assert last_answer(body()) is None
+    assert last_answer(_status("DatabaseAnswers")) == DatabaseProbe(True, "DatabaseAnswers", "told before")
+    unreachable = last_answer(_status("DatabaseUnreachable", "False"))
+    assert unreachable == DatabaseProbe(False, "DatabaseUnreachable", "told before")
+
+
+def test_what_was_no_answer_is_none() -> None:
+    for reason in ("DatabaseNotAsked", "SecretUnusable", "Hibernated", "DatabaseStarting"):
+        assert last_answer(_status(reason, "False")) is None

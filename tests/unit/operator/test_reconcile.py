@@ -1,0 +1,195 @@
+"""Whole passes against the fake API server: what they write, and what they leave when something fails."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from sensorthings_operator.apply.status import StatusWriter
+from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
+from sensorthings_operator.clients.errors import ApiError, NotFoundError
+from sensorthings_operator.clients.owned import OwnedStore
+from sensorthings_operator.desired.addresses import DatabaseAddress
+from sensorthings_operator.observe.probes import DatabaseProbes
+from sensorthings_operator.observe.services import Services
+from sensorthings_operator.observe.summaries import SUMMARIES
+from sensorthings_operator.reconcile import Reconciler
+from tests.unit.operator.fake_api import FakeApi
+from tests.unit.operator.samples import SETTINGS, body
+from tests.unit.operator.virtual_time import on_virtual_time
+
+if TYPE_CHECKING:
+    from sensorthings_operator.clients.kubernetes import KubernetesClient
+
+KEY = ("hamburg", "air")
+SERVICE = ("SensorThingsService", "air")
+
+
+class City:
+    """An operator's parts, put together anew at each start, on one API server."""
+
+    def __init__(self, spec: dict[str, Any] | None = None) -> None:
+        self.api = FakeApi()
+        self.answer = (DatabaseAnswer.REACHABLE, "it answers")
+        self.api.put(body(spec))
+        self.start()
+
+    def start(self) -> None:
+        """Begin with empty hands, and list."""
+        client = cast("KubernetesClient", self.api)
+        self.services, self.store = Services(), OwnedStore(SUMMARIES)
+        self.probes = DatabaseProbes(self._ask, changed=lambda _: None, interval_seconds=30)
+        self.reconciler = Reconciler(
+            client,
+            settings=SETTINGS,
+            services=self.services,
+            store=self.store,
+            probes=self.probes,
+            status=StatusWriter(client, instance="test"),
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        )
+
+    async def _ask(self, _: DatabaseAddress, __: Credentials) -> tuple[DatabaseAnswer, str]:
+        await asyncio.sleep(5)
+        return self.answer
+
+    async def look(self) -> float | None:
+        """What the watches would have told by now, and a pass."""
+        for (kind, _), live in self.api.objects.items():
+            if kind == SERVICE[0]:
+                self.services.put(live)
+            else:
+                self.store.put(kind, live)
+        return await self.reconciler.reconcile(KEY)
+
+    def succeed(self) -> None:
+        """Every workload is where its spec wants it."""
+        for (kind, _), live in list(self.api.objects.items()):
+            wanted = live.get("spec", {}).get("replicas", 0)
+            counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), wanted)
+            if kind in ("Deployment", "StatefulSet"):
+                self._status(live, {**counts, "observedGeneration": 1})
+            if kind == "Job":
+                self._status(live, {"conditions": [{"type": "Complete", "status": "True"}]})
+
+    def _status(self, live: dict[str, Any], status: dict[str, Any]) -> None:
+        live["status"] = status
+        self.api.touch(live)
+
+    async def settle(self) -> None:
+        """Until it is Ready."""
+        for _ in range(6):
+            await self.look()
+            self.succeed()
+            await asyncio.sleep(6)
+        await self.look()
+        assert self.conditions()["Ready"] == "True"
+
+    def conditions(self) -> dict[str, str]:
+        """Statuses by type."""
+        return {c["type"]: c["status"] for c in self.api.objects[SERVICE]["status"]["conditions"]}
+
+
+@on_virtual_time
+async def test_a_settled_service_is_not_written_also_while_its_database_was_not_asked_yet() -> None:
+    city = City()
+    await city.settle()
+    before = len(city.api.writes())
+    await city.look()
+    city.start()
+    await city.look()
+    assert city.api.writes()[before:] == [], "a start of the operator takes nobody for not ready"
+    await asyncio.sleep(6)
+    await city.look()
+    assert city.api.writes()[before:] == []
+    await city.probes.close()
+
+
+@on_virtual_time
+async def test_a_restart_notices_a_database_that_went_meanwhile() -> None:
+    city = City()
+    await city.settle()
+    city.start()
+    city.answer = (DatabaseAnswer.UNREACHABLE, "gone")
+    await city.look()
+    assert city.conditions()["Ready"] == "True"
+    await asyncio.sleep(6)
+    await city.look()
+    assert city.conditions()["DatabaseReachable"] == "False"
+    assert city.conditions()["Ready"] == "False"
+    await city.probes.close()
+
+
+@on_virtual_time
+async def test_a_settled_pass_reads_the_secret_and_nothing_else() -> None:
+    city = City()
+    await city.settle()
+    city.api.calls.clear()
+    await city.look()
+    assert city.api.calls == [("get", "Secret", "air-db-credentials")]
+    await city.probes.close()
+
+
+@on_virtual_time
+async def test_the_old_answer_opens_no_gate() -> None:
+    """A status that says reachable is of the past: a new migration asks first."""
+    city = City()
+    await city.settle()
+    for key in [key for key in city.api.objects if key[0] == "Job"]:
+        live = city.api.objects.pop(key)
+        city.store.remove("Job", "hamburg", key[1], live["metadata"]["uid"])
+    city.start()
+    await city.look()
+    assert not [key for key in city.api.objects if key[0] == "Job"]
+    await asyncio.sleep(6)
+    await city.look()
+    assert [key for key in city.api.objects if key[0] == "Job"]
+    await city.probes.close()
+
+
+@on_virtual_time
+async def test_a_failed_pass_is_raised_for_the_queue_and_the_next_one_goes_on() -> None:
+    city = City()
+    city.api.fails = lambda verb, kind, _: ApiError(500, "", "etcd") if (verb, kind) == ("apply", "Service") else None
+    with pytest.raises(ApiError):
+        await city.look()
+    city.api.fails = lambda *_: None
+    await city.settle()
+    await city.probes.close()
+
+
+@on_virtual_time
+async def test_a_refused_child_is_told_and_tried_again() -> None:
+    city = City()
+    city.api.fails = lambda verb, kind, _: (
+        ApiError(403, "Forbidden", "exceeded quota") if (verb, kind) == ("apply", "StatefulSet") else None
+    )
+    assert await city.look() == 30
+    assert city.conditions()["Stalled"] == "True"
+    city.api.fails = lambda *_: None
+    await city.settle()
+    assert city.conditions()["Stalled"] == "False"
+    await city.probes.close()
+
+
+@on_virtual_time
+async def test_a_deleted_service_gets_nothing_and_its_database_is_left_in_peace() -> None:
+    city = City()
+    await city.settle()
+    live = city.api.objects[SERVICE]
+    live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    city.api.touch(live)
+    city.api.calls.clear()
+    assert await city.look() is None
+    assert city.api.calls == []
+    assert not city.probes.asks(KEY)
+
+
+@on_virtual_time
+async def test_a_service_that_went_during_its_pass_is_no_error() -> None:
+    city = City()
+    city.services.put(city.api.objects.pop(SERVICE))
+    city.api.fails = lambda verb, *_: NotFoundError(404, "NotFound", "gone") if verb == "apply status" else None
+    await city.reconciler.reconcile(KEY)
+    await city.probes.close()

@@ -1,0 +1,183 @@
+"""What is written into the status, when, and which Events are told."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensorthings_operator.api.parse import parse_service
+from sensorthings_operator.apply.status import (
+    StatusWriter,
+    build,
+    build_invalid,
+    invalid_verdicts,
+    is_warning,
+    worth_an_event,
+)
+from sensorthings_operator.clients.errors import ApiError
+from sensorthings_operator.clients.resources import Resource
+from sensorthings_operator.conditions import evaluate
+from sensorthings_operator.conditions.chain import Verdict
+from sensorthings_operator.conditions.observed import Observed, SchemaJob
+from sensorthings_operator.desired.addresses import endpoints
+from tests.unit.operator.samples import SETTINGS, body, observed, service, workload
+from tests.unit.operator.strategies import OBSERVED
+from tests.unit.operator.virtual_time import run
+
+if TYPE_CHECKING:
+    from sensorthings_operator.clients.kubernetes import KubernetesClient
+
+THEN = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LATER = datetime(2026, 1, 1, 13, tzinfo=UTC)
+Body = dict[str, Any]
+
+
+def _status(of: Body, seen: Observed, now: datetime) -> dict[str, Any]:
+    return build(of, seen, evaluate(seen), endpoints(seen.service, SETTINGS), now)
+
+
+def _with(status: dict[str, Any]) -> Body:
+    return {**body(), "status": status}
+
+
+@given(OBSERVED, OBSERVED)
+def test_a_transition_time_moves_with_the_status_and_only_then(one: Observed, other: Observed) -> None:
+    first = _status(body(), one, THEN)
+    second = _status(_with(first), other, LATER)
+    for before, after in zip(first["conditions"], second["conditions"], strict=True):
+        assert before["type"] == after["type"]
+        moved = after["lastTransitionTime"] == "2026-01-01T13:00:00Z"
+        assert moved == (before["status"] != after["status"])
+
+
+@given(OBSERVED)
+def test_the_same_again_is_the_same_status(seen: Observed) -> None:
+    first = _status(body(), seen, THEN)
+    assert _status(_with(first), seen, LATER) == first
+    assert worth_an_event(_with(first), evaluate(seen)) == []
+
+
+@given(OBSERVED)
+def test_a_status_is_what_the_crd_takes(seen: Observed) -> None:
+    parse_service(_with(_status(body(), seen, THEN)), unknown_fields="refuse")
+
+
+def test_every_condition_has_the_generation_it_was_seen_for() -> None:
+    status = _status(body(), observed(service=service(generation=7)), THEN)
+    assert {condition["observedGeneration"] for condition in status["conditions"]} == {7}
+    assert status["observedGeneration"] == 7
+
+
+def test_the_version_is_that_of_the_schema() -> None:
+    old = _status(body(), observed(), THEN)
+    assert old["version"] == "2.0.0"
+    wanted = service({"version": "2.8.0"})
+    migrating = _status(_with(old), observed(service=wanted, schema=SchemaJob("Running")), LATER)
+    assert migrating["version"] == "2.0.0"
+    assert _status(_with(migrating), observed(service=wanted), LATER)["version"] == "2.8.0"
+    assert "version" not in _status(body(), observed(schema=None), THEN)
+
+
+def test_an_invalid_spec_says_nothing_new_of_the_parts() -> None:
+    before = _status(body(), observed(), THEN)
+    of = {**body(generation=2), "status": before}
+    after = build_invalid(of, invalid_verdicts("InvalidSpec", ["spec.a: wrong", "spec.b: wrong"]), LATER)
+    conditions = {condition["type"]: condition for condition in after["conditions"]}
+    assert (conditions["Ready"]["status"], conditions["Stalled"]["status"]) == ("False", "True")
+    assert conditions["Stalled"]["message"] == "spec.a: wrong; spec.b: wrong"
+    assert conditions["Stalled"]["observedGeneration"] == 2
+    assert conditions["HTTPAvailable"] in before["conditions"]
+    assert {key: after[key] for key in ("endpoints", "http", "version")} == {
+        key: before[key] for key in ("endpoints", "http", "version")
+    }
+
+
+_TYPES = st.sampled_from(["Ready", "Stalled", "Reconciling", "HTTPAvailable"])
+_VERDICTS = st.builds(
+    Verdict,
+    st.sampled_from(["True", "False", "Unknown"]),
+    st.sampled_from(["One", "Two"]),
+    st.just("told"),
+    st.booleans(),
+)
+
+
+@given(_TYPES, _VERDICTS)
+def test_events_for_what_newly_holds_and_for_new_causes_of_warnings(type_: str, verdict: Verdict) -> None:
+    told = bool(worth_an_event(body(), {type_: verdict}))
+    assert told == ((verdict.holds and type_ != "Reconciling") or is_warning(type_, verdict))
+    if verdict.expected and not verdict.holds:
+        assert not told or type_ == "Stalled", "what starts as it should is not told"
+
+
+def test_a_warning_is_told_again_for_another_cause_only() -> None:
+    def standing(reason: str) -> Body:
+        return _with({"conditions": [{"type": "HTTPAvailable", "status": "False", "reason": reason}]})
+
+    bad = {"HTTPAvailable": Verdict("False", "ImagePullBackOff", "told")}
+    assert worth_an_event(standing("CrashLoopBackOff"), bad)
+    assert not worth_an_event(standing("ImagePullBackOff"), bad)
+
+
+class FakeClient:
+    """Keeps what is written."""
+
+    def __init__(self, refuses_events: bool = False) -> None:
+        self.statuses: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self._refuses_events = refuses_events
+
+    async def apply(self, manifest: dict[str, Any], **_: Any) -> dict[str, Any]:
+        self.statuses.append(manifest)
+        return manifest
+
+    async def create(self, _: Resource, __: str, manifest: dict[str, Any]) -> None:
+        if self._refuses_events:
+            raise ApiError(403, "Forbidden", "the namespace is being terminated")
+        self.events.append(manifest)
+
+
+def _write(client: FakeClient, of: Body, seen: Observed) -> Any:
+    verdicts = evaluate(seen)
+    status = _status(of, seen, LATER)
+    return run(StatusWriter(cast("KubernetesClient", client), instance="test").write(of, status, verdicts, LATER))
+
+
+def test_an_unchanged_status_is_not_written() -> None:
+    client = FakeClient()
+    assert _write(client, _with(_status(body(), observed(), THEN)), observed()) is None
+    assert (client.statuses, client.events) == ([], [])
+
+
+def test_a_condition_of_somebody_else_is_no_change() -> None:
+    client = FakeClient()
+    status = _status(body(), observed(), THEN)
+    foreign = {"type": "BackedUp", "status": "True"}
+    assert _write(client, _with({**status, "conditions": [foreign, *status["conditions"]]}), observed()) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": "9"}, {"endpoints": []}, {"conditions": []}, {"observedGeneration": 0}], ids=str
+)
+def test_whatever_else_differs_is_written(change: dict[str, Any]) -> None:
+    client = FakeClient()
+    assert _write(client, _with({**_status(body(), observed(), THEN), **change}), observed()) is not None
+    assert len(client.statuses) == 1
+
+
+def test_an_event_names_its_service_and_fits() -> None:
+    client = FakeClient()
+    _write(client, body(), observed(missing_secrets={"a": "x" * 5000}, http=workload(2)))
+    warning = next(event for event in client.events if event["reason"] == "SecretUnusable")
+    assert warning["type"] == "Warning"
+    assert len(warning["note"]) == 1024
+    assert warning["regarding"]["uid"] == body()["metadata"]["uid"]
+    assert warning["eventTime"] == "2026-01-01T13:00:00.000000Z"
+
+
+def test_an_event_that_is_refused_does_not_fail_the_pass() -> None:
+    client = FakeClient(refuses_events=True)
+    assert _write(client, body(), observed()) is not None
+    assert len(client.statuses) == 1
