@@ -54,14 +54,6 @@ class WorkQueue:
             previous.cancel()
         self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._due, key)
 
-    def forget(self, key: ServiceKey) -> None:
-        """Drop what is planned for a service that is gone."""
-        self._failures.pop(key, None)
-        self._again.discard(key)
-        timer = self._timers.pop(key, None)
-        if timer is not None:
-            timer.cancel()
-
     async def drain(self, seconds: float) -> None:
         """Begin no more passes, and wait for those that run; after ``seconds`` they are given up."""
         self._draining = True
