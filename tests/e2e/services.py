@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tests.e2e.clients import Http, Subscriber
 from tests.e2e.kubernetes import SERVICES
+from tests.e2e.netns import inside
 from tests.e2e.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
@@ -115,10 +118,17 @@ class Service:
         return str(found["spec"]["clusterIP"])
 
     def http(self) -> Http:
-        """The HTTP side, at its Service's address, once the node has heard of the ready pods behind that."""
+        """The HTTP side, at its Service's address, once the node leads to the ready pods of both modules."""
         http = Http(self.cluster_ip("http"), 80, self.kubernetes.netns)
         eventually("the HTTP Service leads to a pod", lambda: http.get("Things?$top=1").status == 200, _ROUTING_SECONDS)
+        eventually("the MQTT Service leads to a pod", self._mqtt_is_reached, _ROUTING_SECONDS)
         return http
+
+    def _mqtt_is_reached(self) -> bool:
+        with inside(self.kubernetes.netns), suppress(OSError):
+            socket.create_connection((self.cluster_ip("mqtt"), _MQTT_PORT), timeout=1).close()
+            return True
+        return False
 
     def pods(self, part: str) -> list[dict[str, Any]]:
         """The pods of a part that are not on their way out."""

@@ -1,0 +1,52 @@
+"""The network layer: one way in, one way out, and a database subnet that only the cluster reaches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.stacks.programs import Run
+
+
+def test_machines_have_one_way_out_with_a_fixed_address(network: Run) -> None:
+    subnets = network.of_type("network:Subnet")
+    assert len(subnets) == 2
+    for subnet in subnets:
+        assert subnet.inputs["natGateway"] == {"id": "/id/NatGateway/hamburg-egress"}
+        assert subnet.inputs["defaultOutboundAccess"] is False
+
+
+def test_the_database_subnet_takes_postgresql_from_the_cluster_and_the_pair_only(network: Run) -> None:
+    rules = sorted(network.the("NetworkSecurityGroup").inputs["securityRules"], key=lambda rule: rule["priority"])
+    allowed = [(rule["sourceAddressPrefix"], rule.get("destinationPortRange")) for rule in rules[:-1]]
+    assert allowed == [("10.20.0.0/20", "5432"), ("10.20.16.0/24", "5432")]
+    assert {rule["access"] for rule in rules[:-1]} == {"Allow"}
+    last = rules[-1]
+    assert (last["access"], last["direction"], last["protocol"], last["sourceAddressPrefix"]) == (
+        "Deny",
+        "Inbound",
+        "*",
+        "*",
+    )
+
+
+def test_public_addresses_survive_the_loss_of_a_zone(network: Run) -> None:
+    for address in network.of_type("PublicIPAddress"):
+        assert address.inputs["zones"] == ["1", "2", "3"]
+        assert address.inputs["publicIPAllocationMethod"] == "Static"
+
+
+def test_names_follow_the_public_address(network: Run) -> None:
+    record = network.the("dns:RecordSet")
+    assert record.inputs["relativeRecordSetName"] == "iot"
+    assert record.inputs["targetResource"] == {"id": "/id/PublicIPAddress/hamburg-ingress"}
+
+
+def test_azure_changes_one_subnet_at_a_time(network: Run) -> None:
+    first, second = sorted(network.of_type("network:Subnet"), key=lambda subnet: subnet.name)
+    assert first.urn in second.dependencies
+
+
+def test_what_others_depend_on_is_protected(network: Run) -> None:
+    protected = {resource.type.split(":")[-1] for resource in network.resources if resource.protect}
+    assert protected == {"ResourceGroup", "VirtualNetwork", "PublicIPAddress", "Zone"}
