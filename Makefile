@@ -78,3 +78,15 @@ bench-first-observation: sync ## From kubectl apply to the first Observation del
 .PHONY: bench-up
 bench-up: sync ## A warm `up`, step by step
 	$(RUN) python -m benchmarks.up
+
+# An environment of their own: Pulumi's packages are 525 MB, and `make sync` would take them away again.
+STACKS := UV_PROJECT_ENVIRONMENT=stacks/.venv $(UV) run --frozen --group stacks --group stacks-test
+
+.PHONY: stacks
+stacks: $(UV) ## The Pulumi stacks: types, programs under mocks, Azure's types
+	$(STACKS) mypy -p sensorthings_stacks
+	$(STACKS) pytest -q tests/stacks --ignore tests/stacks/machines
+
+.PHONY: stacks-machines
+stacks-machines: $(UV) ## The database machines' user-data on real systemd machines (root)
+	$(STACKS) pytest -q tests/stacks/machines
