@@ -39,14 +39,9 @@ Gate = Callable[[Observed], bool]
 
 
 def _database_usable(observed: Observed) -> bool:
-    """The schema Job needs a database; where it was made already, it stands while the database is away.
-
-    It waits for a managed database by itself: the one starts while the other does.
-    """
+    """The schema Job needs a database; where it was made already, it stands while the database is away."""
     if observed.missing_secrets:
         return False
-    if observed.service.spec.database.type == "Managed":
-        return True
     return observed.schema is not None or (observed.database is not None and observed.database.reachable)
 
 

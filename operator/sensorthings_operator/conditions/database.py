@@ -37,8 +37,7 @@ def _managed_first_answer(observed: Observed) -> Verdict | None:
     """The name of a managed database resolves a moment after its pod is ready: no cause for a warning."""
     managed = observed.service.spec.database.type == "Managed"
     asked_in_vain = observed.database is None or observed.database.reason == "DatabaseUnreachable"
-    first = observed.schema is None or observed.schema.outcome == "Running"
-    if managed and first and asked_in_vain:
+    if managed and observed.schema is None and asked_in_vain:
         return Verdict("False", "DatabaseStarting", "the managed PostgreSQL is starting", expected=True)
     return None
 

@@ -37,7 +37,7 @@ SECRETS: Final = Stage("secrets", (credentials.build,))
 FOUNDATION: Final = Stage("foundation", (accounts.build, bus.build, database.build))
 """What needs nothing else."""
 SCHEMA: Final = Stage("schema", (schema.build,))
-"""Needs a database that answers, or one of the service's own that starts meanwhile."""
+"""Needs a database that answers."""
 MODULES: Final = Stage("modules", (http.build, mqtt.build, disruption.build))
 """Needs the schema of the service's version."""
 STAGES: Final = (SECRETS, FOUNDATION, SCHEMA, MODULES)

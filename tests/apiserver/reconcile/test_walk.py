@@ -19,12 +19,12 @@ def test_a_managed_service_walks_to_ready_step_by_step(walk: Walk) -> None:
     walk.managed({"http": {"replicas": 2}})
 
     walk.becomes("DatabaseReachable", "False", "DatabaseStarting")
-    assert walk.cluster.list("Deployment") == []
+    assert walk.cluster.list("Job") == []
 
     walk.kubelet.run("database", "bus")
     walk.becomes("BusConnected", "True", "BusReady")
     walk.becomes("DatabaseReachable", "False", "DatabaseStarting")
-    assert walk.cluster.list("Deployment") == []
+    assert walk.cluster.list("Job") == []
 
     walk.operator.database_says(primary, "DatabaseAnswers", "it does")
     walk.becomes("SchemaUpToDate", "False", "SchemaUpdating")

@@ -16,7 +16,7 @@ from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
 from sensorthings_operator.reconcile import Reconciler
 from tests.unit.operator.fake_api import FakeApi
-from tests.unit.operator.samples import SETTINGS, body, child
+from tests.unit.operator.samples import SETTINGS, body
 from tests.unit.operator.virtual_time import on_virtual_time
 
 if TYPE_CHECKING:
@@ -132,24 +132,9 @@ async def test_a_settled_pass_reads_the_secret_and_nothing_else() -> None:
 
 
 @on_virtual_time
-async def test_the_schema_job_starts_beside_a_managed_database() -> None:
-    """It waits for the database by itself: one starts while the other does."""
-    city = City()
-    city.answer = (DatabaseAnswer.UNREACHABLE, "not yet")
-    await city.look()
-    assert [key for key in city.api.objects if key[0] == "Job"]
-    assert city.conditions()["DatabaseReachable"] == "False"
-    assert not [key for key in city.api.objects if key[0] == "Deployment"]
-    await city.probes.close()
-
-
-@on_virtual_time
 async def test_the_old_answer_opens_no_gate() -> None:
-    """A status that says reachable is of the past: a new migration of a database run elsewhere asks first."""
-    primary = {"host": "db-0.city.internal"}
-    external = {"primary": primary, "credentialsSecretRef": {"name": "air-db"}, "tls": {"mode": "require"}}
-    city = City({"database": {"type": "External", "external": external}})
-    city.api.put({**child("Secret", "air-db"), "data": {"username": "YQ==", "password": "Yg=="}})
+    """A status that says reachable is of the past: a new migration asks first."""
+    city = City()
     await city.settle()
     for key in [key for key in city.api.objects if key[0] == "Job"]:
         live = city.api.objects.pop(key)
