@@ -7,11 +7,14 @@ in the environment a dot becomes an underscore.
 from collections.abc import Mapping
 from typing import Final
 
+from sensorthings_operator.api.modules import Tier
 from sensorthings_operator.desired import addresses
-from sensorthings_operator.desired.metadata import CREDENTIALS_HASH_ANNOTATION, Manifest, digest
-from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, env, env_from_secret
+from sensorthings_operator.desired.accounts import frost_account_name
+from sensorthings_operator.desired.metadata import CREDENTIALS_HASH_ANNOTATION, Manifest, digest, metadata, selector
+from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, env, env_from_secret, pod_spec
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.desired.workloads import deployment, replicas
 
 USER: Final = 10001
 CONNECTIONS_PER_POD: Final = 20
@@ -105,3 +108,41 @@ def template_annotations(service: Service, settings: OperatorSettings) -> dict[s
 def image(template: str, service: Service) -> str:
     """The image for the service's version of FROST-Server."""
     return template.replace("{version}", service.spec.version)
+
+
+def module(  # noqa: PLR0913 - the parts in which the modules differ
+    service: Service,
+    settings: OperatorSettings,
+    component: str,
+    name: str,
+    tier: Tier,
+    *,
+    ports: list[Manifest],
+    containers: list[Manifest],
+    init_containers: list[Manifest] | None = None,
+) -> list[Manifest]:
+    """A module of FROST-Server: the Service that clients go to, and the Deployment behind it."""
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata(service, component, name),
+            "spec": {"type": "ClusterIP", "selector": selector(service, component), "ports": ports},
+        },
+        deployment(
+            service,
+            component,
+            name,
+            replicas=replicas(service, tier),
+            annotations=template_annotations(service, settings),
+            pod=pod_spec(
+                service,
+                component,
+                user=USER,
+                service_account=frost_account_name(service),
+                init_containers=init_containers,
+                containers=containers,
+                volumes=volumes(service, settings),
+            ),
+        ),
+    ]

@@ -3,47 +3,25 @@
 from typing import Final
 
 from sensorthings_operator.desired import addresses, frost
-from sensorthings_operator.desired.accounts import frost_account_name
-from sensorthings_operator.desired.metadata import Manifest, metadata, selector
-from sensorthings_operator.desired.pods import container, pod_spec, resources
+from sensorthings_operator.desired.metadata import Manifest
+from sensorthings_operator.desired.pods import container, resources
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
-from sensorthings_operator.desired.workloads import deployment, replicas
 
 COMPONENT: Final = "http"
 
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The Deployment and the Service that clients and routes go to."""
-    name = addresses.http_name(service)
-    pod = pod_spec(
+    return frost.module(
         service,
+        settings,
         COMPONENT,
-        user=frost.USER,
-        service_account=frost_account_name(service),
+        addresses.http_name(service),
+        service.spec.http,
+        ports=[{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}],
         containers=[_container(service, settings)],
-        volumes=frost.volumes(service, settings),
     )
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata(service, COMPONENT, name),
-            "spec": {
-                "type": "ClusterIP",
-                "selector": selector(service, COMPONENT),
-                "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}],
-            },
-        },
-        deployment(
-            service,
-            COMPONENT,
-            name,
-            replicas=replicas(service, service.spec.http),
-            annotations=frost.template_annotations(service, settings),
-            pod=pod,
-        ),
-    ]
 
 
 def things_probe(service: Service) -> Manifest:

@@ -3,56 +3,29 @@
 from typing import Final
 
 from sensorthings_operator.desired import addresses, frost
-from sensorthings_operator.desired.accounts import frost_account_name
-from sensorthings_operator.desired.metadata import Manifest, metadata, selector
-from sensorthings_operator.desired.pods import container, pod_spec, resources
+from sensorthings_operator.desired.metadata import Manifest
+from sensorthings_operator.desired.pods import container, resources
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
-from sensorthings_operator.desired.workloads import deployment, replicas
 
 COMPONENT: Final = "mqtt"
 
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The Deployment and a Service without session affinity, which would pin all clients behind a proxy to one pod."""
-    name = addresses.mqtt_name(service)
-    pod = pod_spec(
+    return frost.module(
         service,
+        settings,
         COMPONENT,
-        user=frost.USER,
-        service_account=frost_account_name(service),
+        addresses.mqtt_name(service),
+        service.spec.mqtt,
+        ports=[
+            {"name": "mqtt", "port": addresses.MQTT_PORT, "protocol": "TCP", "targetPort": "mqtt"},
+            {"name": "websocket", "port": addresses.WEBSOCKET_PORT, "protocol": "TCP", "targetPort": "websocket"},
+        ],
         init_containers=[_wait_for_bus(service, settings)],
         containers=[_container(service, settings)],
-        volumes=frost.volumes(service, settings),
     )
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata(service, COMPONENT, name),
-            "spec": {
-                "type": "ClusterIP",
-                "selector": selector(service, COMPONENT),
-                "ports": [
-                    {"name": "mqtt", "port": addresses.MQTT_PORT, "protocol": "TCP", "targetPort": "mqtt"},
-                    {
-                        "name": "websocket",
-                        "port": addresses.WEBSOCKET_PORT,
-                        "protocol": "TCP",
-                        "targetPort": "websocket",
-                    },
-                ],
-            },
-        },
-        deployment(
-            service,
-            COMPONENT,
-            name,
-            replicas=replicas(service, service.spec.mqtt),
-            annotations=frost.template_annotations(service, settings),
-            pod=pod,
-        ),
-    ]
 
 
 def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, str]:
