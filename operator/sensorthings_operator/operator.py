@@ -24,7 +24,7 @@ from sensorthings_operator.clients.watch import Watch
 from sensorthings_operator.desired.metadata import MANAGED_SELECTOR
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.handlers import registry, watch_services
-from sensorthings_operator.observe.probes import Ask, DatabaseProbes
+from sensorthings_operator.observe.databases import Ask, database_probes
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
 from sensorthings_operator.reconcile import Reconciler
@@ -54,7 +54,7 @@ class Operator:
         self._services = Services()
         self._store = OwnedStore(SUMMARIES)
         self._queue = WorkQueue(self._pass, failed=_tell_failed)
-        self._probes = DatabaseProbes(ask, changed=self._queue.add, interval_seconds=settings.database_probe_seconds)
+        self._probes = database_probes(ask, changed=self._queue.add, interval_seconds=settings.database_probe_seconds)
         self._reconciler = Reconciler(
             self._client,
             settings=settings,

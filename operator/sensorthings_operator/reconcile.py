@@ -23,8 +23,9 @@ from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
+from sensorthings_operator.observe.databases import Target, last_answer
 from sensorthings_operator.observe.gather import gather
-from sensorthings_operator.observe.probes import DatabaseProbes, Target, last_answer
+from sensorthings_operator.observe.probes import Probes
 from sensorthings_operator.observe.secrets import SecretsRead, read
 from sensorthings_operator.observe.services import Body, Services
 
@@ -42,7 +43,7 @@ def _database_usable(observed: Observed) -> bool:
     """The schema Job needs a database; where it was made already, it stands while the database is away."""
     if observed.missing_secrets:
         return False
-    return observed.schema is not None or (observed.database is not None and observed.database.reachable)
+    return observed.schema is not None or (observed.database is not None and observed.database.holds)
 
 
 def _schema_complete(observed: Observed) -> bool:
@@ -68,7 +69,7 @@ class Reconciler:
         settings: OperatorSettings,
         services: Services,
         store: OwnedStore,
-        probes: DatabaseProbes,
+        probes: Probes[Target],
         status: StatusWriter,
         now: Now = utc_now,
     ) -> None:

@@ -45,9 +45,7 @@ def _managed_first_answer(observed: Observed) -> Verdict | None:
 def _answers(observed: Observed) -> Verdict:
     if observed.database is None:
         return Verdict("Unknown", "DatabaseNotAsked", "the database has not been asked yet")
-    return Verdict(
-        "True" if observed.database.reachable else "False", observed.database.reason, observed.database.message
-    )
+    return Verdict("True" if observed.database.holds else "False", observed.database.reason, observed.database.message)
 
 
 DATABASE_REACHABLE: Final = Chain(

@@ -8,10 +8,10 @@ from sensorthings_operator.desired.service import Service
 
 
 @dataclass(frozen=True)
-class DatabaseProbe:
-    """The last answer of a database."""
+class Answer:
+    """The last answer of something that is asked beside the passes."""
 
-    reachable: bool
+    holds: bool
     reason: str
     message: str
 
@@ -76,7 +76,7 @@ class Observed:
     service: Service
     missing_secrets: Mapping[str, str] = field(default_factory=dict)
     """Secrets that the spec names and that can't be used, with the reason for people."""
-    database: DatabaseProbe | None = None
+    database: Answer | None = None
     schema: SchemaJob | None = None
     bus: Workload | None = None
     http: Workload | None = None

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from sensorthings_operator.apply.children import Applied, Outcome
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions.observed import (
+    Answer,
     ApplyProblem,
-    DatabaseProbe,
     Observed,
     PodState,
     SchemaJob,
@@ -24,7 +24,7 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
     settings: OperatorSettings,
     *,
     secrets: SecretsRead | None = None,
-    database: DatabaseProbe | None = None,
+    database: Answer | None = None,
     applied: Sequence[Applied] = (),
 ) -> Observed:
     """Everything that is known of a service now."""

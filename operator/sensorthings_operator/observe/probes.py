@@ -1,73 +1,59 @@
-"""Asks databases beside the reconcile. A pass never waits for a probe: only a changed answer wakes it.
+"""Asks what lies outside the cluster, beside the reconcile. A pass never waits: only a changed answer wakes it.
 
-One probe for each service, at most ``concurrency`` at a time; soon again while a database does not answer, slowly
-once it does.
+One probe for each service, at most ``concurrency`` at a time; soon again while what is asked is not as it should be,
+slowly once it is. ``databases`` and ``keycloak`` say what is asked.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic, TypeVar
 
-from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.owned import ServiceKey
-from sensorthings_operator.conditions.database import DATABASE_REACHABLE
-from sensorthings_operator.conditions.observed import DatabaseProbe
-from sensorthings_operator.desired.addresses import DatabaseAddress
+from sensorthings_operator.conditions.observed import Answer
 
 _LOG: Final = logging.getLogger(__name__)
 _FIRST_DELAY_SECONDS: Final = 0.3
 _LONGEST_DELAY_SECONDS: Final = 15.0
 _GROWTH: Final = 1.5
 
-Ask = Callable[[DatabaseAddress, Credentials], Awaitable[tuple[DatabaseAnswer, str]]]
+TargetT = TypeVar("TargetT")
+"""Says what is asked, and with which credentials; another one ends the probe of the one before."""
 
 
-def last_answer(body: Mapping[str, Any]) -> DatabaseProbe | None:
-    """What the status of a service says that its database answered: it stands until it is known better.
-
-    Without it, each start of the operator would take every service for not ready.
-    """
-    for condition in body.get("status", {}).get("conditions", ()):
-        if condition["type"] == DATABASE_REACHABLE.type and condition["reason"] in set(DatabaseAnswer):
-            return DatabaseProbe(condition["status"] == "True", condition["reason"], condition["message"])
-    return None
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is asked, and with which credentials."""
-
-    address: DatabaseAddress
-    credentials: Credentials
-
-
-class DatabaseProbes:
-    """The last answer of each service's database, kept true by one task each."""
+class Probes(Generic[TargetT]):
+    """The last answer about each service, kept true by one task each."""
 
     def __init__(
-        self, ask: Ask, *, changed: Callable[[ServiceKey], None], interval_seconds: float, concurrency: int = 8
+        self,
+        ask: Callable[[TargetT], Awaitable[Answer]],
+        *,
+        surprised: str,
+        changed: Callable[[ServiceKey], None],
+        interval_seconds: float,
+        concurrency: int = 8,
     ) -> None:
         self._ask = ask
+        self._surprised = surprised
+        """Reason of the answer when asking failed in a way that nobody foresaw."""
         self._changed = changed
         self._interval = interval_seconds
         self._limit = asyncio.Semaphore(concurrency)
-        self._targets: dict[ServiceKey, Target] = {}
+        self._targets: dict[ServiceKey, TargetT] = {}
         self._tasks: dict[ServiceKey, asyncio.Task[None]] = {}
-        self._answers: dict[ServiceKey, DatabaseProbe] = {}
+        self._answers: dict[ServiceKey, Answer] = {}
 
-    def watch(self, key: ServiceKey, target: Target) -> DatabaseProbe | None:
-        """Keep asking this database; its last answer, or None where a new one has not answered yet."""
+    def watch(self, key: ServiceKey, target: TargetT) -> Answer | None:
+        """Keep asking; the last answer, or None where this target has not answered yet."""
         if self._targets.get(key) != target:
             self.forget(key)
             self._targets[key] = target
-            self._tasks[key] = asyncio.create_task(self._keep_asking(key, target), name=f"database probe {key}")
+            self._tasks[key] = asyncio.create_task(self._keep_asking(key, target), name=f"probe of {key}")
         return self._answers.get(key)
 
     def asks(self, key: ServiceKey) -> bool:
-        """Whether a database is being asked for the service, answered or not."""
+        """Whether something is being asked for the service, answered or not."""
         return key in self._targets
 
     def forget(self, key: ServiceKey) -> None:
@@ -85,23 +71,22 @@ class DatabaseProbes:
             self.forget(key)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep_asking(self, key: ServiceKey, target: Target) -> None:
+    async def _keep_asking(self, key: ServiceKey, target: TargetT) -> None:
         delay = _FIRST_DELAY_SECONDS
         while True:
             answer = await self._asked(target)
             if answer != self._answers.get(key):
                 self._answers[key] = answer
                 self._changed(key)
-            pause = self._interval if answer.reachable else delay
-            delay = _FIRST_DELAY_SECONDS if answer.reachable else min(delay * _GROWTH, _LONGEST_DELAY_SECONDS)
+            pause = self._interval if answer.holds else delay
+            delay = _FIRST_DELAY_SECONDS if answer.holds else min(delay * _GROWTH, _LONGEST_DELAY_SECONDS)
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
 
-    async def _asked(self, target: Target) -> DatabaseProbe:
+    async def _asked(self, target: TargetT) -> Answer:
         async with self._limit:
             try:
-                answer, message = await self._ask(target.address, target.credentials)
+                return await self._ask(target)
             except Exception as error:
-                # A driver's surprise must not end the probing; its text could hold what was sent.
-                _LOG.exception("database probe failed")
-                answer, message = DatabaseAnswer.UNREACHABLE, f"the database could not be asked: {type(error).__name__}"
-        return DatabaseProbe(answer is DatabaseAnswer.REACHABLE, answer.value, message)
+                # A library's surprise must not end the probing; its text could hold what was sent.
+                _LOG.exception("probe failed")
+                return Answer(holds=False, reason=self._surprised, message=f"asking failed: {type(error).__name__}")

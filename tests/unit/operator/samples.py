@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from sensorthings_operator.api.parse import parse_service
-from sensorthings_operator.conditions.observed import DatabaseProbe, Observed, SchemaJob, Workload
+from sensorthings_operator.conditions.observed import Answer, Observed, SchemaJob, Workload
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from tests.unit.api.examples import SMALL_SERVICE, Manifest, patched
@@ -45,7 +45,7 @@ def observed(**fields: Any) -> Observed:
     """A service of which everything is well."""
     well: dict[str, Any] = {
         "service": service(),
-        "database": DatabaseProbe(True, "DatabaseAnswers", "it answers"),
+        "database": Answer(True, "DatabaseAnswers", "it answers"),
         "schema": SchemaJob("Complete"),
         "bus": workload(),
         "http": workload(),

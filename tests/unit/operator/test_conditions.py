@@ -9,8 +9,8 @@ from hypothesis import given
 from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.conditions import PARTS, evaluate
 from sensorthings_operator.conditions.observed import (
+    Answer,
     ApplyProblem,
-    DatabaseProbe,
     Observed,
     PodProblem,
     SchemaJob,
@@ -58,7 +58,7 @@ _STALLS = [answer for answer in DatabaseAnswer if answer.value not in ("Database
 
 @pytest.mark.parametrize("answer", _STALLS)
 def test_what_does_not_mend_itself_stalls(answer: DatabaseAnswer) -> None:
-    seen = observed(database=DatabaseProbe(False, answer.value, "told"))
+    seen = observed(database=Answer(False, answer.value, "told"))
     expected = answer is not DatabaseAnswer.NO_PRIMARY
     assert evaluate(seen)["Stalled"].holds == expected, "a failover promotes one by itself"
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.owned import ServiceKey
-from sensorthings_operator.conditions.observed import DatabaseProbe
+from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired.addresses import DatabaseAddress, database_address
-from sensorthings_operator.observe.probes import DatabaseProbes, Target, last_answer
+from sensorthings_operator.observe.databases import Target, database_probes, last_answer
+from sensorthings_operator.observe.probes import Probes
 from tests.unit.operator.samples import EXTERNAL, SETTINGS, body, service
 from tests.unit.operator.virtual_time import on_virtual_time
 
@@ -41,8 +42,8 @@ class FakeDatabase:
         return self.answer
 
 
-def _probes(database: FakeDatabase, woken: Callable[[ServiceKey], None], concurrency: int = 8) -> DatabaseProbes:
-    return DatabaseProbes(database, changed=woken, interval_seconds=30, concurrency=concurrency)
+def _probes(database: FakeDatabase, woken: Callable[[ServiceKey], None], concurrency: int = 8) -> Probes[Target]:
+    return database_probes(database, changed=woken, interval_seconds=30, concurrency=concurrency)
 
 
 @on_virtual_time
@@ -54,7 +55,7 @@ async def test_only_a_changed_answer_wakes() -> None:
     await asyncio.sleep(300)
     assert woken == [KEY]
     assert 8 <= len(database.asked) <= 14, "every 30 s, more or less"
-    assert probes.watch(KEY, TARGET) == DatabaseProbe(True, "DatabaseAnswers", "it answers")
+    assert probes.watch(KEY, TARGET) == Answer(True, "DatabaseAnswers", "it answers")
 
     database.answer = UNREACHABLE
     before = len(database.asked)
@@ -128,12 +129,12 @@ async def test_a_surprise_of_the_driver_is_an_answer_without_its_text() -> None:
     probes.watch(KEY, TARGET)
     await asyncio.sleep(0.1)
     answer = probes.watch(KEY, TARGET)
-    assert answer == DatabaseProbe(False, "DatabaseUnreachable", "the database could not be asked: ValueError")
+    assert answer == Answer(False, "DatabaseUnreachable", "asking failed: ValueError")
     database.answer = REACHABLE
     await asyncio.sleep(5)
     answer = probes.watch(KEY, TARGET)
     assert answer is not None
-    assert answer.reachable, "and the probing goes on"
+    assert answer.holds, "and the probing goes on"
     await probes.close()
 
 
@@ -144,9 +145,9 @@ def _status(reason: str, status: str = "True") -> dict[str, object]:
 
 def test_the_last_answer_is_read_from_the_status() -> None:
     assert last_answer(body()) is None
-    assert last_answer(_status("DatabaseAnswers")) == DatabaseProbe(True, "DatabaseAnswers", "told before")
+    assert last_answer(_status("DatabaseAnswers")) == Answer(True, "DatabaseAnswers", "told before")
     unreachable = last_answer(_status("DatabaseUnreachable", "False"))
-    assert unreachable == DatabaseProbe(False, "DatabaseUnreachable", "told before")
+    assert unreachable == Answer(False, "DatabaseUnreachable", "told before")
 
 
 def test_what_was_no_answer_is_none() -> None:

@@ -11,7 +11,7 @@ from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.desired.addresses import DatabaseAddress
-from sensorthings_operator.observe.probes import DatabaseProbes
+from sensorthings_operator.observe.databases import database_probes
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
 from sensorthings_operator.reconcile import Reconciler
@@ -39,7 +39,7 @@ class City:
         """Begin with empty hands, and list."""
         client = cast("KubernetesClient", self.api)
         self.services, self.store = Services(), OwnedStore(SUMMARIES)
-        self.probes = DatabaseProbes(self._ask, changed=lambda _: None, interval_seconds=30)
+        self.probes = database_probes(self._ask, changed=lambda _: None, interval_seconds=30)
         self.reconciler = Reconciler(
             client,
             settings=SETTINGS,

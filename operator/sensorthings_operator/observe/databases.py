@@ -1,0 +1,51 @@
+"""What the probe of a database asks, and what stands in a status of its last answer. Used by the reconcile."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
+from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.conditions.database import DATABASE_REACHABLE
+from sensorthings_operator.conditions.observed import Answer
+from sensorthings_operator.desired.addresses import DatabaseAddress
+from sensorthings_operator.observe.probes import Probes
+
+Ask = Callable[[DatabaseAddress, Credentials], Awaitable[tuple[DatabaseAnswer, str]]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which database is asked, and with which credentials."""
+
+    address: DatabaseAddress
+    credentials: Credentials
+
+
+def database_probes(
+    ask: Ask, *, changed: Callable[[ServiceKey], None], interval_seconds: float, concurrency: int = 8
+) -> Probes[Target]:
+    """Probes of databases; one that answers is asked again every ``interval_seconds``."""
+
+    async def asked(target: Target) -> Answer:
+        answer, message = await ask(target.address, target.credentials)
+        return Answer(answer is DatabaseAnswer.REACHABLE, answer.value, message)
+
+    return Probes(
+        asked,
+        surprised=DatabaseAnswer.UNREACHABLE.value,
+        changed=changed,
+        interval_seconds=interval_seconds,
+        concurrency=concurrency,
+    )
+
+
+def last_answer(body: Mapping[str, Any]) -> Answer | None:
+    """What the status of a service says that its database answered: it stands until it is known better.
+
+    Without it, each start of the operator would take every service for not ready.
+    """
+    for condition in body.get("status", {}).get("conditions", ()):
+        if condition["type"] == DATABASE_REACHABLE.type and condition["reason"] in set(DatabaseAnswer):
+            return Answer(condition["status"] == "True", condition["reason"], condition["message"])
+    return None
