@@ -19,7 +19,7 @@ from sensorthings_operator.clients.connection import Connection
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import Owned, OwnedStore, ServiceKey
-from sensorthings_operator.clients.resources import PODS, SERVICES, WATCHED_CHILDREN
+from sensorthings_operator.clients.resources import OPTIONAL_CHILDREN, PODS, SERVICES, WATCHED_CHILDREN, Resource
 from sensorthings_operator.clients.watch import Watch
 from sensorthings_operator.desired.metadata import MANAGED_SELECTOR
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -53,6 +53,8 @@ class Operator:
         self._client = KubernetesClient(connection)
         self._services = Services()
         self._store = OwnedStore(SUMMARIES)
+        self._served: set[str] = set()
+        """Optional kinds that the API server serves."""
         self._queue = WorkQueue(self._pass, failed=_tell_failed)
         self._probes = database_probes(ask, changed=self._queue.add, interval_seconds=settings.database_probe_seconds)
         self._reconciler = Reconciler(
@@ -60,6 +62,7 @@ class Operator:
             settings=settings,
             services=self._services,
             store=self._store,
+            served=self._served,
             probes=self._probes,
             status=StatusWriter(self._client, instance=socket.gethostname()),
         )
@@ -83,11 +86,14 @@ class Operator:
             await runner.cleanup()
 
     async def _work(self) -> None:
-        watches = self._watches()
+        always = [watch for resource in (*WATCHED_CHILDREN, PODS) for watch in self._watches(resource)]
+        optional = [watch for resource in OPTIONAL_CHILDREN for watch in self._watches(resource)]
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(watch.run()) for watch in watches]
+            tasks: list[asyncio.Task[None]] = [group.create_task(watch.run()) for watch in always]
+            tasks += [group.create_task(watch.run_while_served(self._served, self._look_at_all)) for watch in optional]
             # A pass before everything is listed would take what it does not know yet for missing.
-            if await self._unless_stopping(asyncio.gather(*(watch.listed.wait() for watch in watches))):
+            listed = asyncio.gather(*(watch.listed.wait() for watch in (*always, *optional)))
+            if await self._unless_stopping(listed):
                 tasks += [group.create_task(self._queue.work()) for _ in range(self._settings.concurrency)]
                 tasks.append(group.create_task(self._resync()))
                 await self._serve(group)
@@ -125,7 +131,7 @@ class Operator:
             for task in tasks:
                 task.cancel()
 
-    def _watches(self) -> list[Watch]:
+    def _watches(self, resource: Resource) -> list[Watch]:
         namespaces: list[str | None] = [*self._settings.watch_namespaces] or [None]
         return [
             Watch(
@@ -136,9 +142,12 @@ class Operator:
                 label_selector=MANAGED_SELECTOR,
                 changed=self._child_changed,
             )
-            for resource in (*WATCHED_CHILDREN, PODS)
             for namespace in namespaces
         ]
+
+    def _look_at_all(self) -> None:
+        for key in self._services:
+            self._queue.add(key)
 
     def _child_changed(self, child: Owned) -> None:
         if self._services.get(child.service_key) is not None:

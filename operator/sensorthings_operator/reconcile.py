@@ -3,7 +3,7 @@
 Level-triggered: a pass looks at everything and remembers nothing but what stands in the cluster. Called by the queue.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -51,12 +51,20 @@ def _schema_complete(observed: Observed) -> bool:
     return hibernated or (observed.schema is not None and observed.schema.outcome == "Complete")
 
 
+def _certificate_usable(observed: Observed) -> bool:
+    """Pods that mount a Secret which is not there wait for minutes after it is; those that run have one."""
+    issued = observed.certificate is not None and observed.certificate.holds
+    return observed.service.spec.certificate is None or issued or observed.mqtt is not None
+
+
 _GATED_STAGES: Final[tuple[tuple[desired.Stage, Gate], ...]] = (
     (desired.FOUNDATION, lambda _: True),
     (desired.SCHEMA, lambda observed: observed.service.spec.hibernated or _database_usable(observed)),
-    (desired.MODULES, _schema_complete),
+    (desired.HTTP, _schema_complete),
+    (desired.MQTT, lambda observed: _schema_complete(observed) and _certificate_usable(observed)),
+    (desired.EDGE, _schema_complete),
 )
-"""What has to be seen before a stage's children are applied. Later stages wait; what they made before stays."""
+"""What has to be seen before a stage's children are applied. What a stage that waits made before stays."""
 
 
 class Reconciler:
@@ -69,6 +77,7 @@ class Reconciler:
         settings: OperatorSettings,
         services: Services,
         store: OwnedStore,
+        served: Container[str],
         probes: Probes[Target],
         status: StatusWriter,
         now: Now = utc_now,
@@ -78,7 +87,7 @@ class Reconciler:
         self._services = services
         self._store = store
         self._probes = probes
-        self._children = Children(client, store)
+        self._children = Children(client, store, served=served)
         self._status = status
         self._now = now
 
@@ -155,13 +164,15 @@ class Reconciler:
     async def _apply_stages(
         self, service: Service, secrets: SecretsRead, observed: Observed, results: list[Applied]
     ) -> tuple[Observed, list[Applied]]:
+        waiting = False
         for stage, opens in _GATED_STAGES:
             if not opens(observed):
-                return observed, results
+                waiting = True
+                continue
             manifests = desired.stage_children(stage, service, self._settings)
             results = [*results, *await self._children.apply_all(manifests)]
             observed = self._observe(service, secrets, results)
-        if all(result.outcome is not Outcome.REFUSED for result in results):
+        if not waiting and all(result.outcome is not Outcome.REFUSED for result in results):
             wanted = desired.children(service, self._settings)
             results = [*results, *await self._children.prune(service.uid, service.key, wanted)]
         return observed, results

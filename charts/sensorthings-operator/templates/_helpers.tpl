@@ -10,3 +10,16 @@ app.kubernetes.io/part-of: sensorthings
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
+{{- /* The operator's settings file: what the administrator gave, and what follows from the chart's other values. */}}
+{{- define "operator.settings" -}}
+{{- $settings := deepCopy .Values.settings -}}
+{{- $_ := set $settings "namespace" .Release.Namespace -}}
+{{- $_ := set $settings "ingressNginx" (omit .Values.ingressNginx "enabled") -}}
+{{- $realms := dict -}}
+{{- range $name, $realm := .Values.keycloakRealms -}}
+{{- $folder := printf "/etc/sensorthings-keycloak/%s" $name -}}
+{{- $_ := set $realms $name (dict "url" $realm.url "realm" $realm.realm "folder" $folder) -}}
+{{- end -}}
+{{- if $realms }}{{ $_ := set $settings "keycloakRealms" $realms }}{{ end -}}
+{{- toYaml $settings -}}
+{{- end }}

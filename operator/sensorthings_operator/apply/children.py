@@ -6,7 +6,7 @@ Used by the reconcile.
 import asyncio
 import secrets
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -18,13 +18,14 @@ from sensorthings_operator.apply.ownership import applied_fields, lost_fields
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, Owned, OwnedStore
-from sensorthings_operator.clients.resources import SECRETS, WATCHED_CHILDREN, resource_of
+from sensorthings_operator.clients.resources import OPTIONAL_CHILDREN, SECRETS, WATCHED_CHILDREN, resource_of
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, GENERATED_KEYS_ANNOTATION, Manifest, digest
 
 GENERATED_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-generated"
 """Owns the values that were drawn at random, so that applying the Secret without them leaves them alone."""
 _GENERATED_BYTES: Final = 24
 _INVALID: Final = 422
+_OPTIONAL_KINDS: Final = {resource.kind for resource in OPTIONAL_CHILDREN}
 
 
 class Outcome(StrEnum):
@@ -36,6 +37,8 @@ class Outcome(StrEnum):
     UNCHANGED = "Unchanged"
     PRUNED = "Pruned"
     REFUSED = "Refused"
+    UNSERVED = "Unserved"
+    """The API server does not serve the kind: what brings it is not installed."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,11 @@ class NameTakenError(ApiError):
 class Children:
     """Sends the children of services, and takes away what their specs no longer ask for."""
 
-    def __init__(self, client: KubernetesClient, store: OwnedStore) -> None:
+    def __init__(self, client: KubernetesClient, store: OwnedStore, *, served: Container[str] = ()) -> None:
         self._client = client
         self._store = store
+        self._served = served
+        """Optional kinds that the API server serves at the moment."""
 
     async def apply(self, manifest: Manifest) -> Applied:
         """Bring one child to its manifest.
@@ -74,6 +79,8 @@ class Children:
         A lasting refusal by the API server is a result; anything that may pass is raised as ApiError.
         """
         kind, name = manifest["kind"], manifest["metadata"]["name"]
+        if kind in _OPTIONAL_KINDS and kind not in self._served:
+            return Applied(kind, name, Outcome.UNSERVED)
         stamped = _stamped(manifest)
         known = self._store.get(kind, manifest["metadata"]["namespace"], name)
         outcome = _needed(stamped, known)
@@ -140,7 +147,7 @@ class Children:
     async def prune(self, owner_uid: str, key: tuple[str, str], wanted: list[Manifest]) -> list[Applied]:
         """Delete what the service's spec no longer asks for: of a kind we list, owned by the service, applied by us."""
         names = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in wanted}
-        resources = {resource.kind: resource for resource in WATCHED_CHILDREN}
+        resources = {resource.kind: resource for resource in (*WATCHED_CHILDREN, *OPTIONAL_CHILDREN)}
         pruned = []
         for child in list(self._store.of_service(key)):
             ours = child.kind in resources and child.owner_uid == owner_uid and child.fields is not None

@@ -37,13 +37,23 @@ WATCHED_CHILDREN: Final = (
     Resource("apps/v1", "StatefulSet", "statefulsets"),
     Resource("batch/v1", "Job", "jobs"),
     Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    Resource("networking.k8s.io/v1", "Ingress", "ingresses"),
+    Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
 )
 """Kinds of children that are watched, and pruned where the spec no longer asks for them.
 
 Secrets are not among them: RBAC can't narrow a watch to labels, and the operator shall not see every Secret.
 """
 
-_BY_KIND: Final = {(r.api_version, r.kind): r for r in (*WATCHED_CHILDREN, SECRETS, PODS, SERVICES)}
+OPTIONAL_CHILDREN: Final = (
+    Resource("cert-manager.io/v1", "Certificate", "certificates"),
+    Resource("monitoring.coreos.com/v1", "PodMonitor", "podmonitors"),
+)
+"""Kinds of children whose API a cluster may lack; watched and pruned like the others once it is there."""
+
+_KNOWN: Final = (*WATCHED_CHILDREN, *OPTIONAL_CHILDREN, SECRETS, PODS, SERVICES)
+_BY_KIND: Final = {(resource.api_version, resource.kind): resource for resource in _KNOWN}
 
 
 def resource_of(manifest: dict[str, Any]) -> Resource:

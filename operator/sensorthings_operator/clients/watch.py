@@ -1,14 +1,17 @@
-"""List and watch one kind for ever, label-scoped, into the store. One task for each watched kind."""
+"""List and watch one kind for ever, label-scoped, into the store. One task for each watched kind.
+
+An optional kind is one that the API server may not serve: it is looked for now and then, and watched while it is there.
+"""
 
 import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 import aiohttp
 
-from sensorthings_operator.clients.errors import ApiError, GoneError
+from sensorthings_operator.clients.errors import ApiError, GoneError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import Owned, OwnedStore
 from sensorthings_operator.clients.resources import Resource
@@ -17,6 +20,8 @@ _LOG: Final = logging.getLogger(__name__)
 _FIRST_DELAY_SECONDS: Final = 0.5
 _LONGEST_DELAY_SECONDS: Final = 30.0
 _SHORTEST_WATCH_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 10.0
+"""How often an optional kind is looked for."""
 
 
 class Watch:
@@ -41,8 +46,12 @@ class Watch:
         self.listed = asyncio.Event()
         """Set once everything that exists is in the store."""
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Never returns; trouble with the API server is logged and tried again, later and later."""
+        await self._keep_watching(while_served=False)
+
+    async def _keep_watching(self, *, while_served: bool) -> NoReturn:
+        """Watch for ever; where ``while_served``, until the kind is not served any more, which is a NotFoundError."""
         clock = asyncio.get_running_loop()
         delay = _FIRST_DELAY_SECONDS
         while True:
@@ -50,6 +59,9 @@ class Watch:
             try:
                 await self._follow(await self._list())
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+                if while_served and isinstance(error, NotFoundError):
+                    self._keep(set())
+                    raise
                 if clock.time() - began > _LONGEST_DELAY_SECONDS:
                     delay = _FIRST_DELAY_SECONDS
                 level = logging.INFO if isinstance(error, GoneError) else logging.WARNING
@@ -65,14 +77,45 @@ class Watch:
         for live in objects:
             there.add((live["metadata"]["namespace"], live["metadata"]["name"]))
             self._tell(self._store.put(self._resource.kind, live))
+        self._keep(there)
+        self.listed.set()
+        return version
+
+    def _keep(self, there: set[tuple[str, str]]) -> None:
         for namespace, name, uid in self._store.names(self._resource.kind):
             in_scope = self._namespace in (None, namespace)
             if in_scope and (namespace, name) not in there:
                 self._tell(self._store.remove(self._resource.kind, namespace, name, uid))
-        self.listed.set()
-        return version
 
-    async def _follow(self, version: str) -> None:
+    async def run_while_served(self, served: set[str], turned: Callable[[], None]) -> NoReturn:
+        """Never returns: watches while the kind is served, and looks for it while it is not.
+
+        ``served`` holds the kinds that are; ``turned`` is called when this one came or went.
+        """
+        kind = self._resource.kind
+        path = f"{self._resource.path(self._namespace)}?limit=1"
+        while True:
+            if await self._is_served(path):
+                _LOG.info("%s is served", kind)
+                served.add(kind)
+                turned()
+                try:
+                    await self._keep_watching(while_served=True)
+                except NotFoundError:
+                    _LOG.warning("%s is not served any more", kind)
+                    served.discard(kind)
+                    turned()
+            self.listed.set()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _is_served(self, path: str) -> bool:
+        try:
+            return await self._client.exists(path)
+        except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+            _LOG.warning("%s can't be looked for: %s", self._resource.kind, error)
+            return False
+
+    async def _follow(self, version: str) -> NoReturn:
         clock = asyncio.get_running_loop()
         while True:
             earliest = clock.time() + _SHORTEST_WATCH_SECONDS

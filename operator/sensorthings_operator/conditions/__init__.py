@@ -1,6 +1,6 @@
 """What the status says: pure policy chains over what was observed, each to a status, a reason and a message.
 
-A new condition is a new module here and one line in ``CHAINS``.
+A new condition is a new module here and one line in ``PARTS``.
 """
 
 from typing import Final
@@ -21,5 +21,7 @@ PARTS: Final[tuple[Chain, ...]] = (
 
 def evaluate(observed: Observed) -> dict[str, Verdict]:
     """Every condition of a service: the summary as kstatus understands it, then one for each part."""
-    parts = {chain.type: chain.evaluate(observed) for chain in PARTS}
-    return {**summary.evaluate(observed, parts), **parts}
+    present = [chain for chain in PARTS if chain.applies(observed)]
+    parts = {chain.type: chain.evaluate(observed) for chain in present}
+    needed = {chain.type: parts[chain.type] for chain in present if chain.needed}
+    return {**summary.evaluate(observed, needed), **parts}

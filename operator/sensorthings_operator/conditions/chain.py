@@ -28,12 +28,20 @@ class Verdict:
 Policy = Callable[[Observed], Verdict | None]
 
 
+def _always(_: Observed) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Chain:
     """A condition type and the policies that decide on it, in order; the last one always decides."""
 
     type: str
     policies: tuple[Policy, ...]
+    applies: Callable[[Observed], bool] = _always
+    """Whether the service has this part; a condition about a part that it has not is not in its status."""
+    needed: bool = True
+    """Whether clients are served worse where it does not hold; Ready waits for it."""
 
     def evaluate(self, observed: Observed) -> Verdict:
         """The verdict of the first policy that has one."""

@@ -82,5 +82,17 @@ class Observed:
     http: Workload | None = None
     mqtt: Workload | None = None
     managed_database: Workload | None = None
+    autoscalers: Mapping[str, Answer] = field(default_factory=dict)
+    """Whether each HorizontalPodAutoscaler can act, by component."""
+    certificate: Answer | None = None
+    """Whether cert-manager has issued the certificate, in its words."""
+    ingresses: Mapping[str, bool] = field(default_factory=dict)
+    """Whether the ingress controller has taken each Ingress up, by its name."""
+    mqtt_port: Answer | None = None
+    """Whether the port of MQTT on the ingress controller is this service's."""
+    keycloak: Answer | None = None
+    """Whether the service's client in Keycloak is as it should be."""
+    missing_apis: frozenset[str] = frozenset()
+    """Kinds that the service needs and that the API server does not serve."""
     pod_problems: tuple[PodProblem, ...] = ()
     apply_problems: tuple[ApplyProblem, ...] = ()

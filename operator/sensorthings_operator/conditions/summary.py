@@ -23,7 +23,7 @@ _NEEDS_SOMEBODY: Final = {
 
 
 def evaluate(observed: Observed, parts: Mapping[str, Verdict]) -> dict[str, Verdict]:
-    """The three summary conditions from what was observed and from the verdicts about the parts."""
+    """The three summary conditions from what was observed and from the verdicts about the parts that are needed."""
     stalled = _stalled(observed, parts)
     ready = _ready(observed, parts, stalled)
     return {"Ready": ready, "Reconciling": _reconciling(ready, stalled, observed), "Stalled": stalled}

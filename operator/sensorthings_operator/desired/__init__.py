@@ -38,9 +38,13 @@ FOUNDATION: Final = Stage("foundation", (accounts.build, bus.build, database.bui
 """What needs nothing else."""
 SCHEMA: Final = Stage("schema", (schema.build,))
 """Needs a database that answers."""
-MODULES: Final = Stage("modules", (http.build, mqtt.build, disruption.build))
+HTTP: Final = Stage("http", (http.build,))
 """Needs the schema of the service's version."""
-STAGES: Final = (SECRETS, FOUNDATION, SCHEMA, MODULES)
+MQTT: Final = Stage("mqtt", (mqtt.build,))
+"""Needs the schema, and the certificate where there is to be one."""
+EDGE: Final = Stage("edge", (disruption.build,))
+"""What is about the modules' pods: it stands beside them."""
+STAGES: Final = (SECRETS, FOUNDATION, SCHEMA, HTTP, MQTT, EDGE)
 
 
 def stage_children(stage: Stage, service: Service, settings: OperatorSettings) -> list[Manifest]:

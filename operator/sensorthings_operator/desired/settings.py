@@ -23,6 +23,31 @@ class Images(Model):
     """The message bus; mosquitto 2 or later."""
     postgresql: str = "docker.io/postgis/postgis:15-3.4"
     """PostgreSQL with PostGIS: bash, initdb and postgres on the PATH, user 999."""
+    envoy: str = "docker.io/envoyproxy/envoy:distroless-v1.40.0"
+    """Where TLS ends in front of the MQTT module: Envoy 1.30 or later, ``envoy`` on the PATH."""
+
+
+class IngressNginxController(Model):
+    """The ingress-nginx controller whose TCP ports services share."""
+
+    namespace: str = "ingress-nginx"
+    """Namespace of the controller."""
+    tcp_services_config_map: str = "tcp-services"
+    """ConfigMap that its ``--tcp-services-configmap`` names."""
+    controller_service: str = "ingress-nginx-controller"
+    """Service through which clients reach it."""
+
+
+class KeycloakRealm(Model):
+    """A realm of a Keycloak in which services have clients."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
+    """Where clients and services reach the Keycloak, such as https://id.hamburg.example."""
+    realm: str
+    """The realm's name in that Keycloak."""
+    folder: Path
+    """Folder with the files ``client-id``, ``client-secret`` and, where its CA is a private one, ``ca.crt``: a mounted
+    Secret. The client needs the role ``manage-clients`` of the client ``realm-management``."""
 
 
 class OperatorSettings(Model):
@@ -36,6 +61,14 @@ class OperatorSettings(Model):
     """Pull policy of every container."""
     cluster_domain: str = "cluster.local"
     """DNS domain of the cluster."""
+    namespace: str = "sensorthings-system"
+    """The operator's own namespace: its pods may ask managed databases."""
+    ingress_nginx: IngressNginxController = IngressNginxController()
+    """The ingress-nginx that exposure.type IngressNginx uses."""
+    keycloak_realms: dict[str, KeycloakRealm] = Field(default_factory=dict)
+    """Realms by the name that a service's auth.keycloak.realm says."""
+    keycloak_probe_seconds: Annotated[float, Field(gt=0)] = 60
+    """How often a client in Keycloak is looked at that was as it should be, in seconds."""
     watch_namespaces: list[str] = Field(default_factory=list)
     """Namespaces to serve; all of them where the list is empty."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8

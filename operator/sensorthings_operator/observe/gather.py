@@ -48,6 +48,7 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
             for child in applied
             if child.outcome is Outcome.REFUSED
         ),
+        missing_apis=frozenset(child.kind for child in applied if child.outcome is Outcome.UNSERVED),
     )
 
 

@@ -45,6 +45,7 @@ class City:
             settings=SETTINGS,
             services=self.services,
             store=self.store,
+            served=(),
             probes=self.probes,
             status=StatusWriter(client, instance="test"),
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC),

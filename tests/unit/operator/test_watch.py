@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 
-from sensorthings_operator.clients.errors import ApiError, GoneError
+from sensorthings_operator.clients.errors import ApiError, GoneError, NotFoundError
 from sensorthings_operator.clients.owned import Owned, OwnedStore
 from sensorthings_operator.clients.resources import Resource
 from sensorthings_operator.clients.watch import Watch
@@ -31,10 +31,16 @@ class FakeClient:
         self.streams: list[list[Event | Exception]] = []
         self.endless = True
         """Whether a watch stays open after its last event."""
+        self.served = False
+        self.break_watch = asyncio.Event()
+        """Ends an endless watch."""
         self.cut_after = 0.0
         """Seconds after which a connection is cut."""
         self.lists: list[float] = []
         self.watches: list[tuple[float, str]] = []
+
+    async def exists(self, _: str) -> bool:
+        return self.served
 
     async def list(self, _: Resource, **__: Any) -> tuple[list[dict[str, Any]], str]:
         self.lists.append(asyncio.get_running_loop().time())
@@ -51,7 +57,7 @@ class FakeClient:
                 raise event
             yield event
         if self.endless and not self.streams:
-            await asyncio.Event().wait()
+            await self.break_watch.wait()
 
 
 async def _watched(client: FakeClient, store: OwnedStore, seconds: float) -> list[Owned]:
@@ -149,3 +155,32 @@ async def test_a_long_watch_starts_the_back_off_anew() -> None:
     await _watched(client, OwnedStore({}), 2000)
     watched, listed_again = client.watches[0][0], client.lists[11]
     assert listed_again - (watched + 600) <= 0.6
+
+
+@on_virtual_time
+async def test_an_optional_kind_is_watched_while_it_is_served() -> None:
+    client, store = FakeClient(), OwnedStore({})
+    client.objects = [child(name="one")]
+    served: set[str] = set()
+    turned: list[bool] = []
+    told: list[Owned] = []
+    watch = Watch(
+        cast("KubernetesClient", client), store, _CONFIG_MAPS, namespace=None, label_selector="", changed=told.append
+    )
+    task = asyncio.create_task(watch.run_while_served(served, lambda: turned.append("ConfigMap" in served)))
+    await asyncio.sleep(1)
+    assert watch.listed.is_set(), "the operator starts without it"
+    assert (turned, client.lists) == ([], [])
+
+    client.served = True
+    await asyncio.sleep(11)
+    assert turned == [True]
+    assert [entry.name for entry in told] == ["one"]
+
+    client.served = False
+    client.streams = [[NotFoundError(404, "NotFound", "no such resource")]]
+    client.break_watch.set()
+    await asyncio.sleep(5)
+    assert turned == [True, False]
+    assert store.get("ConfigMap", "hamburg", "one") is None, "what is not served does not stand"
+    task.cancel()
