@@ -9,6 +9,7 @@ from localcluster.commands import run
 from localcluster.errors import LocalClusterError
 
 PACKAGES = (
+    "bind9-host",  # asks the cluster's DNS
     "buildah",  # images
     "ca-certificates",
     "conntrack",  # kube-proxy

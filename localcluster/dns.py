@@ -51,7 +51,7 @@ def ensure(kubectl: Kubectl, image: str, inside: Placement) -> None:
 
 def _answers(inside: Placement) -> bool:
     """Whether the Service `kubernetes` is resolved by way of the DNS Service, as a pod would do it."""
-    query = ["busybox", "nslookup", "-type=a", "kubernetes.default.svc.cluster.local", str(DNS_ADDRESS)]
+    query = ["host", "-W", "2", "-t", "A", "kubernetes.default.svc.cluster.local.", str(DNS_ADDRESS)]
     try:
         run([*inside.enter(), *query], timeout=5)
     except LocalClusterError:
