@@ -14,6 +14,7 @@ PACKAGES = (
     "ca-certificates",
     "conntrack",  # kube-proxy
     "containernetworking-plugins",  # pods' network
+    "curl",  # the commands that `up` prints
     "iproute2",
     "iptables",  # kube-proxy, portmap
     "kmod",  # kube-proxy looks for modules
