@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sensorthings_operator import desired
 from sensorthings_operator.api.parse import InvalidSpec, parse_service
-from sensorthings_operator.apply.children import Applied, Children, Outcome, refused
+from sensorthings_operator.apply.children import Applied, Children, Outcome, OwnerGoneError, refused
 from sensorthings_operator.apply.status import Now, StatusWriter, build, build_invalid, invalid_verdicts, utc_now
 from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
@@ -111,7 +111,10 @@ class Reconciler:
             told = [f"{problem.path}: {problem.message}" for problem in problems]
             await self._report_invalid(body, problems[0].reason, told)
             return None
-        return await self._steps(body, service)
+        try:
+            return await self._steps(body, service)
+        except OwnerGoneError:
+            return None
 
     async def _steps(self, body: Body, service: Service) -> float | None:
         live, results = await self._apply_secrets(service)

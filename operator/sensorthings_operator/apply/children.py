@@ -18,13 +18,21 @@ from sensorthings_operator.apply.ownership import applied_fields, lost_fields
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, Owned, OwnedStore
-from sensorthings_operator.clients.resources import OPTIONAL_CHILDREN, SECRETS, WATCHED_CHILDREN, resource_of
+from sensorthings_operator.clients.resources import (
+    OPTIONAL_CHILDREN,
+    SECRETS,
+    SERVICES,
+    WATCHED_CHILDREN,
+    resource_of,
+)
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, GENERATED_KEYS_ANNOTATION, Manifest, digest
 
 GENERATED_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-generated"
 """Owns the values that were drawn at random, so that applying the Secret without them leaves them alone."""
 _GENERATED_BYTES: Final = 24
 _INVALID: Final = 422
+_OWNER_SECONDS: Final = 1.0
+"""How long a service that was seen is taken to exist while its children are created."""
 _OPTIONAL_KINDS: Final = {resource.kind for resource in OPTIONAL_CHILDREN}
 
 
@@ -52,6 +60,10 @@ class Applied:
     message: str = ""
 
 
+class OwnerGoneError(Exception):
+    """The service was deleted: what is missing of it was collected, and is not to be made again."""
+
+
 class NameTakenError(ApiError):
     """An object of that name is there, and was not made for this service."""
 
@@ -72,11 +84,16 @@ class Children:
         self._store = store
         self._served = served
         """Optional kinds that the API server serves at the moment."""
+        self._owners: dict[str, float] = {}
+        """When each service was last seen to exist, by uid, of those seen a moment ago."""
 
     async def apply(self, manifest: Manifest) -> Applied:
         """Bring one child to its manifest.
 
         A lasting refusal by the API server is a result; anything that may pass is raised as ApiError.
+
+        Raises:
+            OwnerGoneError: The service is gone.
         """
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         if kind in _OPTIONAL_KINDS and kind not in self._served:
@@ -127,10 +144,13 @@ class Children:
 
         Raises:
             ApiError: The API server refused.
+            OwnerGoneError: The service is gone.
         """
         described = manifest["metadata"]
         live = await self._read_secret(described["namespace"], described["name"])
-        if live is not None:
+        if live is None:
+            await self._require_owner(manifest)
+        else:
             _require_ours(live, described)
             self._store.put("Secret", live)
         keys = described.get("annotations", {}).get(GENERATED_KEYS_ANNOTATION, "")
@@ -160,8 +180,25 @@ class Children:
             pruned.append(Applied(child.kind, child.name, Outcome.PRUNED))
         return pruned
 
+    async def _require_owner(self, manifest: Manifest) -> None:
+        """A child that is missing may have been collected with its service, of whose end the operator hears later."""
+        described = manifest["metadata"]
+        owner = described["ownerReferences"][0]
+        now = asyncio.get_running_loop().time()
+        self._owners = {uid: seen for uid, seen in self._owners.items() if seen + _OWNER_SECONDS > now}
+        if owner["uid"] in self._owners:
+            return
+        try:
+            live = await self._client.get(SERVICES, described["namespace"], owner["name"], metadata_only=True)
+        except NotFoundError:
+            raise OwnerGoneError from None
+        if live["metadata"]["uid"] != owner["uid"] or live["metadata"].get("deletionTimestamp"):
+            raise OwnerGoneError
+        self._owners[owner["uid"]] = now
+
     async def _refuse_foreign(self, manifest: Manifest) -> None:
         """Applying to somebody else's object would make it ours, and deleted with the service."""
+        await self._require_owner(manifest)
         described = manifest["metadata"]
         try:
             live = await self._client.get(

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from sensorthings_operator.apply.children import GENERATED_FIELD_MANAGER, Children, NameTakenError, Outcome
+from sensorthings_operator.apply.children import (
+    GENERATED_FIELD_MANAGER,
+    Children,
+    NameTakenError,
+    Outcome,
+    OwnerGoneError,
+)
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.desired import SECRETS, bus, http, stage_children
-from sensorthings_operator.desired.metadata import FIELD_MANAGER
+from sensorthings_operator.desired.metadata import FIELD_MANAGER, Manifest
 from tests.unit.operator.fake_api import FakeApi
-from tests.unit.operator.samples import SETTINGS, UID, service
+from tests.unit.operator.samples import SETTINGS, UID, body, service
 from tests.unit.operator.virtual_time import on_virtual_time
 
 if TYPE_CHECKING:
@@ -25,7 +31,9 @@ CONFIG = MANIFESTS[0]
 
 @pytest.fixture
 def api() -> FakeApi:
-    return FakeApi()
+    api = FakeApi()
+    api.put(body(), uid=UID)
+    return api
 
 
 @pytest.fixture
@@ -53,6 +61,30 @@ async def test_what_is_there_is_not_sent_again(children: Children, api: FakeApi)
     before = len(api.calls)
     assert (await children.apply(CONFIG)).outcome is Outcome.UNCHANGED
     assert len(api.calls) == before
+
+
+@on_virtual_time
+@pytest.mark.parametrize("manifest", [CONFIG, SECRET], ids=["child", "secret"])
+@pytest.mark.parametrize("end", ["gone", "made anew", "deleted"])
+async def test_children_of_a_service_that_went_are_not_made_again(
+    children: Children, api: FakeApi, manifest: Manifest, end: str
+) -> None:
+    if end == "gone":
+        del api.objects["SensorThingsService", "air"]
+    elif end == "made anew":
+        api.put(body(), uid="another")
+    else:
+        api.put(body(), uid=UID, deletionTimestamp="2026-01-01T00:00:00Z")
+    with pytest.raises(OwnerGoneError):
+        await (children.apply if manifest is CONFIG else children.apply_secret)(manifest)
+    assert api.writes() == []
+
+
+@on_virtual_time
+async def test_a_service_is_looked_for_once_while_its_children_are_made(children: Children, api: FakeApi) -> None:
+    await children.apply_all(MANIFESTS[:1])
+    await children.apply_all(MANIFESTS[1:])
+    assert api.calls.count(("get", "SensorThingsService", "air")) == 1
 
 
 @on_virtual_time
