@@ -15,13 +15,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from sensorthings_operator.cli.addresses import DEFAULT_BROKER, DEFAULT_SERVICE, BrokerUrl, ServiceUrl
-from sensorthings_operator.cli.observe import Output, parsed
-from sensorthings_operator.cli.sensorthings import SensorThings, SensorThingsError
+from sensorthings_operator.cli.errors import SensorThingsError
+from sensorthings_operator.cli.observe import Output
+from sensorthings_operator.cli.options import CaCert, ClientCredentialsFile, ConnectTo, access, parsed
+from sensorthings_operator.cli.sensorthings import SensorThings
 from traffic_lights import Plan, Report, load, play, traffic_lights
 from traffic_lights.report import remarks, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sensorthings_operator.cli.access import Access
 
 
 def main(  # noqa: PLR0913 - one parameter is one option of the command line
@@ -31,9 +35,12 @@ def main(  # noqa: PLR0913 - one parameter is one option of the command line
         list[str],
         typer.Option(
             default_factory=lambda: [DEFAULT_BROKER],
-            help="An MQTT endpoint to subscribe at, mqtt:// or ws://; may be repeated.",
+            help="An MQTT endpoint to subscribe at, mqtt://, mqtts://, ws:// or wss://; may be repeated.",
         ),
     ],
+    cacert: CaCert = None,
+    connect_to: ConnectTo = None,
+    client_credentials: ClientCredentialsFile = None,
     intersections: Annotated[int, typer.Option(min=1, max=5000, help="Things; each has eight signal groups.")] = 10,
     rate: Annotated[
         float | None, typer.Option(min=0.01, max=10000, help="Observations per second; real time if left out.")
@@ -48,11 +55,12 @@ def main(  # noqa: PLR0913 - one parameter is one option of the command line
     """
     service = parsed(ServiceUrl.parse, url, "--url")
     brokers = [parsed(BrokerUrl.parse, text, "--mqtt") for text in mqtt]
+    reached = access(cacert, connect_to, client_credentials)
     notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     model = traffic_lights(intersections)
     plan = Plan(model, rate or model.pace, duration, qos)
     try:
-        report = asyncio.run(_run(service, brokers, plan, notes))
+        report = asyncio.run(_run(service, brokers, reached, plan, notes))
     except SensorThingsError as error:
         notes.print(f"Error: {error}", style="red")
         raise typer.Exit(1) from error
@@ -65,9 +73,11 @@ def main(  # noqa: PLR0913 - one parameter is one option of the command line
     raise typer.Exit(0 if report.exact else 1)
 
 
-async def _run(service: ServiceUrl, brokers: Sequence[BrokerUrl], plan: Plan, notes: Console) -> Report:
+async def _run(
+    service: ServiceUrl, brokers: Sequence[BrokerUrl], reached: Access, plan: Plan, notes: Console
+) -> Report:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    async with SensorThings(service) as session:
+    async with SensorThings(service, access=reached) as session:
         loaded = await load(session, plan.model)
         notes.print(f"{len(loaded.datastreams)} Datastreams are there, {loaded.created} entities were created.")
         with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:

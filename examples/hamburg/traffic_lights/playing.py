@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from sensorthings_operator.cli.addresses import key
-from sensorthings_operator.cli.sensorthings import AnswerError, SensorThings, SensorThingsError
+from sensorthings_operator.cli.errors import AnswerError, SensorThingsError
 from sensorthings_operator.cli.subscription import Message, Subscription
 from traffic_lights.report import Quantiles, Received, Report, Sent, match
 from traffic_lights.schedule import Change, changes
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sensorthings_operator.cli.addresses import BrokerUrl, EntityId
+    from sensorthings_operator.cli.sensorthings import SensorThings
     from traffic_lights.model import Model
 
 _SETTLE_SECONDS: Final = 0.5  # a duplicate comes after its original, and nothing announces that none will
@@ -60,7 +61,7 @@ async def play(
     """POST signal changes on schedule, whatever the service does, and wait for their delivery.
 
     Args:
-        session: the service.
+        session: the service; the brokers are reached in the same way from here.
         datastreams: the identifiers that ``load`` returned.
         plan: what to play.
         brokers: one subscriber each, to all Datastreams; the same endpoint may stand there more than once.
@@ -73,7 +74,9 @@ async def play(
     run = _Run(session, datastreams, topics)
     async with contextlib.AsyncExitStack() as stack:
         subscriptions = [
-            await stack.enter_async_context(Subscription(broker, list(topics.values()), qos=plan.qos))
+            await stack.enter_async_context(
+                Subscription(broker, list(topics.values()), qos=plan.qos, access=session.access)
+            )
             for broker in brokers
         ]
         subscribers = [_Subscriber(run, subscription) for subscription in subscriptions]
@@ -145,7 +148,8 @@ class _Run:
         try:
             await self._session.create(path, observation)
         except AnswerError as error:
-            self.failed[f"the service answered {error.status}"] += 1
+            refused = f". {error.remedy}" if error.status in {401, 403} else ""
+            self.failed[f"the service answered {error.status}{refused}"] += 1
         except SensorThingsError as error:
             self.failed[error.what] += 1
         else:

@@ -23,10 +23,13 @@ DEFAULT_BROKER: Final = "mqtt://127.0.0.1:1883"
 
 _VERSION: Final = re.compile(r"^v\d+\.\d+$")
 _LOCATION_ID: Final = re.compile(r"\((?:'(?P<text>.+)'|(?P<number>\d+))\)/?$", re.DOTALL)
-_TRANSPORTS: Final[dict[str, tuple[Literal["tcp", "websockets"], int]]] = {
-    "mqtt": ("tcp", 1883),
-    "ws": ("websockets", 80),
+_TRANSPORTS: Final[dict[str, tuple[Literal["tcp", "websockets"], bool, int]]] = {
+    "mqtt": ("tcp", False, 1883),
+    "mqtts": ("tcp", True, 8883),
+    "ws": ("websockets", False, 80),
+    "wss": ("websockets", True, 443),
 }
+"""Of each scheme: what it runs over, whether in TLS, and its port."""
 _PATH_CHARACTERS: Final = "/()'"
 _QUERY_CHARACTERS: Final = "$,()'/=@"  # written as they are, so that a URL in an error stays readable
 _WEBSOCKET_PATH: Final = "/mqtt"  # FROST-Server's default
@@ -91,30 +94,32 @@ class ServiceUrl:
 
 @dataclass(frozen=True, slots=True)
 class BrokerUrl:
-    """Where a service's MQTT endpoint is, over TCP or over WebSocket."""
+    """Where a service's MQTT endpoint is, over TCP or over WebSocket, with or without TLS."""
 
     transport: Literal["tcp", "websockets"]
+    tls: bool
     host: str
     port: int
     path: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what a person typed: ``mqtt://host:1883`` or ``ws://host:9876/mqtt``.
+        """Read what a person typed: ``mqtt://host:1883``, ``mqtts://host``, ``ws://host:9876/mqtt``, ``wss://host/mqtt``.
 
         Raises:
             ValueError: with a sentence that says what is allowed.
         """
-        url = _parse(text, schemes=tuple(_TRANSPORTS), example=f"{DEFAULT_BROKER} or ws://127.0.0.1:9876/mqtt")
-        transport, port = _TRANSPORTS[url.scheme]
+        url = _parse(text, schemes=tuple(_TRANSPORTS), example=f"{DEFAULT_BROKER} or wss://iot.city.example/mqtt")
+        transport, tls, port = _TRANSPORTS[url.scheme]
         path = "" if transport == "tcp" else url.raw_path.rstrip("/") or _WEBSOCKET_PATH
         if transport == "tcp" and url.raw_path.rstrip("/"):
-            message = f"'{text}' has a path, which only ws:// knows; a topic is named with --topic"
+            message = f"'{text}' has a path, which only ws:// and wss:// know; a topic is named with --topic"
             raise ValueError(message)
-        return cls(transport, url.host or "", url.explicit_port or port, path)
+        return cls(transport, tls, url.host or "", url.explicit_port or port, path)
 
     def __str__(self) -> str:
-        scheme = next(scheme for scheme, (transport, _) in _TRANSPORTS.items() if transport == self.transport)
+        own = (self.transport, self.tls)
+        scheme = next(scheme for scheme, (transport, tls, _) in _TRANSPORTS.items() if own == (transport, tls))
         return str(URL.build(scheme=scheme, host=self.host, port=self.port, path=self.path))
 
 

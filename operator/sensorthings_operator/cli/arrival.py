@@ -1,6 +1,6 @@
 """What arrived over MQTT, put together with what is known of its Datastream: for people, and as JSON.
 
-Called by ``observe``; pure, so that every odd message can be tried in a test.
+Called by ``observe``, and for times and text by ``status``; pure, so that every odd message can be tried in a test.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Arrival:
             return orjson.dumps(self.entity).decode()
         result = self.entity["result"]
         shown = result if isinstance(result, str) else orjson.dumps(result).decode()
-        return f"{_printable(shown)} {meaning(result, self.datastream.unit) if self.datastream else ''}".rstrip()
+        return f"{printable(shown)} {meaning(result, self.datastream.unit) if self.datastream else ''}".rstrip()
 
     def _text(self, name: str) -> str | None:
         value = self.entity.get(name) if self.entity else None
@@ -112,17 +112,17 @@ def meaning(result: Any, unit: Unit) -> str:
     """What stands after a result: the name of a code where the unit is a code list, else the unit's symbol."""
     codes = unit.codes()
     if codes:
-        return f"({_printable(codes.get(result, 'not in the code list'))})" if isinstance(result, int) else ""
-    return _printable(unit.symbol or unit.name or "")
+        return f"({printable(codes.get(result, 'not in the code list'))})" if isinstance(result, int) else ""
+    return printable(unit.symbol or unit.name or "")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without line breaks and terminal control sequences: whoever may publish is not thereby trusted."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _cell(text: str, width: int) -> str:
-    shown = _printable(text)
+    shown = printable(text)
     short = shown if len(shown) <= width else shown[: width - 1] + "…"
     return f"{short:<{width}}  "
 

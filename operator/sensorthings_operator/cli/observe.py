@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final
 
 import orjson
 import typer
@@ -17,23 +17,20 @@ from rich.console import Console
 
 from sensorthings_operator.cli.addresses import DEFAULT_BROKER, DEFAULT_SERVICE, BrokerUrl, ServiceUrl, entity_id, key
 from sensorthings_operator.cli.arrival import Arrival, heading
-from sensorthings_operator.cli.sensorthings import (
-    DATASTREAM_QUERY,
-    AnswerError,
-    Datastream,
-    SensorThings,
-    SensorThingsError,
-)
+from sensorthings_operator.cli.errors import AnswerError, SensorThingsError
+from sensorthings_operator.cli.options import CaCert, ClientCredentialsFile, ConnectTo, access, parsed
+from sensorthings_operator.cli.sensorthings import DATASTREAM_QUERY, Datastream, SensorThings
 from sensorthings_operator.cli.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sensorthings_operator.cli.access import Access
+
 EXIT_FAILED: Final = 1
 EXIT_NOTHING: Final = 3
 
 _PAGE: Final = "500"  # Datastreams a request; the service may make it smaller
-_Address = TypeVar("_Address")
 
 
 class Output(StrEnum):
@@ -49,6 +46,7 @@ class _Asked:
 
     service: ServiceUrl
     broker: BrokerUrl
+    access: Access
     datastream: str | None
     topic: str | None
     count: int | None
@@ -65,8 +63,11 @@ def observe(  # noqa: PLR0913 - one parameter is one option of the command line
     ] = None,
     url: Annotated[str, typer.Option(help="The service, down to the version.")] = DEFAULT_SERVICE,
     mqtt: Annotated[
-        str, typer.Option(help="Its MQTT endpoint: mqtt://HOST:PORT or ws://HOST:PORT/mqtt.")
+        str, typer.Option(help="Its MQTT endpoint: mqtt://, mqtts://HOST:PORT, or ws://, wss://HOST:PORT/mqtt.")
     ] = DEFAULT_BROKER,
+    cacert: CaCert = None,
+    connect_to: ConnectTo = None,
+    client_credentials: ClientCredentialsFile = None,
     count: Annotated[int | None, typer.Option(min=1, help="End after this many.")] = None,
     timeout: Annotated[float | None, typer.Option(min=0.001, help="End after this many seconds.")] = None,
     output: Annotated[Output, typer.Option(help="How to write what arrives; json is one object a line.")] = Output.TEXT,
@@ -81,10 +82,13 @@ def observe(  # noqa: PLR0913 - one parameter is one option of the command line
         raise typer.BadParameter(message)
     service = parsed(ServiceUrl.parse, url, "--url")
     broker = parsed(BrokerUrl.parse, mqtt, "--mqtt")
+    reached = access(cacert, connect_to, client_credentials)
     notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     show = _show_json if output is Output.JSON else _text(Console(markup=False, highlight=False, soft_wrap=True))
     try:
-        arrived = asyncio.run(_observe(_Asked(service, broker, datastream, topic, count, timeout), show, notes))
+        arrived = asyncio.run(
+            _observe(_Asked(service, broker, reached, datastream, topic, count, timeout), show, notes)
+        )
     except SensorThingsError as error:
         notes.print(f"Error: {error}", style="red")
         raise typer.Exit(EXIT_FAILED) from error
@@ -96,24 +100,12 @@ def observe(  # noqa: PLR0913 - one parameter is one option of the command line
         raise typer.Exit(EXIT_NOTHING)
 
 
-def parsed(parse: Callable[[str], _Address], text: str, option: str) -> _Address:
-    """An address from an option.
-
-    Raises:
-        typer.BadParameter: with the parser's sentence; ends the command with 2.
-    """
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
-
-
 async def _observe(asked: _Asked, show: Callable[[Arrival], None], notes: Console) -> int:
     """Subscribe and show; how many arrived."""
-    known = {} if asked.topic else await _datastreams(asked.service, asked.datastream)
+    known = {} if asked.topic else await _datastreams(asked)
     topics = [asked.topic] if asked.topic else list(known)
     arrived = 0
-    async with Subscription(asked.broker, topics) as subscription:
+    async with Subscription(asked.broker, topics, access=asked.access) as subscription:
         notes.print(
             f"Subscribed to {topics[0] if len(topics) == 1 else f'{len(topics)} Datastreams'} at {asked.broker}"
         )
@@ -127,14 +119,15 @@ async def _observe(asked: _Asked, show: Callable[[Arrival], None], notes: Consol
     return arrived
 
 
-async def _datastreams(url: ServiceUrl, only: str | None) -> dict[str, Datastream]:
+async def _datastreams(asked: _Asked) -> dict[str, Datastream]:
     """The Datastreams to observe, by the topic of their Observations."""
-    async with SensorThings(url) as service:
-        if only is None:
+    url = asked.service
+    async with SensorThings(url, access=asked.access) as service:
+        if asked.datastream is None:
             pages = service.collect("Datastreams", {**DATASTREAM_QUERY, "$top": _PAGE})
             found = [Datastream.model_validate(entity) async for entity in pages]
         else:
-            found = [await _datastream(service, only)]
+            found = [await _datastream(service, asked.datastream)]
     if not found:
         raise SensorThingsError(
             "There is no Datastream to observe", where=str(url), remedy="Create one, or name a topic with --topic."

@@ -5,6 +5,7 @@ Called by ``sensorthings observe`` and by the loader in ``examples/hamburg``. Th
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
@@ -12,7 +13,11 @@ import aiohttp
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from sensorthings_operator.cli import tls
+from sensorthings_operator.cli.access import Access
 from sensorthings_operator.cli.addresses import EntityId, located_id
+from sensorthings_operator.cli.errors import AnswerError, SensorThingsError
+from sensorthings_operator.cli.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -23,25 +28,12 @@ if TYPE_CHECKING:
     from sensorthings_operator.cli.addresses import ServiceUrl
 
 _CODE: Final = re.compile(r"^\s*(?P<code>\d+)\s*=\s*(?P<name>[^=]+?)\s*$")
+_JSON: Final = {"Content-Type": "application/json", "Accept": "application/json"}
+_REMEDIES: Final = {
+    403: "The service does not allow this.",
+    404: "Check --url and the identifier: there is nothing there.",
+}
 _ERROR_EXCERPT: Final = 200  # characters of an answer that is not what was asked for
-
-
-class SensorThingsError(Exception):
-    """Something a person must act on: what was wrong, where, and what to do."""
-
-    def __init__(self, what: str, *, where: str, remedy: str) -> None:
-        super().__init__(f"{what}\n  at {where}\n  {remedy}")
-        self.what = what
-        self.where = where
-        self.remedy = remedy
-
-
-class AnswerError(SensorThingsError):
-    """The service answered, with a status that is not the one asked for."""
-
-    def __init__(self, what: str, *, where: str, remedy: str, status: int) -> None:
-        super().__init__(what, where=where, remedy=remedy)
-        self.status = status
 
 
 class Unit(BaseModel):
@@ -92,27 +84,37 @@ class SensorThings:
         url: the service.
         timeout: seconds for one request, with connecting.
         connections: how many requests may be under way at once; others wait for a place.
+        access: how it is reached from here.
+
+    Raises:
+        SensorThingsError: the access has credentials, and would send them unencrypted.
     """
 
-    def __init__(self, url: ServiceUrl, *, timeout: float = 10.0, connections: int = 64) -> None:
+    def __init__(
+        self, url: ServiceUrl, *, timeout: float = 10.0, connections: int = 64, access: Access | None = None
+    ) -> None:
         self.url = url
         self._timeout = timeout
         self._connections = connections
+        self.access = access or Access()
+        self.access.refuse_cleartext(str(url), url.root.host, encrypted=url.root.scheme == "https")
         self._http: aiohttp.ClientSession | None = None
+        self._tokens: Tokens | None = None
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections),
-            timeout=aiohttp.ClientTimeout(total=self._timeout),
-            headers={"Content-Type": "application/json", "Accept": "application/json"},
-        )
+        async with contextlib.AsyncExitStack() as opened:
+            if self.access.credentials is not None:
+                tokens = Tokens(self.access, self.access.credentials, timeout=self._timeout)
+                self._tokens = await opened.enter_async_context(tokens)
+            session = self.access.http(timeout=self._timeout, connections=self._connections)
+            self._http = await opened.enter_async_context(session)
+            self._opened = opened.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._http is not None:
-            await self._http.close()
+        await self._opened.aclose()
 
     async def read(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """GET one entity or one page.
@@ -150,13 +152,13 @@ class SensorThings:
         url = self.url.at(path)
         status, location, body = await self._send("POST", url, orjson.dumps(entity))
         if status != 201:
-            raise _unexpected(url, status, body)
+            raise self._unexpected(f"POST {path}", url, status, body)
         return located_id(location)
 
     async def _read(self, url: URL) -> dict[str, Any]:
         status, _, body = await self._send("GET", url, None)
         if status != 200:
-            raise _unexpected(url, status, body)
+            raise self._unexpected(f"GET {url.name}", url, status, body)
         try:
             answer = orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -173,8 +175,11 @@ class SensorThings:
         if self._http is None:
             message = "SensorThings is used outside 'async with'"
             raise RuntimeError(message)
+        headers = dict(_JSON)
+        if self._tokens is not None:
+            headers["Authorization"] = f"Bearer {await self._tokens.current()}"
         try:
-            async with self._http.request(method, url, data=body) as answer:
+            async with self._http.request(method, url, data=body, headers=headers) as answer:
                 return answer.status, answer.headers.get("Location", ""), await answer.read()
         except TimeoutError as error:
             raise SensorThingsError(
@@ -183,24 +188,38 @@ class SensorThings:
                 remedy="Look whether its HTTP pods are ready and its database answers.",
             ) from error
         except (aiohttp.ClientError, OSError) as error:
-            cause = error.os_error.strerror if isinstance(error, aiohttp.ClientConnectorError) else None
-            raise SensorThingsError(
-                f"The service cannot be reached: {cause or error}",
-                where=str(url),
-                remedy="Check --url, and that the service runs.",
-            ) from error
+            raise self._unreachable(url, error) from error
 
+    def _unreachable(self, url: URL, error: Exception) -> SensorThingsError:
+        failed = tls.failure(error, url.host or "", self.access.authority)
+        cause = error.os_error.strerror if isinstance(error, aiohttp.ClientConnectorError) else None
+        what, remedy = failed or (
+            f"The service cannot be reached: {cause or error}",
+            "Check --url, and that the service runs.",
+        )
+        return SensorThingsError(what, where=str(url), remedy=remedy)
 
-def _unexpected(url: URL, status: int, body: bytes) -> AnswerError:
-    remedies = {
-        401: "The service asks for a login for this; anonymous access is not allowed.",
-        403: "The service does not allow this.",
-        404: "Check --url and the identifier: there is nothing there.",
-    }
-    remedy = remedies.get(status, "Look at the log of the service's HTTP pods.")
-    said = "" if body.lstrip().startswith(b"<") else _excerpt(body)
-    what = f"The service answered {status}{': ' if said else ''}{said}"
-    return AnswerError(what, where=str(url), remedy=remedy, status=status)
+    def _unexpected(self, request: str, url: URL, status: int, body: bytes) -> AnswerError:
+        said = "" if body.lstrip().startswith(b"<") else _excerpt(body)
+        refused = f"{request} is refused: the" if status in {401, 403} else "The"
+        what = f"{refused} service answered {status}{': ' if said else ''}{said}"
+        return AnswerError(what, where=str(url), remedy=self._remedy(status), status=status)
+
+    def _remedy(self, status: int) -> str:
+        client = self.access.credentials.client_id if self.access.credentials else None
+        if status == 401 and client is None:
+            return "The service asks for a token for this: name a client with --client-credentials FILE."
+        if status == 401:
+            return (
+                f"The service does not accept the token of client '{client}': it must be of the realm that "
+                "spec.auth.keycloak.realm means. Compare token_url, and the clocks."
+            )
+        if status == 403 and client is not None:
+            return (
+                f"The token of client '{client}' lacks a role for this: in Keycloak, give its service account the "
+                "role (read, create, update, delete) of the client that the service has there."
+            )
+        return _REMEDIES.get(status, "Look at the log of the service's HTTP pods.")
 
 
 def _excerpt(body: bytes) -> str:

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sensorthings_operator.cli.sensorthings import SensorThingsError
+from sensorthings_operator.cli import tls
+from sensorthings_operator.cli.access import Access
+from sensorthings_operator.cli.errors import SensorThingsError
+from sensorthings_operator.cli.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,10 +58,24 @@ class Subscription:
         topics: at least one.
         qos: asked of the broker, 0 to 2.
         timeout: seconds to wait for each answer of the broker.
+        access: how it is reached from here.
+
+    Raises:
+        SensorThingsError: the access has credentials, and would send them unencrypted.
     """
 
-    def __init__(self, broker: BrokerUrl, topics: Sequence[str], *, qos: int = 1, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        broker: BrokerUrl,
+        topics: Sequence[str],
+        *,
+        qos: int = 1,
+        timeout: float = 10.0,
+        access: Access | None = None,
+    ) -> None:
         self.broker = broker
+        self._access = access or Access()
+        self._access.refuse_cleartext(str(broker), broker.host, encrypted=broker.tls)
         self._topics = topics
         self._qos = qos
         self._timeout = timeout
@@ -76,7 +93,10 @@ class Subscription:
         )
         self._client.connect_timeout = timeout
         if broker.transport == "websockets":
-            self._client.ws_set_options(path=broker.path)
+            self._client.ws_set_options(path=broker.path, headers=_origin(broker))
+        self._tls = tls.NamedContext.of(broker.host, self._access.authority) if broker.tls else None
+        if self._tls is not None:
+            self._client.tls_set_context(self._tls)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -112,23 +132,39 @@ class Subscription:
         return message
 
     async def _connect(self) -> None:
+        if self._access.credentials is not None:
+            async with Tokens(self._access, self._access.credentials, timeout=self._timeout) as tokens:
+                # FROST-Server takes a token for a password, with any user name.
+                self._client.username_pw_set(self._access.credentials.client_id, await tokens.current())
         try:
-            await asyncio.to_thread(self._client.connect, self.broker.host, self.broker.port)
-        except mqtt.WebsocketConnectionError as error:
-            raise self._error(
-                f"The WebSocket is refused: {error}", "Check the path of --mqtt: FROST-Server serves it under /mqtt."
-            ) from error
-        except OSError as error:
-            raise self._error(
-                f"The MQTT endpoint cannot be reached: {error}", "Check --mqtt, and that the service runs."
-            ) from error
+            address = self._access.address(self.broker.host)
+            await asyncio.to_thread(self._client.connect, address, self.broker.port)
+        except (mqtt.WebsocketConnectionError, OSError) as error:
+            if self._tls is not None:
+                self._tls.close()
+            raise self._unreachable(error) from error
         self._client.loop_start()
         answer = await self._answer(self._connected, "connection")
         if answer.is_failure:
-            raise self._error(
-                f"The connection is refused: {answer}",
-                "The service asks for a login for MQTT; anonymous access is not allowed.",
+            raise self._error(f"The connection is refused: {answer}", self._login())
+
+    def _unreachable(self, error: Exception) -> SensorThingsError:
+        failed = tls.failure(error, self.broker.host, self._access.authority)
+        if failed is not None:
+            return self._error(*failed)
+        if isinstance(error, mqtt.WebsocketConnectionError):
+            return self._error(
+                f"The WebSocket is refused: {error}", "Check the path of --mqtt: FROST-Server serves it under /mqtt."
             )
+        return self._error(f"The MQTT endpoint cannot be reached: {error}", "Check --mqtt, and that the service runs.")
+
+    def _login(self) -> str:
+        if self._access.credentials is None:
+            return "The service asks for a token for MQTT: name a client with --client-credentials FILE."
+        return (
+            f"The service does not accept the token of client '{self._access.credentials.client_id}': it must be of "
+            "the realm that spec.auth.keycloak.realm means. Compare token_url, and the clocks."
+        )
 
     async def _subscribe(self, topics: Sequence[str]) -> None:
         sent, identifier = self._client.subscribe([(topic, self._qos) for topic in topics])
@@ -142,7 +178,7 @@ class Subscription:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
             raise self._error(
                 f"The subscription to {refused[0]}{more} is refused",
-                "Check the topic, and that the service allows anonymous reading.",
+                "Check the topic, and that the service allows anonymous reading, or the client's token reading.",
             )
 
     async def _answer(self, answer: asyncio.Future[_Answer], to: str) -> _Answer:
@@ -196,6 +232,13 @@ class Subscription:
 
     def _error(self, what: str, remedy: str) -> SensorThingsError:
         return SensorThingsError(what, where=str(self.broker), remedy=remedy)
+
+
+def _origin(broker: BrokerUrl) -> dict[str, str]:
+    """The headers that name the host: paho-mqtt writes the address there that it connects to."""
+    host = f"[{broker.host}]" if ":" in broker.host else broker.host
+    named = host if broker.port == (443 if broker.tls else 80) else f"{host}:{broker.port}"
+    return {"Host": named, "Origin": f"{'https' if broker.tls else 'http'}://{named}"}
 
 
 def _resolve(waiting: asyncio.Future[_Answer], answer: _Answer) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from aiohttp import web
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
 PUBLIC = "http://iot.city.example/FROST-Server/v1.1"
@@ -25,10 +26,12 @@ CONNECT, PUBLISH, SUBSCRIBE, DISCONNECT = 1, 3, 8, 14
 
 @dataclass
 class Broker:
-    """Grants what does not stand in ``refused``; publishes with QoS 0."""
+    """Grants what does not stand in ``refused``; publishes with QoS 0. ``logins``: user name and password, if any."""
 
     refused: set[str] = field(default_factory=set)
     connack: int = 0
+    tls: ssl.SSLContext | None = None
+    logins: list[tuple[str, ...]] = field(default_factory=list)
     silent: bool = False
     port: int = 0
     subscribed: dict[str, list[asyncio.StreamWriter]] = field(default_factory=dict)
@@ -41,7 +44,7 @@ class Broker:
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -86,8 +89,9 @@ class Broker:
                 kind = (await reader.readexactly(1))[0] >> 4
                 body = await reader.readexactly(await _read_length(reader))
                 if kind == CONNECT:
-                    size = int.from_bytes(body[10:12], "big")
-                    self.client_ids.append(body[12 : 12 + size].decode())
+                    client_id, *login = _texts(body[10:])
+                    self.client_ids.append(client_id)
+                    self.logins.append(tuple(login))
                     writer.write(bytes([0x20, 2, 0, self.connack]))
                 elif kind == SUBSCRIBE:
                     self.packets.append(len(body))
@@ -110,6 +114,16 @@ class Broker:
         self._granted.set()
         rest = body[:2] + bytes(answers)
         return bytes([0x90]) + _length(len(rest)) + rest
+
+
+def _texts(payload: bytes) -> list[str]:
+    """The strings of a CONNECT without a will: client id, then user name and password where there are any."""
+    found = []
+    while payload:
+        size = int.from_bytes(payload[:2], "big")
+        found.append(payload[2 : 2 + size].decode())
+        payload = payload[2 + size :]
+    return found
 
 
 def _length(size: int) -> bytes:
@@ -137,6 +151,8 @@ class Service:
 
     ``copies``: how many messages each Observation becomes, by the order of their creation; 1 where it says nothing.
     ``statuses``: what the next POSTs of Observations are answered with instead of being stored.
+    ``readers``, ``writers``: the tokens that may GET and POST; anybody where it is None. Others get 401, readers 403.
+    ``headers``: of each request.
     """
 
     broker: Broker
@@ -144,6 +160,10 @@ class Service:
     statuses: list[int] = field(default_factory=list)
     entities: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
+    readers: set[str] | None = None
+    writers: set[str] | None = None
     port: int = 0
     _runner: web.AppRunner | None = None
 
@@ -152,7 +172,7 @@ class Service:
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self
@@ -174,7 +194,11 @@ class Service:
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.requests.append(f"{request.method} {request.path_qs}")
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
         path = request.path.partition("/FROST-Server/v1.1/")[2]
+        refused = self._refused(request)
+        if refused:
+            return web.Response(status=refused, text="<html>no</html>")
         if request.method == "POST":
             return self._create(path, json.loads(await request.read()))
         match = re.fullmatch(r"(\w+)\((\d+)\)", path)
@@ -182,6 +206,13 @@ class Service:
             found = [e for e in self.entities.get(match[1], []) if e["@iot.id"] == int(match[2])]
             return web.json_response(found[0]) if found else web.json_response({"message": "Not found"}, status=404)
         return self._page(path, request) if path.isalpha() else web.Response(status=404, text="<html>no</html>")
+
+    def _refused(self, request: web.Request) -> int | None:
+        allowed = self.writers if request.method == "POST" else self.readers
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if allowed is None or token in allowed:
+            return None
+        return 403 if token in (self.readers or ()) else 401
 
     def _page(self, entity_set: str, request: web.Request) -> web.Response:
         named = re.fullmatch(r"name eq '(.*)'", request.query.get("$filter", ""))

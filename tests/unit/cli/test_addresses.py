@@ -66,19 +66,22 @@ def test_query_is_readable_and_has_no_plus() -> None:
     assert str(url) == "http://127.0.0.1/v1.1/Things?$filter=name%20eq%20'a%26b%2Bc'&$select=id,name"
 
 
-@given(scheme=st.sampled_from(["mqtt", "ws"]), host=hosts, port=st.none() | ports)
+@given(scheme=st.sampled_from(["mqtt", "mqtts", "ws", "wss"]), host=hosts, port=st.none() | ports)
 def test_broker_url_round_trips(scheme: str, host: str, port: int | None) -> None:
     broker = BrokerUrl.parse(f"{scheme}://{host}{'' if port is None else f':{port}'}")
-    assert (broker.host, broker.port) == (host, port or {"mqtt": 1883, "ws": 80}[scheme])
+    assert (broker.host, broker.port) == (host, port or {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}[scheme])
     assert BrokerUrl.parse(str(broker)) == broker
-    assert broker.path == ("" if scheme == "mqtt" else "/mqtt")
+    assert str(broker).startswith(f"{scheme}://")
+    assert broker.tls is (scheme in {"mqtts", "wss"})
+    assert broker.path == ("" if scheme.startswith("mqtt") else "/mqtt")
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("mqtts://host", "begins with mqtt:// or ws://"),
-        ("host:1883", "begins with mqtt:// or ws://"),
+        ("ssl://host", "begins with mqtt:// or mqtts:// or ws:// or wss://"),
+        ("host:1883", "begins with mqtt://"),
+        ("mqtts://host/topic", "has a path"),
         ("mqtt://host/topic", "has a path"),
         ("mqtt://user:secret@host", "user or a password"),
         ("mqtt://host:0", "write it like"),

@@ -13,9 +13,11 @@ from typer.testing import CliRunner, Result
 
 from sensorthings_operator.cli.observe import observe
 from tests.unit.cli.fakes import Broker, Service
+from tests.unit.cli.secure import HOST, Authority, TokenEndpoint, WebSocketRoute
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 app = typer.Typer()
 app.command()(observe)
@@ -145,9 +147,54 @@ async def test_lost_connection() -> None:
     assert broker.url in result.stderr
 
 
+async def test_an_exposed_service_that_asks_readers_for_a_token(tmp_path: Path) -> None:
+    city = Authority(tmp_path)
+    tls = city.server()
+    async with (
+        TokenEndpoint(tls=tls) as endpoint,
+        Broker() as broker,
+        WebSocketRoute(tls=tls, broker=broker.port) as route,
+        Service(broker, tls=tls, readers={"token-1"}) as fake,
+    ):
+        fake.add("Datastreams", {"name": "Signal K1", "Thing": {"@iot.id": 1, "name": "9001"}})
+        arguments = [
+            f"--url=https://{HOST}:{fake.port}/FROST-Server/v1.1",
+            f"--mqtt=wss://{HOST}:{route.port}/mqtt",
+            f"--cacert={city.file}",
+            "--connect-to=127.0.0.1",
+            f"--client-credentials={endpoint.credentials(tmp_path, HOST)}",
+            "--count=1",
+        ]
+        result, _ = await asyncio.gather(
+            asyncio.to_thread(CliRunner().invoke, app, arguments), publish(broker, 1, (topic(1), {"result": 3}))
+        )
+        assert broker.logins == [("player", "token-2")]
+    assert result.exit_code == 0, result.output
+    assert "Signal K1" in result.stdout
+    assert f"at wss://{HOST}:{route.port}/mqtt" in result.stderr
+    assert not {"token-1", "token-2", "s3cret"} & set(result.output.split())
+
+
+async def test_a_service_of_another_ca_ends_with_1(tmp_path: Path) -> None:
+    other = Authority(tmp_path, "other")
+    async with Broker() as broker, Service(broker, tls=Authority(tmp_path).server()) as fake:
+        address = f"https://{HOST}:{fake.port}/FROST-Server/v1.1"
+        arguments = ["--url", address, "--cacert", str(other.file), "--connect-to", "127.0.0.1"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    assert result.exit_code == 1
+    assert f"certificate of '{HOST}' is not of a CA in {other.file}" in result.stderr
+    assert f"at {address}/Datastreams" in result.stderr
+    assert "Traceback" not in result.output
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["--cacert", "/no/such/file"],
+        ["--cacert", __file__],
+        ["--connect-to", "iot.city.example"],
+        ["--client-credentials", "/no/such/file"],
+        ["--client-credentials", __file__],
         ["1", "--topic", "v1.1/Things"],
         ["--url", "http://127.0.0.1:8080"],
         ["--mqtt", "http://127.0.0.1"],

@@ -8,7 +8,8 @@ import gc
 import pytest
 
 from sensorthings_operator.cli.addresses import BrokerUrl, ServiceUrl
-from sensorthings_operator.cli.sensorthings import AnswerError, SensorThings, SensorThingsError
+from sensorthings_operator.cli.errors import AnswerError, SensorThingsError
+from sensorthings_operator.cli.sensorthings import SensorThings
 from sensorthings_operator.cli.subscription import Subscription
 from tests.unit.cli.fakes import Broker, Service
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sensorthings_operator.cli.addresses import BrokerUrl, ServiceUrl
-from sensorthings_operator.cli.sensorthings import SensorThings, SensorThingsError
+from sensorthings_operator.cli.errors import SensorThingsError
+from sensorthings_operator.cli.sensorthings import SensorThings
 from tests.unit.cli.fakes import Broker, Service
 from traffic_lights import Plan, Report, load, play, traffic_lights
 
