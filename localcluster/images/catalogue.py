@@ -7,9 +7,8 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
-from localcluster import parts
 from localcluster.errors import LocalClusterError
-from localcluster.images import pinned, prepare
+from localcluster.images import pinned, prepare, programs, services
 from localcluster.images.recipe import Recipe, files_below
 
 _FOLDER = Path(__file__).parent
@@ -136,24 +135,6 @@ def _pause() -> Recipe:
     )
 
 
-def _coredns() -> Recipe:
-    part = _FOLDER.parent / "parts" / parts.COREDNS
-    module = "github.com/coredns/coredns"
-    version = parts.version_of(module, (part / "go.mod").read_text())
-    return Recipe(
-        name="coredns",
-        tag=version.removeprefix("v"),
-        containerfile=_FOLDER / "coredns" / "Containerfile",
-        title="CoreDNS",
-        description="The cluster's DNS server, compiled from its published Go module.",
-        licenses="Apache-2.0",
-        source="https://github.com/coredns/coredns",
-        origin=f"go:{module}@{version}",
-        inputs=(part / "go.mod", part / "go.sum"),
-        prepare=prepare.coredns,
-    )
-
-
 def _operator(debian: Recipe) -> Recipe:
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     package = _ROOT / "operator" / "sensorthings_operator"
@@ -181,12 +162,19 @@ def images() -> dict[str, Recipe]:
     jre = _jre(debian)
     recipes = (
         _pause(),
-        _coredns(),
+        programs.coredns(),
         _postgresql(debian),
         _mosquitto(debian),
         _frost_mqtt(jre),
         _frost_http(jre),
         _operator(debian),
+        programs.metrics_server(),
+        programs.cert_manager(),
+        programs.cert_manager_acmesolver(),
+        services.ingress_nginx(debian),
+        services.envoy(debian),
+        services.keycloak(jre),
+        services.prometheus(debian),
     )
     return {recipe.name: recipe for recipe in recipes}
 

@@ -16,9 +16,16 @@ MOSQUITTO = "2.0.11-*"
 POSTGRESQL = "15.*"
 POSTGIS = "3.3.*"
 PYTHON = "3.11.*"
+NGINX = "1.22.1-*"
+NGINX_LUA = "1:0.10.23-*"
+PROMETHEUS = "2.42.0+ds-*"
 
 # Maven Central. The newest FROST-Server.MQTT there is 2.0.0; Tomcat 9 is the last with javax.servlet, which it needs.
 FROST = "2.0.0"
 TOMCAT = "9.0.121"
+KEYCLOAK = "26.7.3"
+
+# Python packages. This one holds Envoy itself.
+ENVOY = "1.40.0"
 
 PAUSE = "1"

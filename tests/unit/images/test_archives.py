@@ -129,6 +129,15 @@ def test_one_image_is_built_by_name(storage: FakeStorage) -> None:
     assert [step.split()[0] for step in storage.built()] == ["base", "two"]
 
 
+def test_only_what_is_asked_for_is_built(storage: FakeStorage) -> None:
+    assert list(archives.build_all(lambda _: None, ["two"])) == ["localhost/sensorthings/two:1"]
+    assert [step.split()[0] for step in storage.built()] == ["base", "two"]
+    assert archives.build_all(lambda _: pytest.fail("nothing is to be done"), []) == {}
+    full = archives.build_all(lambda _: None, ["localhost/sensorthings/one:1", "two"])
+    assert [step.split()[0] for step in storage.built()] == ["one"]
+    assert list(full) == ["localhost/sensorthings/one:1", "localhost/sensorthings/two:1"]
+
+
 def test_old_archives_go(storage: FakeStorage) -> None:
     archives.build_all(lambda _: None)
     for age in range(1, 6):

@@ -27,6 +27,13 @@ def test_names_are_those_the_operator_and_the_cluster_use() -> None:
         "localhost/sensorthings/frost-mqtt:2.0.0",
         "localhost/sensorthings/frost-http:2.0.0-dev",
         f"localhost/sensorthings/operator:{version}",
+        "localhost/sensorthings/metrics-server:0.9.0",
+        "localhost/sensorthings/cert-manager:1.21.2",
+        "localhost/sensorthings/cert-manager-acmesolver:1.21.2",
+        "localhost/sensorthings/ingress-nginx:0.0.0-20240708192948-52c50467d67d",
+        "localhost/sensorthings/envoy:1.40.0",
+        "localhost/sensorthings/keycloak:26.7.3",
+        "localhost/sensorthings/prometheus:2.42.0",
     }
 
 
@@ -60,6 +67,21 @@ def test_the_development_image_does_not_pass_for_upstream() -> None:
     labels = RECIPES["frost-http"].labels
     assert "not the upstream HTTP module" in labels["org.opencontainers.image.description"]
     assert labels["org.opencontainers.image.title"] == f"Development image of FROST Core {pinned.FROST}"
+
+
+@pytest.mark.parametrize("name", ["cert-manager", "cert-manager-acmesolver", "ingress-nginx"])
+def test_what_is_put_together_here_does_not_pass_for_upstream(name: str) -> None:
+    description = RECIPES[name].labels["org.opencontainers.image.description"]
+    assert "For development and tests." in description
+    assert "not upstream's" in description or "edited" in description
+
+
+def test_own_go_files_and_the_edits_of_the_template_go_into_the_hash() -> None:
+    names = {path.name for path in RECIPES["cert-manager"].inputs}
+    assert {"go.mod", "go.sum", "main.go"} <= names
+    inputs = RECIPES["ingress-nginx"].inputs
+    assert FOLDER / "nginx_template.py" in inputs
+    assert FOLDER / "ingress-nginx" / "resty" in inputs
 
 
 def test_the_command_line_does_not_go_into_the_operator() -> None:

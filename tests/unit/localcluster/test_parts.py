@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,18 @@ def test_what_moves_from_one_file_to_the_other_changes_the_key() -> None:
     assert parts.key(parts.ETCD, b"ab", b"c") != parts.key(parts.ETCD, b"a", b"bc")
 
 
+sources = st.dictionaries(st.text(max_size=3), st.binary(max_size=3), max_size=3)
+
+
+@given(sources, sources)
+def test_go_files_of_ours_are_part_of_the_key(one: dict[str, bytes], other: dict[str, bytes]) -> None:
+    assert (parts.key(parts.ETCD, b"", b"", one) == parts.key(parts.ETCD, b"", b"", other)) == (one == other)
+
+
+def test_a_part_without_go_files_of_ours_keeps_its_key() -> None:
+    assert parts.key(parts.ETCD, b"a", b"b") == parts.key(parts.ETCD, b"a", b"b", {}) == "etcd-922fba2725021d68"
+
+
 @pytest.mark.parametrize("line", ["require k8s.io/kubernetes v1.36.3", "\tk8s.io/kubernetes v1.36.3 // indirect"])
 def test_the_version_is_read_from_go_mod(line: str) -> None:
     text = f"module x\n\ngo 1.26.0\n\n\tk8s.io/kubernetes/other v1.0.0\n{line}\n"
@@ -42,6 +55,22 @@ def test_kubernetes_reports_its_version() -> None:
     assert flags.startswith("-s -w ")
     for value in ("gitVersion=v1.36.3", "gitMajor=1", "gitMinor=36"):
         assert f"-X k8s.io/component-base/version.{value}" in flags
+
+
+@pytest.mark.parametrize("part", parts.PLATFORM)
+def test_the_platform_reports_its_versions(part: str) -> None:
+    go_mod = parts.files_of(part)[0].read_text()
+    stamp = parts.linker_flags(part, go_mod).removeprefix("-s -w -X ")
+    variable, _, version = stamp.partition("=")
+    module = variable.split("/pkg/")[0].removesuffix("/version.RELEASE")
+    assert parts.version_of(module, go_mod)  # a variable of a module that is not linked in would be set without effect
+    assert re.fullmatch(r"v\d+\.\d+\.\d+(-\d{14}-[0-9a-f]{12})?", version)
+
+
+def test_go_files_are_found_where_a_part_has_some() -> None:
+    own = {file.suffix for file in parts.files_of(parts.CERT_MANAGER)}
+    assert own == {".mod", ".sum", ".go"}
+    assert len(parts.files_of(parts.ETCD)) == 2
 
 
 @pytest.mark.parametrize(
