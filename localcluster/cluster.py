@@ -1,4 +1,4 @@
-"""`up` and `down`: the ordered steps that make a cluster on this machine with the operator and the example in it.
+"""`up` and `down`: the ordered steps that make a cluster on this machine with a platform, the operator and the example.
 
 The command line and the e2e tests call these. Each step looks at what is there and does the rest, so that `up` can be
 interrupted anywhere and called again, after a reboot as well.
@@ -7,42 +7,28 @@ interrupted anywhere and called again, after a reboot as well.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from localcluster import (
-    debian,
-    dns,
-    images,
-    imagestore,
-    install,
-    kubeconfig,
-    loopback,
-    network,
-    node,
-    parts,
-    plan,
-    storage,
-    teardown,
-)
+from localcluster import addons, endpoints, install, kind, nodesteps, parts, plan, reach, teardown
+from localcluster.addons import Context, cert_manager, ingress_nginx, keycloak, monitoring
+from localcluster.endpoints import Endpoints
 from localcluster.errors import LocalClusterError
 from localcluster.images import pinned
-from localcluster.kubectl import Kubectl
-from localcluster.loopback import Address, Mapping, Proxy
-from localcluster.pki import Request
-from localcluster.processes import Placement
+from localcluster.nodesteps import kubectl
 from localcluster.steps import Progress, Step, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping as AnyMapping
-
+    from localcluster.addons import AddOn
+    from localcluster.nodesteps import Archives
     from localcluster.plan import Cluster
     from localcluster.steps import Detail
 
+__all__ = ["REPOSITORY", "Endpoints", "Installation", "describe", "down", "kubectl", "up"]
+
 REPOSITORY = Path(__file__).parent.parent
-_LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,37 +38,19 @@ class Installation:
     Args:
         crds: Folder of the custom resource definitions.
         chart: Folder of the operator's Helm chart.
-        example: Manifest of the service that is applied; its first service's endpoints are made reachable.
+        example: Manifest of the service that is applied; its first service's endpoints are made reachable. None: the
+            operator waits for services.
+        add_ons: What a city's cluster has beside the operator; tests choose fewer with `addons.choose`.
     """
 
     crds: Path = REPOSITORY / "crds"
     chart: Path = REPOSITORY / "charts" / "sensorthings-operator"
-    example: Path = REPOSITORY / "examples" / "hamburg" / "traffic-lights.yaml"
+    example: Path | None = REPOSITORY / "examples" / "hamburg" / "traffic-lights.yaml"
+    add_ons: tuple[AddOn, ...] = addons.ALL
 
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where a cluster is reached from the host; what is not installed is empty."""
-
-    kubeconfig: str
-    kubectl: str
-    sensorthings: str = ""
-    mqtt: str = ""
-    websocket: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """For JSON."""
-        return asdict(self)
-
-
-def binaries() -> node.Binaries:
-    """The node's commands, built if they are not there."""
-    return node.Binaries(*(parts.ensure(part) for part in (parts.KUBERNETES, parts.ETCD, parts.CONTAINERD)))
-
-
-def kubectl(cluster: Cluster) -> Kubectl:
-    """kubectl as the administrator, from the host."""
-    return Kubectl(parts.ensure(parts.KUBERNETES) / "kubectl", cluster.kubeconfig)
+    def has(self, add_on: AddOn) -> bool:
+        """Whether an add-on is installed."""
+        return any(each.name == add_on.name for each in self.add_ons)
 
 
 def _require_root() -> None:
@@ -92,113 +60,73 @@ def _require_root() -> None:
         )
 
 
-def _start_control_plane(cluster: Cluster, detail: Detail) -> None:
-    plane = node.control_plane(cluster, binaries())
-    _proxy(cluster, "loopback-api", [(cluster.ports.api, Address(_LOOPBACK, 6443))]).start()
-    detail("etcd, kube-apiserver, kube-controller-manager, kube-scheduler")
-    plane.start()
-    authority = plane.authority()
-    pair = authority.issue(Request("admin", "kubernetes-admin", ("system:masters",)))
-    server = f"https://{_LOOPBACK}:{cluster.ports.api}"
-    kubeconfig.write(cluster.kubeconfig, cluster.netns, server, authority, pair)
+def _context(cluster: Cluster, archives: Archives, detail: Detail) -> Context:
+    images = install.by_short_name(archives)
+    return Context(cluster=cluster, kubectl=kubectl(cluster), images=images, detail=detail)
 
 
-def _require_ports(cluster: Cluster, *, endpoints_too: bool) -> None:
-    """Fail before any work when a port that will be listened on belongs to somebody else."""
-    ports = cluster.ports
-    wanted = {"loopback-api": [ports.api]}
-    if endpoints_too:
-        wanted["loopback-endpoints"] = [ports.http, ports.mqtt, ports.websocket]
-    for name, numbers in wanted.items():
-        if not node.daemon(cluster, name).alive():
-            for number in numbers:
-                loopback.listen(Address(_LOOPBACK, number)).close()
+def _apply_add_on(add_on: AddOn, cluster: Cluster, archives: Archives, detail: Detail) -> None:
+    add_on.apply(_context(cluster, archives, detail))
 
 
-def _proxy(cluster: Cluster, name: str, targets: list[tuple[int, Address]]) -> Proxy:
-    mappings = tuple(Mapping(Address(_LOOPBACK, port), target) for port, target in targets)
-    in_cgroup_only = Placement(cgroup_procs=node.placement(cluster).cgroup_procs)
-    return Proxy(node.daemon(cluster, name), cluster.netns_path, in_cgroup_only, mappings)
+def _settle_add_on(add_on: AddOn, cluster: Cluster, archives: Archives, detail: Detail) -> None:
+    add_on.settle(_context(cluster, archives, detail))
 
 
-def _create_network(cluster: Cluster) -> None:
-    network.create_network(cluster)
-    network.create_mounts(cluster)
-
-
-def _build(part: str, detail: Detail) -> None:
-    parts.ensure(part, detail)
-
-
-def _load_images(cluster: Cluster, archives: AnyMapping[str, Path], detail: Detail) -> None:
-    imagestore.load(cluster, parts.ensure(parts.CONTAINERD), archives, detail)
-
-
-def _start_dns(cluster: Cluster, archives: AnyMapping[str, Path]) -> None:
-    dns.ensure(kubectl(cluster), dns.image_among(archives), Placement(net=cluster.netns_path))
-
-
-def node_steps(cluster: Cluster) -> list[Step]:
-    """The steps that end with a node that is Ready, with images, storage and DNS."""
-    archives: dict[str, Path] = {}
-    built = [Step(f"Build {part}", partial(_build, part)) for part in parts.ALL]
-    return [
-        Step("Install Debian packages", lambda _: debian.ensure()),
-        *built,
-        Step("Build images", lambda detail: archives.update(images.build_all(detail))),
-        Step("Set up the network", lambda _: _create_network(cluster)),
-        Step("Start the control plane", lambda detail: _start_control_plane(cluster, detail)),
-        Step("Start the node", lambda _: node.start(cluster, binaries())),
-        Step("Load images", lambda detail: _load_images(cluster, archives, detail)),
-        Step("Set up storage", lambda _: storage.ensure(cluster, kubectl(cluster))),
-        Step("Start DNS", lambda _: _start_dns(cluster, archives)),
-    ]
-
-
-def _install_operator(cluster: Cluster, installation: Installation, detail: Detail) -> None:
+def _install_operator(cluster: Cluster, installation: Installation, archives: Archives) -> None:
+    values = install.chart_values(archives, pinned.FROST)
+    values["ingressNginx"] = {"enabled": installation.has(ingress_nginx.ADD_ON)}
+    values["podMonitor"] = {"enabled": installation.has(monitoring.ADD_ON)}
+    if installation.has(keycloak.ADD_ON):
+        values["keycloakRealms"] = keycloak.chart_values()
     helm = parts.ensure(parts.HELM) / "helm"
-    values = install.chart_values(images.build_all(detail), pinned.FROST)
     install.install_crds(kubectl(cluster), installation.crds)
     install.install_operator(kubectl(cluster), helm, installation.chart, values)
 
 
-def _apply_example(cluster: Cluster, installation: Installation, detail: Detail) -> None:
-    for service in install.apply_service(kubectl(cluster), installation.example):
+def _services(installation: Installation) -> list[dict[str, Any]]:
+    return [document for document in _example(installation) if document["kind"] == "SensorThingsService"]
+
+
+def _example(installation: Installation) -> list[dict[str, Any]]:
+    return install.documents_of(installation.example) if installation.example else []
+
+
+def _apply_example(cluster: Cluster, installation: Installation) -> None:
+    install.apply_services(kubectl(cluster), _example(installation))
+
+
+def _await_example(cluster: Cluster, installation: Installation, detail: Detail) -> None:
+    for service in install.services_in(_example(installation)):
         detail(f"{service.namespace}/{service.name}")
         install.await_ready(kubectl(cluster), service)
 
 
-def _open_endpoints(cluster: Cluster, installation: Installation) -> None:
-    services = install.services_in(installation.example.read_text())
-    if services:
-        publish(cluster, services[0])
+def _open_example(cluster: Cluster, installation: Installation) -> None:
+    """Let people in: to the plain endpoints of a service that is not exposed, as a writer where that takes a token."""
+    for service in install.services_in(_example(installation))[:1]:
+        resource = install.read(kubectl(cluster), service)
+        if not endpoints.exposed(resource):
+            reach.publish(cluster, kubectl(cluster), service)
+        if installation.has(keycloak.ADD_ON) and endpoints.uses_realm(resource):
+            keycloak.grant_writer(cluster, kubectl(cluster), service)
 
 
-def publish(cluster: Cluster, service: install.ServiceName) -> None:
-    """Make one service's endpoints reachable on the host's loopback, instead of those that were.
+def install_steps(cluster: Cluster, installation: Installation, archives: Archives) -> list[Step]:
+    """The steps that put add-ons, operator and example into the cluster.
 
-    Raises:
-        LocalClusterError: The service's Kubernetes Services are not there, or a port of the host is taken.
+    All is applied before anything is waited for: starting takes a small machine the longest, and waits overlap.
     """
-    targets = []
-    for suffix, port_name, port in (
-        ("http", "http", cluster.ports.http),
-        ("mqtt", "mqtt", cluster.ports.mqtt),
-        ("mqtt", "websocket", cluster.ports.websocket),
-    ):
-        spec = kubectl(cluster).get("-n", service.namespace, f"service/{service.name}-{suffix}")["spec"]
-        numbers = {each["name"]: each["port"] for each in spec["ports"]}
-        targets.append((port, Address(spec["clusterIP"], numbers[port_name])))
-    _proxy(cluster, "loopback-endpoints", targets).start()
-
-
-def install_steps(cluster: Cluster, installation: Installation) -> list[Step]:
-    """The steps that put the operator and the example into the cluster."""
-    return [
-        Step("Install the operator", lambda detail: _install_operator(cluster, installation, detail)),
-        Step("Wait for the example", lambda detail: _apply_example(cluster, installation, detail)),
-        Step("Open endpoints on loopback", lambda _: _open_endpoints(cluster, installation)),
-    ]
+    add_ons = installation.add_ons
+    steps = [Step(f"Install {each.name}", partial(_apply_add_on, each, cluster, archives)) for each in add_ons]
+    steps.append(Step("Install the operator", lambda _: _install_operator(cluster, installation, archives)))
+    if installation.example:
+        steps.append(Step("Apply the example", lambda _: _apply_example(cluster, installation)))
+    steps += [Step(f"Wait for {each.name}", partial(_settle_add_on, each, cluster, archives)) for each in add_ons]
+    if installation.example:
+        steps.append(Step("Wait for the example", lambda detail: _await_example(cluster, installation, detail)))
+        steps.append(Step("Open the example", lambda _: _open_example(cluster, installation)))
+    return steps
 
 
 def _durations(name: str) -> Path:
@@ -221,39 +149,58 @@ def up(name: str, progress: Progress, installation: Installation | None) -> Endp
     """
     _require_root()
     with plan.locked(name) as cluster:
-        _require_ports(cluster, endpoints_too=installation is not None)
-        steps = node_steps(cluster)
+        _require_ports(cluster, installation)
+        archives: Archives = {}
+        steps = nodesteps.steps(cluster, installation.add_ons if installation else (), archives)
         if installation is not None:
-            steps += install_steps(cluster, installation)
+            steps += install_steps(cluster, installation, archives)
         run(steps, progress, _durations("up"))
-        return endpoints(cluster, installation)
+        return describe(cluster, installation)
 
 
-def endpoints(cluster: Cluster, installation: Installation | None) -> Endpoints:
-    """Where a cluster that is up is reached."""
-    command = kubectl(cluster)
-    bare = Endpoints(str(cluster.kubeconfig), str(command.binary))
-    services = install.services_in(installation.example.read_text()) if installation else []
-    if not services:
-        return bare
-    first = services[0]
-    resource = command.get("-n", first.namespace, f"sensorthingsservices.sensorthings.city/{first.name}")
-    ports = cluster.ports
-    return Endpoints(
-        bare.kubeconfig,
-        bare.kubectl,
-        sensorthings=f"http://{_LOOPBACK}:{ports.http}{resource['spec'].get('rootPath', '')}/v1.1",
-        mqtt=f"mqtt://{_LOOPBACK}:{ports.mqtt}",
-        websocket=f"ws://{_LOOPBACK}:{ports.websocket}/mqtt",
+def _require_ports(cluster: Cluster, installation: Installation | None) -> None:
+    """Fail before any work when a port that will be listened on belongs to somebody else."""
+    add_ons = {each.name for each in installation.add_ons} if installation else set()
+    reach.require_free(
+        cluster,
+        edge=ingress_nginx.ADD_ON.name in add_ons,
+        # An example that is exposed has no plain endpoints; which it is, is in the manifest.
+        plain=installation is not None and any(not endpoints.exposed(each) for each in _services(installation)),
+        prometheus=monitoring.ADD_ON.name in add_ons,
     )
+
+
+def describe(cluster: Cluster, installation: Installation | None) -> Endpoints:
+    """Where a cluster that is up, and what is installed in it, are reached."""
+    command = kubectl(cluster)
+    found = Endpoints(kubeconfig=str(cluster.kubeconfig), kubectl=str(command.binary))
+    if installation is None:
+        return found
+    if installation.has(cert_manager.ADD_ON):
+        found = replace(found, ca=str(cluster.authority))
+    if installation.has(ingress_nginx.ADD_ON):
+        found = replace(found, address=cluster.edge)
+    if installation.has(keycloak.ADD_ON):
+        found = replace(found, keycloak=keycloak.URL)
+    if installation.has(monitoring.ADD_ON):
+        found = replace(found, prometheus=reach.prometheus_url(cluster))
+    for service in install.services_in(_example(installation))[:1]:
+        resource = install.read(command, service)
+        if not endpoints.exposed(resource):
+            return replace(found, **endpoints.published(cluster, resource))
+        writer = str(cluster.writer) if endpoints.uses_realm(resource) and found.keycloak else ""
+        found = replace(found, **endpoints.of_service(resource), writer=writer)
+    return found
 
 
 def down(name: str, progress: Progress) -> None:
     """Take a cluster down; nothing happens when it is not there.
 
     Raises:
-        LocalClusterError: This is not root, another call works on it, or something of it was left.
+        LocalClusterError: This is not root and needs to be, another call works on it, or something of it was left.
     """
-    _require_root()
+    by_kind = kind.is_one(plan.find(name))
+    if not by_kind:
+        _require_root()
     with plan.locked(name) as cluster:
-        run(teardown.steps(cluster), progress, _durations("down"))
+        run(kind.down_steps(cluster) if by_kind else teardown.steps(cluster), progress, _durations("down"))

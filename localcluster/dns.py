@@ -1,14 +1,14 @@
-"""The cluster's DNS: CoreDNS as a Deployment, so that Services have names in the cluster."""
+"""The cluster's DNS: CoreDNS as a Deployment, so that Services and the public names are found in the cluster."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from localcluster.commands import run
 from localcluster.errors import LocalClusterError
-from localcluster.plan import DNS_ADDRESS
-from localcluster.rendering import manifests
+from localcluster.plan import DNS_ADDRESS, DOMAIN, INGRESS_ADDRESS
+from localcluster.rendering import digest, manifests, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +28,14 @@ def image_among(names: Iterable[str]) -> str:
     raise LocalClusterError(f"No image {REPOSITORY} was built.", "See the step that builds the images.")
 
 
+def objects(image: str) -> list[dict[str, Any]]:
+    """CoreDNS's manifests; its pod is made anew when its configuration changes."""
+    corefile = render("Corefile", domain=DOMAIN, ingress_address=INGRESS_ADDRESS)
+    return manifests(
+        "coredns.yaml", image=image, dns_address=DNS_ADDRESS, corefile=corefile, configuration=digest(corefile)
+    )
+
+
 def ensure(kubectl: Kubectl, image: str, inside: Placement) -> None:
     """Apply CoreDNS and wait until it answers.
 
@@ -39,7 +47,7 @@ def ensure(kubectl: Kubectl, image: str, inside: Placement) -> None:
     Raises:
         LocalClusterError: It is not rolled out within two minutes, or does not answer within one more.
     """
-    kubectl.apply(manifests("coredns.yaml", image=image, dns_address=DNS_ADDRESS))
+    kubectl.apply(objects(image))
     remedy = "See `kubectl -n kube-system describe pods -l k8s-app=kube-dns`."
     kubectl.run("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=120s", remedy=remedy)
     deadline = time.monotonic() + _ANSWER_TIMEOUT

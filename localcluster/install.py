@@ -14,14 +14,16 @@ from localcluster.errors import LocalClusterError
 from localcluster.imagestore import config_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from localcluster.kubectl import Kubectl
 
 RELEASE = "sensorthings-operator"
 NAMESPACE = "sensorthings-system"
-_RESOURCE = "sensorthingsservices.sensorthings.city"
+IMAGES = ("operator", "frost-http", "frost-mqtt", "mosquitto", "postgresql", "envoy")
+"""Short names of the images that the operator and its services need."""
+RESOURCE = "sensorthingsservices.sensorthings.city"
 _READY_TIMEOUT = 600  # seconds: a database, a schema and two Java processes start on a small machine
 
 
@@ -39,6 +41,11 @@ def _there(path: Path) -> Path:
     return path
 
 
+def by_short_name(images: Iterable[str]) -> dict[str, str]:
+    """Full names of images by what stands between the last slash and the tag."""
+    return {name.rpartition("/")[2].rpartition(":")[0]: name for name in images}
+
+
 def chart_values(archives: Mapping[str, Path], frost: str) -> dict[str, Any]:
     """The chart's values that put the images which were built here in the place of upstream's.
 
@@ -49,12 +56,10 @@ def chart_values(archives: Mapping[str, Path], frost: str) -> dict[str, Any]:
     Raises:
         LocalClusterError: An image that the operator needs was not built.
     """
-    names = {name.rpartition("/")[2].rpartition(":")[0]: name for name in archives}
-    absent = {"operator", "frost-http", "frost-mqtt", "mosquitto", "postgresql"} - names.keys()
+    names = by_short_name(archives)
+    absent = [name for name in IMAGES if name not in names]
     if absent:
-        raise LocalClusterError(
-            f"These images were not built: {', '.join(sorted(absent))}.", "See localcluster/images."
-        )
+        raise LocalClusterError(f"These images were not built: {', '.join(absent)}.", "See localcluster/images.")
     repository, _, tag = names["operator"].rpartition(":")
     return {
         "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
@@ -68,6 +73,7 @@ def chart_values(archives: Mapping[str, Path], frost: str) -> dict[str, Any]:
                 "frostMqtt": names["frost-mqtt"].replace(frost, "{version}"),
                 "mosquitto": names["mosquitto"],
                 "postgresql": names["postgresql"],
+                "envoy": names["envoy"],
             },
         },
     }
@@ -79,7 +85,9 @@ def install_crds(kubectl: Kubectl, folder: Path) -> None:
     kubectl.run("wait", "--for=condition=Established", "-f", str(folder), "--timeout=30s")
 
 
-def install_operator(kubectl: Kubectl, helm: Path, chart: Path, values: Mapping[str, Any]) -> None:
+def install_operator(
+    kubectl: Kubectl, helm: Path, chart: Path, values: Mapping[str, Any], file: Path | None = None
+) -> None:
     """Install or upgrade the operator's Helm release and wait until the operator is available.
 
     Args:
@@ -87,23 +95,18 @@ def install_operator(kubectl: Kubectl, helm: Path, chart: Path, values: Mapping[
         helm: The helm command.
         chart: Folder of the chart.
         values: What differs from the chart's values.
+        file: More values, which win.
 
     Raises:
         LocalClusterError: Helm fails, or the operator is not available in three minutes.
     """
-    command: list[str | Path] = [helm, f"--kubeconfig={kubectl.kubeconfig}", f"--namespace={NAMESPACE}"]
+    command: list[str | Path] = [helm, *kubectl.for_helm(), f"--namespace={NAMESPACE}"]
     _clear_interrupted(command)
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="values-") as file:
-        yaml.safe_dump(dict(values), file)
-        file.flush()
-        release: list[str | Path] = [
-            "upgrade",
-            "--install",
-            RELEASE,
-            _there(chart),
-            "--create-namespace",
-            f"--values={file.name}",
-        ]
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="values-") as ours:
+        yaml.safe_dump(dict(values), ours)
+        ours.flush()
+        given = [f"--values={path}" for path in (ours.name, file) if path]
+        release: list[str | Path] = ["upgrade", "--install", RELEASE, _there(chart), "--create-namespace", *given]
         remedy = f"See `kubectl -n {NAMESPACE} describe pods`."
         run([*command, *release, "--wait", "--timeout=180s"], remedy=remedy)
 
@@ -115,9 +118,13 @@ def _clear_interrupted(command: list[str | Path]) -> None:
         run([*command, "uninstall", RELEASE, "--wait"])
 
 
-def services_in(manifest: str) -> list[ServiceName]:
-    """The SensorThingsServices in the text of a manifest."""
-    documents = (document for document in yaml.safe_load_all(manifest) if document)
+def documents_of(manifest: Path) -> list[dict[str, Any]]:
+    """The objects of a manifest. Raises LocalClusterError when it is not there."""
+    return [document for document in yaml.safe_load_all(_there(manifest).read_text()) if document]
+
+
+def services_in(documents: Iterable[Mapping[str, Any]]) -> list[ServiceName]:
+    """The SensorThingsServices among the objects of a manifest."""
     return [
         ServiceName(document["metadata"].get("namespace", "default"), document["metadata"]["name"])
         for document in documents
@@ -125,13 +132,18 @@ def services_in(manifest: str) -> list[ServiceName]:
     ]
 
 
-def apply_service(kubectl: Kubectl, manifest: Path) -> list[ServiceName]:
-    """Apply a manifest, making the namespaces that its services stand in. Returns its services."""
-    services = services_in(_there(manifest).read_text())
-    names = {service.namespace for service in services}
+def apply_services(kubectl: Kubectl, documents: Sequence[Mapping[str, Any]]) -> None:
+    """Apply the objects of a manifest as a person would, in namespaces that are made where they are not there."""
+    names = sorted({service.namespace for service in services_in(documents)})
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names)
-    kubectl.run("apply", "--server-side", "-f", str(manifest))
-    return services
+    listed = {"apiVersion": "v1", "kind": "List", "items": list(documents)}
+    kubectl.run("apply", "--server-side", "-f", "-", stdin=json.dumps(listed))
+
+
+def read(kubectl: Kubectl, service: ServiceName) -> dict[str, Any]:
+    """A SensorThingsService as it is now. Raises LocalClusterError when it is not there."""
+    resource: dict[str, Any] = kubectl.get("-n", service.namespace, f"{RESOURCE}/{service.name}")
+    return resource
 
 
 def await_ready(kubectl: Kubectl, service: ServiceName, timeout: float = _READY_TIMEOUT) -> None:
@@ -140,7 +152,7 @@ def await_ready(kubectl: Kubectl, service: ServiceName, timeout: float = _READY_
     Raises:
         LocalClusterError: It is not; the message holds the conditions that are not met.
     """
-    where = ("-n", service.namespace, f"{_RESOURCE}/{service.name}")
+    where = ("-n", service.namespace, f"{RESOURCE}/{service.name}")
     try:
         kubectl.run("wait", "--for=condition=Ready", *where, f"--timeout={timeout:g}s", timeout=timeout + 30)
     except LocalClusterError as error:

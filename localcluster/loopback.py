@@ -1,4 +1,4 @@
-"""Carries connections from the host's 127.0.0.1 into the node's network namespace. Run as a daemon by `up`:
+"""Carries connections from the host's loopback into the node's network namespace. Run as a daemon by `up`:
 
     python -m localcluster.loopback --netns /run/netns/sta-local --map 127.0.0.1:8080=10.96.3.4:80 [--map ...]
 

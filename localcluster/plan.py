@@ -32,6 +32,8 @@ _LONGEST_SOCKET_NAME = "kubelet/pod-resources/kubelet.sock"
 SERVICE_RANGE = IPv4Network("10.96.0.0/16")
 POD_RANGE = IPv4Network("10.244.0.0/24")
 DNS_ADDRESS = IPv4Address("10.96.0.10")
+INGRESS_ADDRESS = IPv4Address("10.96.0.80")  # of ingress-nginx's Service: known before it is there, for DNS
+DOMAIN = "city.example"  # of the public names; RFC 2606 keeps .example free
 
 
 def _user_folder(variable: str, fallback: str) -> Path:
@@ -152,9 +154,24 @@ class Cluster:
         return Ports.of(self.index)
 
     @property
+    def edge(self) -> str:
+        """The address of the host's loopback that stands for the cluster's public one: all of 127/8 is the host's."""
+        return f"127.30.{self.index}.1"
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig, for use from the host."""
         return self.folder / "kubeconfig"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate (PEM) that clients trust the public names by."""
+        return self.folder / "ca.crt"
+
+    @property
+    def writer(self) -> Path:
+        """The credentials of a client that may write to the example."""
+        return self.folder / "writer.json"
 
     @property
     def containerd_socket(self) -> Path:

@@ -1,4 +1,5 @@
-"""A cluster of the tests' own, brought up and taken down by the commands that a person types.
+"""A cluster of the tests' own. Most tests need the operator alone, so it comes up without the platform; those that ask
+for ``platform`` run last, and get it the way a person does.
 
 ``E2E_KEEP=1`` leaves it up, and uses the one that is up: for quick iterations.
 """
@@ -16,9 +17,12 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import pytest
+from rich.console import Console
 
+from localcluster import cluster as local
 from localcluster import plan, storage
 from localcluster.cluster import kubectl as kubectl_of
+from localcluster.display import Display
 from localcluster.leftovers import leftovers
 from tests.e2e.kubernetes import Kubernetes
 from tests.e2e.services import Service
@@ -41,13 +45,11 @@ def sensorthings(*arguments: str, seconds: float = 120) -> subprocess.CompletedP
 
 
 @pytest.fixture(scope="session")
-def endpoints() -> Iterator[dict[str, str]]:
-    """What ``sensorthings up`` says where things are; the cluster stands until the end of the session."""
+def _standing() -> Iterator[None]:
+    """What is brought up stands until the end of the session, and then leaves nothing."""
     if os.geteuid() != 0:
         pytest.skip("a cluster on this machine needs root")
-    result = sensorthings("up", "--name", NAME, "--output", "json", seconds=_UP_SECONDS)
-    assert result.returncode == 0, f"sensorthings up ended with {result.returncode}; what it said is above"
-    yield json.loads(result.stdout)
+    yield
     if not _KEEP:
         cluster = plan.find(NAME)
         ended = sensorthings("down", "--name", NAME, seconds=600)
@@ -56,11 +58,48 @@ def endpoints() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def kubernetes(endpoints: dict[str, str]) -> Kubernetes:
-    """The API of the cluster, and a way into its network."""
+def endpoints(_standing: None) -> dict[str, str]:
+    """Where a cluster with the operator, without add-ons and without a service, is reached."""
+    installation = local.Installation(example=None, add_ons=())
+    with Display(Console(stderr=True)) as display:
+        return local.up(NAME, display, installation).as_dict()
+
+
+@pytest.fixture(scope="session")
+def platform(_standing: None) -> dict[str, str]:
+    """What ``sensorthings up`` says where things are: the same cluster, with platform and example."""
+    result = sensorthings("up", "--name", NAME, "--output", "json", seconds=_UP_SECONDS)
+    assert result.returncode == 0, f"sensorthings up ended with {result.returncode}; what it said is above"
+    said: dict[str, str] = json.loads(result.stdout)
+    return said
+
+
+def _connect(endpoints: dict[str, str]) -> Kubernetes:
     cluster = plan.find(NAME)
     storage.recycle(cluster, kubectl_of(cluster))
     return Kubernetes.connect(Path(endpoints["kubectl"]), Path(endpoints["kubeconfig"]), cluster.netns_path)
+
+
+@pytest.fixture(scope="session")
+def kubernetes(endpoints: dict[str, str]) -> Kubernetes:
+    """The API of the cluster, and a way into its network."""
+    return _connect(endpoints)
+
+
+@pytest.fixture(scope="session")
+def city(platform: dict[str, str]) -> Kubernetes:
+    """The same of the cluster with the platform."""
+    return _connect(platform)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One cluster at a time, and the platform after all that does without: on a small machine it is in the way."""
+
+    def turn(item: pytest.Item) -> int:
+        fixtures = getattr(item, "fixturenames", ())
+        return 0 if "node" in fixtures else 2 if "platform" in fixtures else 1
+
+    items.sort(key=turn)
 
 
 @contextmanager

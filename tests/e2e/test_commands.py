@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.clients import Http
 from tests.e2e.conftest import NAME, sensorthings
 from tests.e2e.waiting import eventually
 
@@ -36,10 +35,12 @@ class Printed:
 
     def run(self, word: str) -> str:
         """Type that command; its output."""
-        result = subprocess.run(
-            self._shell(self.that_has(word)), text=True, capture_output=True, check=False, timeout=60
-        )
-        assert result.returncode == 0, f"{self.that_has(word)}: {result.stderr}"
+        return self.type(self.that_has(word))
+
+    def type(self, command: str) -> str:
+        """Type a command, or several; the output."""
+        result = subprocess.run(self._shell(command), text=True, capture_output=True, check=False, timeout=60)
+        assert result.returncode == 0, f"{command}: {result.stderr}"
         return result.stdout
 
     @contextmanager
@@ -61,9 +62,9 @@ class Printed:
 
 
 @pytest.fixture(scope="module")
-def printed(endpoints: dict[str, str]) -> Printed:
+def printed(platform: dict[str, str]) -> Printed:
     """``up`` again, on a cluster that is up already, as text."""
-    assert endpoints
+    assert platform
     result = sensorthings("up", "--name", NAME, seconds=300)
     assert result.returncode == 0
     exports = re.search(r"export KUBECONFIG=.*", result.stdout)
@@ -72,9 +73,12 @@ def printed(endpoints: dict[str, str]) -> Printed:
     return Printed(exports[0], [line.strip() for line in after.splitlines() if line.strip()])
 
 
+_FIRST = ("TOKEN=", "curl", "curl", "play.py", "observe", "status", "sensorthingsservices", "pods", "down")
+
+
 def test_every_command_is_known_to_the_tests(printed: Printed) -> None:
-    known = {"curl", "--duration", "observe", "sensorthingsservices", "pods", "down"}
-    assert {printed.that_has(word) for word in known} == set(printed.commands)
+    assert len(printed.commands) == len(_FIRST)
+    assert all(any(word in command for command in printed.commands) for word in _FIRST)
     # The fixture's end types the same.
     assert shlex.split(printed.that_has("down"))[1:] == ["down", "--name", NAME]
 
@@ -84,20 +88,39 @@ def test_kubectl_shows_the_service_and_its_pods(printed: Printed) -> None:
     assert "traffic-lights-http" in printed.run("pods")
 
 
-def test_curl_gets_json(printed: Printed) -> None:
-    assert "value" in json.loads(printed.run("curl"))
+def test_status_shows_the_service(printed: Printed) -> None:
+    assert "traffic-lights" in printed.run("status")
 
 
-def test_what_the_player_plays_is_observed(printed: Printed, endpoints: dict[str, str]) -> None:
-    host, port = endpoints["sensorthings"].split("/")[2].split(":")
-    http = Http(host, int(port))
+def _curl(printed: Printed, *, writes: bool) -> str:
+    (command,) = [each for each in printed.commands if each.startswith("curl") and ("--include" in each) is writes]
+    return command
+
+
+def test_curl_gets_json_from_a_server_that_it_trusts(printed: Printed) -> None:
+    assert "value" in json.loads(printed.type(_curl(printed, writes=False)))
+
+
+def test_curl_writes_with_the_token_that_it_got_and_not_without(printed: Printed) -> None:
+    (token,) = [each for each in printed.commands if each.startswith("TOKEN=")]
+    write = _curl(printed, writes=True)
+    assert re.match(r"HTTP/\S+ 401", printed.type(write))
+    assert re.match(r"HTTP/\S+ 201", printed.type(f"{token}\n{write}"))
+
+
+def test_what_the_player_plays_is_observed(printed: Printed) -> None:
+    observations = _curl(printed, writes=False).replace("/Things", "/Observations'?$top=1&$orderby=id%20desc'")
+
+    def newest() -> object:
+        return json.loads(printed.type(observations))["value"]
+
+    before = newest()
     with printed.running("--duration") as player:
         # The first one is POSTed when every Datastream is there.
-        eventually("an Observation", lambda: http.get("Observations?$top=1").json["value"])
+        eventually("an Observation", lambda: newest() != before)
         with printed.running("observe") as observing:
             assert observing.stdout
             lines = [observing.stdout.readline() for _ in range(3)]
         assert player.poll() is None
-    heading, *observations = lines
-    assert "phenomenonTime" in heading
-    assert all(re.search(r"\d ms ", line) for line in observations), lines
+    assert "phenomenonTime" in lines[0]
+    assert all(re.search(r"\d ms ", line) for line in lines[1:]), lines

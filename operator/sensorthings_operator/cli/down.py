@@ -17,8 +17,9 @@ EXIT_FAILED: Final = 1
 def down(name: Annotated[str, typer.Option(help="Name of the cluster.")] = "local") -> None:
     """Take the cluster on this machine down, with all its data; what was built stays cached.
 
-    Leaves no process, mount, namespace, interface, cgroup or packet filter rule. Ends with 0, also when there was no
-    cluster, 1 when something stayed (it says what), and 2 when it was called wrongly.
+    Takes down what `sensorthings up --name` made, a node or a kind cluster; of a cluster that was there before it takes
+    nothing. Leaves no process, mount, namespace, interface, cgroup or packet filter rule. Ends with 0, also when there
+    was no cluster, 1 when something stayed (it says what), and 2 when it was called wrongly.
     """
     notes = Console(stderr=True)
     try:

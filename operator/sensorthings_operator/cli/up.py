@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 
-from localcluster import cluster
+from localcluster import cluster, existing, kind
 from localcluster.display import Display
 from localcluster.errors import LocalClusterError
+from localcluster.guide import Programs, next_commands
 
 if TYPE_CHECKING:
-    from localcluster.cluster import Endpoints
+    from collections.abc import Callable
+
+    from localcluster.endpoints import Endpoints
 
 EXIT_FAILED: Final = 1
 DEFAULT_NAME: Final = "local"
@@ -29,61 +33,97 @@ class Output(StrEnum):
     JSON = "json"
 
 
-def up(
+def up(  # noqa: PLR0913 - one parameter is one option of the command line
     name: Annotated[str, typer.Option(help="Name of the cluster; several stand side by side.")] = DEFAULT_NAME,
     *,
     node_only: Annotated[
-        bool, typer.Option("--node-only", help="End with a node that is Ready; install no operator and no example.")
+        bool, typer.Option("--node-only", help="End with a node that is Ready; install nothing into it.")
     ] = False,
+    context: Annotated[
+        str | None, typer.Option(help="Make no cluster: install into the one of this context of a kubeconfig.")
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="With --context: the file it stands in.")
+    ] = None,
+    values: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="With --context: values of the operator's chart.")
+    ] = None,
+    with_kind: Annotated[
+        bool | None,
+        typer.Option("--kind/--no-kind", help="Make the cluster with kind; left out, where Docker and kind are there."),
+    ] = None,
     output: Annotated[Output, typer.Option(help="How to write the endpoints; json is one object.")] = Output.TEXT,
 ) -> None:
-    """Bring up a real Kubernetes cluster on this machine, with the operator and a SensorThings service in it.
+    """Bring up a real Kubernetes cluster on this machine, with a platform, the operator and a SensorThings service.
 
     Needs root on Debian 12 or newer. Everything is built from published sources once and cached. Called again it does
-    what is missing, also after it was interrupted. Ends with 0, 1 when it failed, and 2 when it was called wrongly.
+    what is missing, also after it was interrupted. The platform: metrics-server, cert-manager, ingress-nginx, Keycloak
+    and Prometheus.
+
+    With --context, operator and example are installed into a cluster that is there, and nothing else is touched. Its
+    nodes must be able to pull the images. With --kind likewise, with the images built here: never tried with a real
+    Docker. The example is exposed only where the cluster has what that takes.
+
+    Ends with 0, 1 when it failed, and 2 when it was called wrongly.
     """
+    _require_sense(context, with_kind, of_a_node=name != DEFAULT_NAME or node_only, files=(kubeconfig, values))
+    if node_only and with_kind:
+        message = "--node-only makes a node of this machine: leave --kind away"
+        raise typer.BadParameter(message)
     notes = Console(stderr=True)
-    installation = None if node_only else cluster.Installation()
+    remark = partial(notes.print, markup=False, highlight=False, soft_wrap=True)
     try:
         with Display(notes) as display:
-            endpoints = cluster.up(name, display, installation)
+            if context is not None:
+                target = existing.Target(context=context, kubeconfig=kubeconfig, values=values)
+                endpoints = existing.up(target, display, cluster.Installation(), remark)
+            elif with_kind or (with_kind is None and not node_only and kind.offered()):
+                endpoints = kind.up(name, display, cluster.Installation(), remark)
+            else:
+                endpoints = cluster.up(name, display, None if node_only else cluster.Installation())
     except LocalClusterError as error:
-        notes.print(f"Error: {error}", style="red", markup=False, highlight=False)
+        remark(f"Error: {error}", style="red")
         raise typer.Exit(EXIT_FAILED) from error
     if output is Output.JSON:
         typer.echo(json.dumps(endpoints.as_dict(), indent=2))
     else:
-        _show(name, endpoints, Console())
+        down = "" if context is not None else "down" if name == DEFAULT_NAME else f"down --name {name}"
+        _show(endpoints, down, partial(Console().print, markup=False, highlight=False, soft_wrap=True))
 
 
-def _show(name: str, endpoints: Endpoints, console: Console) -> None:
+def _require_sense(
+    context: str | None, with_kind: bool | None, *, of_a_node: bool, files: tuple[Path | None, Path | None]
+) -> None:
+    wrong = ""
+    if context is None and any(files):
+        wrong = "--kubeconfig and --values belong to --context"
+    elif context is not None and (of_a_node or with_kind):
+        wrong = "--context makes no cluster: leave --name, --node-only and --kind away"
+    if wrong:
+        raise typer.BadParameter(wrong)
+
+
+def _show(endpoints: Endpoints, down: str, write: Callable[..., None]) -> None:
+    kubernetes = f"export KUBECONFIG={endpoints.kubeconfig} PATH={Path(endpoints.kubectl).parent}:$PATH"
     for title, value in (
         ("SensorThings API", endpoints.sensorthings),
         ("MQTT", endpoints.mqtt),
         ("MQTT over WebSocket", endpoints.websocket),
-        ("Kubernetes", f"export KUBECONFIG={endpoints.kubeconfig} PATH={Path(endpoints.kubectl).parent}:$PATH"),
+        ("Keycloak", endpoints.keycloak),
+        ("Prometheus", endpoints.prometheus),
+        ("Trusted by", endpoints.ca),
+        ("Kubernetes", kubernetes if endpoints.kubeconfig else ""),
     ):
         if value:
-            console.print(f"{title:<20} {value}", soft_wrap=True, markup=False, highlight=False)
-    commands = next_commands(name, endpoints)
-    console.print("\nTry next:", *commands, sep="\n  ", soft_wrap=True, markup=False, highlight=False)
-
-
-def next_commands(name: str, endpoints: Endpoints) -> list[str]:
-    """What to type next, as it works from the folder that the command was called in."""
+            write(f"{title:<20} {value}")
+    if endpoints.address:
+        write(
+            f"The names lead to {endpoints.address}: say so with --resolve and --connect-to as below, or in /etc/hosts."
+        )
     sensorthings = _shortest(Path(sys.argv[0]))
-    named = "" if name == DEFAULT_NAME else f" --name {name}"
-    commands = ["kubectl get pods --all-namespaces", f"{sensorthings} down{named}"]
-    if endpoints.sensorthings:
-        where = "" if name == DEFAULT_NAME else f" --url {endpoints.sensorthings} --mqtt {endpoints.mqtt}"
-        player = _shortest(cluster.REPOSITORY / "examples" / "hamburg" / "play.py")
-        commands[:0] = [
-            f"curl '{endpoints.sensorthings}/Things'",
-            f"{_shortest(Path(sys.executable))} {player}{where} --duration 60",
-            f"{sensorthings} observe{where}    # in another terminal, meanwhile",
-            "kubectl get sensorthingsservices --all-namespaces",
-        ]
-    return commands
+    player = _shortest(cluster.REPOSITORY / "examples" / "hamburg" / "play.py")
+    programs = Programs(sensorthings, _shortest(Path(sys.executable)), player)
+    write("\nTry next:", *next_commands(endpoints, programs, f"{sensorthings} {down}" if down else ""), sep="\n  ")
 
 
 def _shortest(path: Path) -> str:

@@ -12,10 +12,12 @@ from localcluster.debian import PACKAGES
 _BROUGHT_BY = {
     "apt-get": None,
     "buildah": "buildah",
+    "docker": None,  # only where somebody has it, as kind
     "dpkg-query": None,
     "host": "bind9-host",
     "ip": "iproute2",
     "iptables-save": "iptables",
+    "kind": None,
     "mmdebstrap": "mmdebstrap",
     "mount": None,
     "mvn": "maven",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from localcluster import cgroups, debian, dns, imagestore, install, node
 from localcluster.commands import follow, run
@@ -78,7 +79,8 @@ def test_the_services_of_a_manifest() -> None:
         "kind: SensorThingsService\nmetadata: {name: a, namespace: hamburg}\n---\n"
         "kind: SensorThingsService\nmetadata: {name: b}\n"
     )
-    assert install.services_in(manifest) == [ServiceName("hamburg", "a"), ServiceName("default", "b")]
+    documents = [document for document in yaml.safe_load_all(manifest) if document]
+    assert install.services_in(documents) == [ServiceName("hamburg", "a"), ServiceName("default", "b")]
 
 
 def test_conditions_that_are_not_met() -> None:
@@ -142,6 +144,7 @@ def test_the_chart_is_given_the_images_that_were_built(tmp_path: Path) -> None:
         "frost-mqtt": "2.0.0",
         "mosquitto": "2.0.11",
         "postgresql": "15-3.3",
+        "envoy": "1.40.0",
     }
     archives = {f"localhost/sensorthings/{name}:{tag}": archive for name, tag in tags.items()}
     values = install.chart_values(archives, "2.0.0")
@@ -152,6 +155,7 @@ def test_the_chart_is_given_the_images_that_were_built(tmp_path: Path) -> None:
         "frostMqtt": "localhost/sensorthings/frost-mqtt:{version}",
         "mosquitto": "localhost/sensorthings/mosquitto:2.0.11",
         "postgresql": "localhost/sensorthings/postgresql:15-3.3",
+        "envoy": "localhost/sensorthings/envoy:1.40.0",
     }
     del archives["localhost/sensorthings/mosquitto:2.0.11"]
     with pytest.raises(LocalClusterError, match="not built: mosquitto"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,8 @@ def test_two_clusters_share_nothing_on_the_host(indices: set[int]) -> None:
     one, other = (Cluster(index=index) for index in indices)
     assert not one.subnet.overlaps(other.subnet)
     assert one.host_link != other.host_link
+    assert one.edge != other.edge
+    assert IPv4Address(one.edge).is_loopback
     ports = [
         port
         for each in (one, other)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jinja2 import UndefinedError
 
-from localcluster import plan, storage
+from localcluster import dns, plan, storage
 from localcluster.plan import Cluster
 from localcluster.rendering import manifests, render
 
@@ -71,11 +71,30 @@ def test_released_volumes_are_found() -> None:
     assert storage.released(volumes) == ["b"]
 
 
+def _of_kind(kind: str) -> dict[str, Any]:
+    return next(each for each in dns.objects("i:1") if each["kind"] == kind)
+
+
 def test_dns_asks_the_cluster_before_it_says_that_a_name_does_not_exist() -> None:
-    objects = manifests("coredns.yaml", image="i:1", dns_address=plan.DNS_ADDRESS)
-    corefile = next(each for each in objects if each["kind"] == "ConfigMap")["data"]["Corefile"]
-    cluster_block = corefile.split("}\n.:5353")[0].split(".:5353 {")[0]
+    corefile = _of_kind("ConfigMap")["data"]["Corefile"]
+    cluster_block, _, public_blocks = corefile.partition(f"{plan.DOMAIN}:5353 {{")
     assert "kubernetes cluster.local" in cluster_block
-    assert "template" not in cluster_block
-    service = next(each for each in objects if each["kind"] == "Service")
-    assert service["spec"]["clusterIP"] == str(plan.DNS_ADDRESS)
+    assert "template IN" not in cluster_block
+    assert public_blocks.index("answer") < public_blocks.index(".:5353 {") < public_blocks.index("NXDOMAIN")
+    assert _of_kind("Service")["spec"]["clusterIP"] == str(plan.DNS_ADDRESS)
+
+
+def test_public_names_lead_to_the_ingress() -> None:
+    corefile = _of_kind("ConfigMap")["data"]["Corefile"]
+    # CoreDNS's own template: the name that was asked for.
+    assert f'answer "{{{{ .Name }}}} 60 IN A {plan.INGRESS_ADDRESS}"' in corefile
+
+
+def test_dns_is_made_anew_when_its_configuration_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def annotation() -> Any:
+        return _of_kind("Deployment")["spec"]["template"]["metadata"]["annotations"]
+
+    before = annotation()
+    assert annotation() == before
+    monkeypatch.setattr(dns, "INGRESS_ADDRESS", "10.96.0.81")
+    assert annotation() != before
