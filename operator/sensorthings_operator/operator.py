@@ -11,12 +11,14 @@ from collections.abc import Awaitable
 from typing import Final
 
 import aiohttp
+from prometheus_client import REGISTRY
 
 from sensorthings_operator import health, metrics
 from sensorthings_operator.apply.status import StatusWriter
 from sensorthings_operator.clients import database
 from sensorthings_operator.clients.connection import Connection
 from sensorthings_operator.clients.errors import ApiError
+from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import Owned, OwnedStore, ServiceKey
 from sensorthings_operator.clients.resources import OPTIONAL_CHILDREN, PODS, SERVICES, WATCHED_CHILDREN, Resource
@@ -25,8 +27,11 @@ from sensorthings_operator.desired.metadata import MANAGED_SELECTOR
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.handlers import registry, watch_services
 from sensorthings_operator.observe.databases import Ask, database_probes
+from sensorthings_operator.observe.figures import FIGURES, ServiceFigures
+from sensorthings_operator.observe.keycloak import keycloak_probes
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
+from sensorthings_operator.outside import Outside
 from sensorthings_operator.reconcile import Reconciler
 from sensorthings_operator.workqueue import WorkQueue
 
@@ -52,11 +57,16 @@ class Operator:
         self._health = health.Health()
         self._client = KubernetesClient(connection)
         self._services = Services()
-        self._store = OwnedStore(SUMMARIES)
+        self._store = OwnedStore(SUMMARIES, FIGURES)
+        self._figures = ServiceFigures(self._services, self._store)
         self._served: set[str] = set()
         """Optional kinds that the API server serves."""
         self._queue = WorkQueue(self._pass, failed=_tell_failed)
         self._probes = database_probes(ask, changed=self._queue.add, interval_seconds=settings.database_probe_seconds)
+        self._keycloak = KeycloakClients()
+        self._keycloak_probes = keycloak_probes(
+            self._keycloak.ensure, changed=self._queue.add, interval_seconds=settings.keycloak_probe_seconds
+        )
         self._reconciler = Reconciler(
             self._client,
             settings=settings,
@@ -64,6 +74,9 @@ class Operator:
             store=self._store,
             served=self._served,
             probes=self._probes,
+            outside=Outside(
+                self._client, settings, keycloak_clients=self._keycloak, keycloak_probes=self._keycloak_probes
+            ),
             status=StatusWriter(self._client, instance=socket.gethostname()),
         )
         self.stopping = asyncio.Event()
@@ -77,12 +90,14 @@ class Operator:
         """
         self._take_signals()
         runner = await health.serve(self._health, port=self._health_port)
+        REGISTRY.register(self._figures)
         try:
-            async with self._client:
+            async with self._client, self._keycloak:
                 if await self._unless_stopping(self._wait_for_crd()):
                     await self._work()
         finally:
-            await self._probes.close()
+            await self._close_probes()
+            REGISTRY.unregister(self._figures)
             await runner.cleanup()
 
     async def _work(self) -> None:
@@ -115,9 +130,12 @@ class Operator:
         self._health.ready = False
         await self._queue.drain(_DRAIN_SECONDS)
         # kopf waits 5 s for whatever was started since it began.
-        await self._probes.close()
+        await self._close_probes()
         stop.set()
         await kopf
+
+    async def _close_probes(self) -> None:
+        await asyncio.gather(self._probes.close(), self._keycloak_probes.close())
 
     async def _unless_stopping(self, step: Awaitable[object]) -> bool:
         """Wait for a step of the start; whether it came to its end before it was time to stop."""

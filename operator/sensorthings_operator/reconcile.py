@@ -5,34 +5,50 @@ Level-triggered: a pass looks at everything and remembers nothing but what stand
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sensorthings_operator import desired
 from sensorthings_operator.api.parse import InvalidSpec, parse_service
+from sensorthings_operator.apply import finalizer
 from sensorthings_operator.apply.children import Applied, Children, Outcome, OwnerGoneError, refused
-from sensorthings_operator.apply.status import Now, StatusWriter, build, build_invalid, invalid_verdicts, utc_now
+from sensorthings_operator.apply.status import (
+    Now,
+    StatusWriter,
+    build,
+    build_invalid,
+    invalid_verdicts,
+    release_verdicts,
+    utc_now,
+)
 from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions import evaluate
+from sensorthings_operator.conditions.certificate import CertificateState
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, Workload
-from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired import addresses, keycloak
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.observe.databases import Target, last_answer
 from sensorthings_operator.observe.gather import gather
+from sensorthings_operator.observe.keycloak import realm_ca
 from sensorthings_operator.observe.probes import Probes
 from sensorthings_operator.observe.secrets import SecretsRead, read
 from sensorthings_operator.observe.services import Body, Services
+from sensorthings_operator.outside import Outside
 
 _SECRET_SECONDS: Final = 5.0
 """How soon a Secret that can't be used is looked for again: the operator watches no Secrets."""
 _SECRET_REASONS: Final = (DatabaseAnswer.CREDENTIALS_REFUSED, DatabaseAnswer.CA_INVALID)
 """What a database answers until somebody changes a Secret."""
+_RELEASE_SECONDS: Final = 5.0
+"""How soon the release of what a deleted service has outside is tried again."""
+_LONGEST_RELEASE: Final = timedelta(minutes=10)
+"""A service that is deleted does not wait longer for a Keycloak that may never come back."""
 _REFUSED_SECONDS: Final = 30.0
 """How soon a child that was refused is tried again."""
 
@@ -52,16 +68,27 @@ def _schema_complete(observed: Observed) -> bool:
 
 
 def _certificate_usable(observed: Observed) -> bool:
-    """Pods that mount a Secret which is not there wait for minutes after it is; those that run have one."""
-    issued = observed.certificate is not None and observed.certificate.holds
-    return observed.service.spec.certificate is None or issued or observed.mqtt is not None
+    """Pods that mount a Secret which is not there wait for minutes after it is, and old ones are away meanwhile."""
+    spec, answer = observed.service.spec, observed.certificate
+    if spec.certificate is None or spec.hibernated:
+        return True
+    return answer is not None and (answer.holds or answer.reason == CertificateState.EXPIRED)
+
+
+def _realm_known(observed: Observed) -> bool:
+    """Pods that mount a ConfigMap which is not there wait for minutes after it is; those that run have one."""
+    service = observed.service
+    return not keycloak.is_used(service) or service.realm_ca is not None or observed.http is not None
 
 
 _GATED_STAGES: Final[tuple[tuple[desired.Stage, Gate], ...]] = (
     (desired.FOUNDATION, lambda _: True),
     (desired.SCHEMA, lambda observed: observed.service.spec.hibernated or _database_usable(observed)),
-    (desired.HTTP, _schema_complete),
-    (desired.MQTT, lambda observed: _schema_complete(observed) and _certificate_usable(observed)),
+    (desired.HTTP, lambda observed: _schema_complete(observed) and _realm_known(observed)),
+    (
+        desired.MQTT,
+        lambda observed: _schema_complete(observed) and _realm_known(observed) and _certificate_usable(observed),
+    ),
     (desired.EDGE, _schema_complete),
 )
 """What has to be seen before a stage's children are applied. What a stage that waits made before stays."""
@@ -79,6 +106,7 @@ class Reconciler:
         store: OwnedStore,
         served: Container[str],
         probes: Probes[Target],
+        outside: Outside,
         status: StatusWriter,
         now: Now = utc_now,
     ) -> None:
@@ -87,6 +115,7 @@ class Reconciler:
         self._services = services
         self._store = store
         self._probes = probes
+        self._outside = outside
         self._children = Children(client, store, served=served)
         self._status = status
         self._now = now
@@ -100,7 +129,8 @@ class Reconciler:
         body = self._services.get(key)
         if body is None or body["metadata"].get("deletionTimestamp"):
             self._probes.forget(key)
-            return None
+            self._outside.forget(key)
+            return None if body is None else await self._release(body)
         try:
             service = _service(body)
         except InvalidSpec as error:
@@ -116,18 +146,44 @@ class Reconciler:
         except OwnerGoneError:
             return None
 
+    async def _release(self, body: Body) -> float | None:
+        """Let a deleted service go once nothing of it is left outside, or after it was tried for long enough."""
+        if not finalizer.is_held(body):
+            return None
+        left = await self._outside.release(body)
+        deleted = datetime.fromisoformat(body["metadata"]["deletionTimestamp"])
+        given_up = self._now() - deleted > _LONGEST_RELEASE
+        if left:
+            await self._report_release(body, "ReleaseGivenUp" if given_up else "ReleaseWaiting", left)
+        if left and not given_up:
+            return _RELEASE_SECONDS
+        await finalizer.drop(self._client, body)
+        return None
+
     async def _steps(self, body: Body, service: Service) -> float | None:
+        if not service.spec.paused:
+            body = await self._outside.prepare(body, service)
+            self._services.put(body)
         live, results = await self._apply_secrets(service)
         secrets, service = await self._read_secrets(service, live)
+        service = replace(service, realm_ca=realm_ca(service, self._settings))
         observed = self._observe(service, secrets, results)
-        if not service.spec.paused:
-            observed, results = await self._apply_stages(service, secrets, observed, results)
+        waiting = service.spec.paused
+        if not waiting:
+            observed, results, waiting = await self._apply_stages(service, secrets, observed, results)
+        observed = replace(
+            observed,
+            mqtt_port=await self._outside.port(body, service, writable=not waiting),
+            keycloak=self._outside.identity(body, service),
+        )
         if observed.database is None and self._probes.asks(service.key):
             observed = replace(observed, database=last_answer(body))
         await self._report(body, observed)
         if secrets.missing or (observed.database and observed.database.reason in _SECRET_REASONS):
             return _SECRET_SECONDS
-        return _REFUSED_SECONDS if observed.apply_problems else None
+        # Nobody watches the ingress controller's objects.
+        port_refused = observed.mqtt_port is not None and not observed.mqtt_port.holds
+        return _REFUSED_SECONDS if observed.apply_problems or port_refused else None
 
     async def _apply_secrets(self, service: Service) -> tuple[dict[str, dict[str, Any]], list[Applied]]:
         live: dict[str, dict[str, Any]] = {}
@@ -166,7 +222,8 @@ class Reconciler:
 
     async def _apply_stages(
         self, service: Service, secrets: SecretsRead, observed: Observed, results: list[Applied]
-    ) -> tuple[Observed, list[Applied]]:
+    ) -> tuple[Observed, list[Applied], bool]:
+        """Apply what can be applied; what was seen, what came of it, and whether a stage waits."""
         waiting = False
         for stage, opens in _GATED_STAGES:
             if not opens(observed):
@@ -178,7 +235,7 @@ class Reconciler:
         if not waiting and all(result.outcome is not Outcome.REFUSED for result in results):
             wanted = desired.children(service, self._settings)
             results = [*results, *await self._children.prune(service.uid, service.key, wanted)]
-        return observed, results
+        return observed, results, waiting
 
     async def _report(self, body: Body, observed: Observed) -> None:
         now = self._now()
@@ -189,6 +246,11 @@ class Reconciler:
     async def _report_invalid(self, body: Body, reason: str, problems: Sequence[str]) -> None:
         now = self._now()
         verdicts = invalid_verdicts(reason, problems)
+        await self._write(body, build_invalid(body, verdicts, now), verdicts, now)
+
+    async def _report_release(self, body: Body, reason: str, left: Sequence[str]) -> None:
+        now = self._now()
+        verdicts = release_verdicts(reason, left)
         await self._write(body, build_invalid(body, verdicts, now), verdicts, now)
 
     async def _write(self, body: Body, status: dict[str, Any], verdicts: Mapping[str, Verdict], now: datetime) -> None:

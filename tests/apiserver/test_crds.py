@@ -266,4 +266,5 @@ def test_the_category_lists_both_kinds(kubectl: Kubectl, namespace: str) -> None
 
 def test_a_status_can_be_written_only_through_its_subresource(kubectl: Kubectl, namespace: str) -> None:
     manifest = patched(SMALL_SERVICE, {"status": _STATUS})
-    assert "status" not in kubectl("create", f"--namespace={namespace}", "--filename=-", manifest=manifest)
+    created = kubectl("create", f"--namespace={namespace}", "--filename=-", manifest=manifest)
+    assert created["status"] == {"observedGeneration": -1}

@@ -1,4 +1,7 @@
-"""Each folder below ``manifests/`` is a case: ``service.yaml``, and ``expected.yaml`` with the children made of it."""
+"""Each folder below ``manifests/`` is a case: ``service.yaml``, and ``expected.yaml`` with the children made of it.
+
+Where the realm's Keycloak has a private CA, it is the case's ``ca.crt``.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -10,7 +13,7 @@ from sensorthings_operator.api.parse import parse_service
 from sensorthings_operator.desired import children
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
-from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
 from sensorthings_operator.desired.validation import validate
 
 FOLDER: Final = Path(__file__).parent / "manifests"
@@ -19,6 +22,8 @@ HAMBURG: Final = "hamburg"
 """The case that is the example itself."""
 NAMES: Final = sorted({path.parent.name for path in FOLDER.glob("*/service.yaml")} | {HAMBURG})
 UID: Final = "00000000-0000-0000-0000-000000000000"
+_REALM: Final = KeycloakRealm(url="https://id.hamburg.example", realm="city", folder=Path("/etc/sensorthings-keycloak"))
+SETTINGS: Final = OperatorSettings(keycloak_realms={"city": _REALM})
 
 
 def source(name: str) -> Path:
@@ -31,13 +36,14 @@ def service(name: str) -> Service:
     manifest = yaml.safe_load(source(name).read_text())
     spec = parse_service(manifest, unknown_fields="refuse").spec
     assert validate(spec) == (), f"{name} is not acted on"
-    described = manifest["metadata"]
-    return Service(name=described["name"], namespace=described["namespace"], uid=UID, generation=1, spec=spec)
+    identity = {key: manifest["metadata"][key] for key in ("name", "namespace")}
+    ca = FOLDER / name / "ca.crt"
+    return Service(**identity, uid=UID, generation=1, spec=spec, realm_ca=ca.read_text() if ca.exists() else "")
 
 
 def made(name: str) -> list[Manifest]:
     """The children."""
-    return children(service(name), OperatorSettings())
+    return children(service(name), SETTINGS)
 
 
 def rendered(name: str) -> str:

@@ -20,6 +20,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $folder := printf "/etc/sensorthings-keycloak/%s" $name -}}
 {{- $_ := set $realms $name (dict "url" $realm.url "realm" $realm.realm "folder" $folder) -}}
 {{- end -}}
+{{- with (.Values.podMonitor).labels }}{{ $_ := set $settings "podMonitorLabels" . }}{{ end -}}
 {{- if $realms }}{{ $_ := set $settings "keycloakRealms" $realms }}{{ end -}}
 {{- toYaml $settings -}}
 {{- end }}

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from sensorthings_operator.api.base import Model, ObjectName, ResourceRequirements, cel, rules
-from sensorthings_operator.api.status import Condition, Generation
+from sensorthings_operator.api.status import UNSEEN, Condition, ObservedGeneration
 
 KIND: Final = "Connector"
 PLURAL: Final = "connectors"
@@ -129,8 +129,8 @@ class ConnectorSpec(Model):
 class ConnectorStatus(Model):
     """The connector as it was last seen."""
 
-    observed_generation: Generation | None = None
-    """The generation of the spec that this status is about."""
+    observed_generation: ObservedGeneration | None = None
+    """The generation of the spec that this status is about; -1 until the operator has looked at it."""
     conditions: Annotated[
         list[Condition],
         Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
@@ -143,5 +143,5 @@ class Connector(Model):
 
     spec: ConnectorSpec
     """The connector as it should be."""
-    status: ConnectorStatus | None = None
+    status: ConnectorStatus = ConnectorStatus(observed_generation=UNSEEN)
     """The connector as it was last seen. Written by the operator."""

@@ -13,7 +13,8 @@ from sensorthings_operator.api.bus import Bus
 from sensorthings_operator.api.database import Database
 from sensorthings_operator.api.exposure import Certificate, Exposure
 from sensorthings_operator.api.modules import HTTP, MQTT
-from sensorthings_operator.api.status import ServiceStatus
+from sensorthings_operator.api.monitoring import Monitoring
+from sensorthings_operator.api.status import UNSEEN, ServiceStatus
 
 KIND: Final = "SensorThingsService"
 PLURAL: Final = "sensorthingsservices"
@@ -32,6 +33,12 @@ class SensorThingsServiceSpec(Model):
             "self.exposure.type == 'None' || has(self.certificate)",
             "certificate is required unless exposure.type is None: nothing is exposed unencrypted",
             field_path=".certificate",
+        ),
+        cel(
+            # Where there is an exposure, the host is asked for already.
+            "!has(self.certificate) || has(self.host) || self.exposure.type != 'None'",
+            "certificate needs host: the name that it is issued for",
+            field_path=".host",
         ),
         cel(
             "self.http.readReplicas == 0 || self.exposure.type == 'Gateway'",
@@ -60,6 +67,8 @@ class SensorThingsServiceSpec(Model):
     """The certificate for the host."""
     auth: Auth
     """Who may read and write."""
+    monitoring: Monitoring = Monitoring()
+    """What is set up for those who watch the service."""
     image_pull_secrets: Annotated[
         list[SecretReference],
         Field(
@@ -89,5 +98,5 @@ class SensorThingsService(Model):
 
     spec: SensorThingsServiceSpec
     """The service as it should be."""
-    status: ServiceStatus | None = None
+    status: ServiceStatus = ServiceStatus(observed_generation=UNSEEN)
     """The service as it was last seen. Written by the operator."""

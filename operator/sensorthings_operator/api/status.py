@@ -3,7 +3,7 @@
 Written by the reconcile; read by people, GitOps tools (kstatus) and the command line.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,10 @@ from sensorthings_operator.api.base import Model
 
 Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 """A metadata.generation."""
+ObservedGeneration = Annotated[int, Field(ge=-1, json_schema_extra={"format": "int64"})]
+"""The metadata.generation that a status is about; -1 until somebody has looked."""
+UNSEEN: Final = -1
+"""What a status is about until the operator has looked: kstatus takes an object without any for one that is ready."""
 
 
 class Condition(Model):
@@ -53,8 +57,8 @@ class TierStatus(Model):
 class ServiceStatus(Model):
     """The service as it was last seen."""
 
-    observed_generation: Generation | None = None
-    """The generation of the spec that this status is about."""
+    observed_generation: ObservedGeneration | None = None
+    """The generation of the spec that this status is about; -1 until the operator has looked at it."""
     conditions: Annotated[
         list[Condition],
         Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),

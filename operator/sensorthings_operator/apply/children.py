@@ -15,6 +15,7 @@ import orjson
 
 from sensorthings_operator import metrics
 from sensorthings_operator.apply.ownership import applied_fields, lost_fields
+from sensorthings_operator.apply.replicas import hand_over
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, Owned, OwnedStore
@@ -106,6 +107,8 @@ class Children:
         try:
             if known is None or known.owner_uid != manifest["metadata"]["ownerReferences"][0]["uid"]:
                 await self._refuse_foreign(manifest)
+            if kind == "Deployment":
+                stamped = await hand_over(self._client, self._store, stamped)
             live = await self._send(stamped, outcome)
         except ApiError as error:
             if not error.is_lasting:

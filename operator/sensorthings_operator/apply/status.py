@@ -63,6 +63,17 @@ def invalid_verdicts(reason: str, problems: Sequence[str]) -> dict[str, Verdict]
     }
 
 
+def release_verdicts(reason: str, left: Sequence[str]) -> dict[str, Verdict]:
+    """The verdicts about a deleted service of which something may be left outside."""
+    told = f"deleted, and may leave behind: {'; '.join(left)}"
+    given_up = reason == "ReleaseGivenUp"
+    return {
+        "Ready": Verdict("False", reason, told),
+        "Reconciling": Verdict("False" if given_up else "True", reason, told),
+        "Stalled": Verdict("False", "NothingInTheWay", "nothing waits for somebody to act"),
+    }
+
+
 def build_invalid(body: Body, verdicts: Mapping[str, Verdict], now: datetime) -> dict[str, Any]:
     """The status of a service whose spec can't be acted on; what was known of its parts stays as it was."""
     generation = body["metadata"]["generation"]

@@ -100,7 +100,7 @@ class KubernetesClient:
         ) as answer:
             metrics.API_CALLS.labels("watch", resource.kind, answer.status).inc()
             if answer.status != 200:
-                raise api_error(answer.status, orjson.loads(await answer.read()))
+                raise api_error(answer.status, _parsed(await answer.read()))
             async for line in answer.content:
                 event = orjson.loads(line)
                 if event["type"] == "ERROR":

@@ -1,7 +1,7 @@
 """What is known of the children of all services: not the objects, but what tells whether they still stand.
 
 Filled by the watches and by the answers to applies; read by apply and observe. For each object it keeps the hash of
-what was sent, which fields are ours, and a summary of its status.
+what was sent, which fields are ours, and a summary of its status; of some also figures that change all the time.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ import orjson
 
 from sensorthings_operator.api.base import GROUP
 from sensorthings_operator.api.sensorthingsservice import KIND
-from sensorthings_operator.desired.metadata import FIELD_MANAGER, SERVICE_LABEL
+from sensorthings_operator.desired.metadata import COMPONENT_LABEL, FIELD_MANAGER, SERVICE_LABEL
 
 APPLIED_HASH_ANNOTATION: Final = f"{GROUP}/applied-hash"
 
@@ -38,6 +38,10 @@ class Owned:
     """Our entry of managedFields as JSON; None where nothing is ours."""
     summary: Any
     """What observe made of the status; None for kinds that have none."""
+    component: str = ""
+    """The part of the service that it belongs to, as its label says."""
+    figures: Any = None
+    """What is told to Prometheus alone: a change of it is no news; None for kinds that have none."""
 
     @property
     def service_key(self) -> ServiceKey:
@@ -48,8 +52,9 @@ class Owned:
 class OwnedStore:
     """All labelled objects by kind, namespace and name, with an index by service."""
 
-    def __init__(self, summarise: Mapping[str, Summarise]) -> None:
+    def __init__(self, summarise: Mapping[str, Summarise], figures: Mapping[str, Summarise] | None = None) -> None:
         self._summarise = summarise
+        self._figures = figures or {}
         self._objects: dict[tuple[str, str, str], Owned] = {}
         self._by_service: dict[ServiceKey, set[tuple[str, str, str]]] = {}
         # Field sets hardly differ between services: each distinct one is kept once.
@@ -97,19 +102,22 @@ class OwnedStore:
     def _entry(self, kind: str, live: Mapping[str, Any]) -> Owned:
         metadata = live["metadata"]
         owner: Mapping[str, Any] = next((o for o in metadata.get("ownerReferences", ()) if o.get("controller")), {})
-        summarise = self._summarise.get(kind)
+        summarise, figures = self._summarise.get(kind), self._figures.get(kind)
+        labels = metadata.get("labels", {})
         return Owned(
             kind=kind,
             namespace=metadata["namespace"],
             name=metadata["name"],
             # A label is quickly changed by hand; pods have another owner, and what lost its owner has none.
-            service=owner["name"] if owner.get("kind") == KIND else metadata.get("labels", {}).get(SERVICE_LABEL, ""),
+            service=owner["name"] if owner.get("kind") == KIND else labels.get(SERVICE_LABEL, ""),
             uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
             owner_uid=owner.get("uid", ""),
             applied_hash=metadata.get("annotations", {}).get(APPLIED_HASH_ANNOTATION, ""),
             fields=self._interned(_our_fields(metadata)),
             summary=None if summarise is None else summarise(live),
+            component=labels.get(COMPONENT_LABEL, ""),
+            figures=None if figures is None else figures(live),
         )
 
     def _interned(self, fields: bytes | None) -> bytes | None:
@@ -127,7 +135,7 @@ def _our_fields(metadata: Mapping[str, Any]) -> bytes | None:
 
 
 def _tells_the_same(entry: Owned, known: Owned) -> bool:
-    return replace(entry, resource_version=known.resource_version) == known
+    return replace(entry, resource_version=known.resource_version, figures=known.figures) == known
 
 
 def _is_newer(entry: Owned, known: Owned) -> bool:

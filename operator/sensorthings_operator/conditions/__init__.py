@@ -5,7 +5,18 @@ A new condition is a new module here and one line in ``PARTS``.
 
 from typing import Final
 
-from sensorthings_operator.conditions import bus, database, modules, schema, summary
+from sensorthings_operator.conditions import (
+    auth,
+    autoscaling,
+    bus,
+    certificate,
+    database,
+    modules,
+    monitoring,
+    routes,
+    schema,
+    summary,
+)
 from sensorthings_operator.conditions.chain import Chain, Verdict
 from sensorthings_operator.conditions.observed import Observed
 
@@ -13,8 +24,13 @@ PARTS: Final[tuple[Chain, ...]] = (
     database.DATABASE_REACHABLE,
     schema.SCHEMA_UP_TO_DATE,
     bus.BUS_CONNECTED,
+    certificate.CERTIFICATE_READY,
+    auth.AUTH_CONFIGURED,
     modules.HTTP_AVAILABLE,
     modules.MQTT_AVAILABLE,
+    autoscaling.AUTOSCALING_ACTIVE,
+    routes.ROUTES_PROGRAMMED,
+    monitoring.MONITORING_READY,
 )
 """One condition for each part of a service."""
 

@@ -21,7 +21,7 @@ class Workload:
     """A Deployment or StatefulSet."""
 
     wanted: int
-    """Pods its spec asks for."""
+    """Pods its spec asks for; the fewest, where the load decides."""
     replicas: int
     ready: int
     updated: int

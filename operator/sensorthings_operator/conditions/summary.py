@@ -7,18 +7,24 @@ will move until somebody does something (https://github.com/kubernetes-sigs/cli-
 from collections.abc import Mapping
 from typing import Final
 
+from sensorthings_operator.conditions import auth, routes
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, Workload
 
 _FINE_UNKNOWN: Final = {"BusExternal"}
-_NEEDS_SOMEBODY: Final = {
-    "SchemaFailed",
-    "SecretUnusable",
-    "CredentialsRefused",
-    "DatabaseMissing",
-    "PostGISMissing",
-    "DatabaseCAInvalid",
-}
+_NEEDS_SOMEBODY: Final = frozenset(
+    {
+        "SchemaFailed",
+        "SecretUnusable",
+        "CredentialsRefused",
+        "DatabaseMissing",
+        "PostGISMissing",
+        "DatabaseCAInvalid",
+        "CertManagerMissing",
+        *auth.NEEDS_SOMEBODY,
+        *routes.NEEDS_SOMEBODY,
+    }
+)
 """Reasons that do not go away by waiting."""
 
 

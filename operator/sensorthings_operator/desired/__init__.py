@@ -9,13 +9,20 @@ from typing import Final
 
 from sensorthings_operator.desired import (
     accounts,
+    autoscaling,
     bus,
+    certificate,
     credentials,
     database,
     disruption,
     http,
+    ingress,
+    keycloak,
     mqtt,
+    networkpolicy,
+    podmonitor,
     schema,
+    sidecar,
 )
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
@@ -34,16 +41,28 @@ class Stage:
 
 SECRETS: Final = Stage("secrets", (credentials.build,))
 """Comes first: pods carry hashes of what the Secrets hold."""
-FOUNDATION: Final = Stage("foundation", (accounts.build, bus.build, database.build))
+FOUNDATION: Final = Stage(
+    "foundation",
+    (
+        accounts.build,
+        bus.build,
+        database.build,
+        certificate.build,
+        sidecar.build,
+        keycloak.build,
+        networkpolicy.build,
+        podmonitor.build,
+    ),
+)
 """What needs nothing else."""
 SCHEMA: Final = Stage("schema", (schema.build,))
 """Needs a database that answers."""
-HTTP: Final = Stage("http", (http.build,))
+HTTP: Final = Stage("http", (http.build, autoscaling.http))
 """Needs the schema of the service's version."""
-MQTT: Final = Stage("mqtt", (mqtt.build,))
+MQTT: Final = Stage("mqtt", (mqtt.build, autoscaling.mqtt))
 """Needs the schema, and the certificate where there is to be one."""
-EDGE: Final = Stage("edge", (disruption.build,))
-"""What is about the modules' pods: it stands beside them."""
+EDGE: Final = Stage("edge", (disruption.build, ingress.build))
+"""What is about the modules' pods, and what leads to them: it stands beside them."""
 STAGES: Final = (SECRETS, FOUNDATION, SCHEMA, HTTP, MQTT, EDGE)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from sensorthings_operator.api.database import DatabaseEndpoint, ExternalDatabase
+from sensorthings_operator.api.exposure import IngressNginx
 from sensorthings_operator.api.status import Endpoint
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -17,6 +18,16 @@ MQTT_PORT: Final = 1883
 WEBSOCKET_PORT: Final = 9876
 """FROST-Server's own default for mqtt.WebsocketPort."""
 WEBSOCKET_PATH: Final = "/mqtt"
+"""Where FROST-Server's MQTT module takes WebSocket connections; it has no setting for it."""
+MQTTS_PORT: Final = 8883
+"""MQTT over TLS, on the MQTT module's Service: bytes that ingress-nginx passes on go there."""
+MQTTS_PORT_NAME: Final = "mqtts"
+WSS_PORT: Final = 8884
+"""MQTT over WebSocket over TLS, on the MQTT module's Service."""
+WSS_PORT_NAME: Final = "wss"
+STATUS_PORT: Final = 8081
+"""Probes and metrics of what ends TLS in the MQTT module's pods; on no Service."""
+STATUS_PORT_NAME: Final = "status"
 BUS_PORT: Final = 1883
 DATABASE_PORT: Final = 5432
 DATABASE_NAME: Final = "sensorthings"
@@ -34,6 +45,11 @@ def http_name(service: Service) -> str:
 def mqtt_name(service: Service) -> str:
     """Name of the MQTT module's Deployment and Service."""
     return f"{service.name}-mqtt"
+
+
+def certificate_secret_name(service: Service) -> str:
+    """Name of the Secret with the certificate for the host and its key."""
+    return f"{service.name}-tls"
 
 
 def bus_name(service: Service) -> str:
@@ -58,7 +74,7 @@ def cluster_host(service: Service, name: str, settings: OperatorSettings) -> str
 
 def root_url(service: Service, settings: OperatorSettings) -> str:
     """FROST-Server's serviceRootUrl: what stands before /v1.1, without a slash at its end."""
-    if service.spec.host is not None:
+    if service.spec.host is not None and service.spec.exposure.type != "None":
         return f"https://{service.spec.host}{service.spec.root_path}"
     return f"http://{cluster_host(service, http_name(service), settings)}{service.spec.root_path}"
 
@@ -138,11 +154,30 @@ def jdbc_url(address: DatabaseAddress) -> str:
     return f"jdbc:postgresql://{hosts}/{address.name}?{urlencode(parameters, safe='/')}"
 
 
+def exposed(service: Service) -> IngressNginx | None:
+    """The routes through ingress-nginx; None where the service has none."""
+    exposure = service.spec.exposure
+    if exposure.type != "IngressNginx":
+        return None
+    return exposure.ingress_nginx or IngressNginx()
+
+
 def endpoints(service: Service, settings: OperatorSettings) -> tuple[Endpoint, ...]:
-    """Where clients connect, for the status."""
+    """Where clients connect, for the status: from outside where the service is exposed, else inside the cluster."""
+    routes = exposed(service)
+    if routes is not None:
+        host = service.spec.host
+        return (
+            Endpoint(name="sensorthings", url=f"{root_url(service, settings)}/v1.1"),
+            Endpoint(name="mqtt", url=f"mqtts://{host}:{routes.mqtt_port}"),
+            Endpoint(name="mqtt-websocket", url=f"wss://{host}{routes.web_socket_path}"),
+        )
     mqtt = cluster_host(service, mqtt_name(service), settings)
+    encrypted = service.spec.certificate is not None
+    tcp = f"mqtts://{mqtt}:{MQTTS_PORT}" if encrypted else f"mqtt://{mqtt}:{MQTT_PORT}"
+    web_socket = f"wss://{mqtt}:{WSS_PORT}" if encrypted else f"ws://{mqtt}:{WEBSOCKET_PORT}"
     return (
         Endpoint(name="sensorthings", url=f"{root_url(service, settings)}/v1.1"),
-        Endpoint(name="mqtt", url=f"mqtt://{mqtt}:{MQTT_PORT}"),
-        Endpoint(name="mqtt-websocket", url=f"ws://{mqtt}:{WEBSOCKET_PORT}{WEBSOCKET_PATH}"),
+        Endpoint(name="mqtt", url=tcp),
+        Endpoint(name="mqtt-websocket", url=f"{web_socket}{WEBSOCKET_PATH}"),
     )

@@ -96,7 +96,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
 
 def max_connections(service: Service) -> int:
     """PostgreSQL's max_connections: every pod's pool while a rollout has one more of each, and some for others."""
-    pods = sum(replicas(service, tier) + 1 for tier in (service.spec.http, service.spec.mqtt))
+    pods = sum(replicas(service, tier).most + 1 for tier in (service.spec.http, service.spec.mqtt))
     needed = pods * frost.CONNECTIONS_PER_POD + _RESERVED_CONNECTIONS
     return math.ceil(needed / _CONNECTIONS_STEP) * _CONNECTIONS_STEP
 

@@ -8,7 +8,10 @@ from sensorthings_operator.desired.workloads import replicas
 
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
-    """A budget for each module of two pods or more; one for a single pod would only block the drain of its node."""
+    """A budget for each module that may have two pods or more; a single pod has nobody to stand in for it.
+
+    While an autoscaler has one pod, the budget lets it go (one may be unavailable): it never blocks a drain.
+    """
     tiers = (
         (http.COMPONENT, addresses.http_name(service), service.spec.http),
         (mqtt.COMPONENT, addresses.mqtt_name(service), service.spec.mqtt),
@@ -25,5 +28,5 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
             },
         }
         for component, name, tier in tiers
-        if replicas(service, tier) > 1
+        if replicas(service, tier).most > 1
     ]

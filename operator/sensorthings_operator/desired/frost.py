@@ -4,7 +4,8 @@ Settings are FROST-Server's own, documented at https://fraunhoferiosb.github.io/
 in the environment a dot becomes an underscore.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from sensorthings_operator.api.modules import Tier
@@ -120,6 +121,8 @@ def module(  # noqa: PLR0913 - the parts in which the modules differ
     ports: list[Manifest],
     containers: list[Manifest],
     init_containers: list[Manifest] | None = None,
+    more_volumes: Sequence[Manifest] = (),
+    more_annotations: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Manifest]:
     """A module of FROST-Server: the Service that clients go to, and the Deployment behind it."""
     return [
@@ -134,7 +137,7 @@ def module(  # noqa: PLR0913 - the parts in which the modules differ
             component,
             name,
             replicas=replicas(service, tier),
-            annotations=template_annotations(service, settings),
+            annotations={**template_annotations(service, settings), **more_annotations},
             pod=pod_spec(
                 service,
                 component,
@@ -142,7 +145,7 @@ def module(  # noqa: PLR0913 - the parts in which the modules differ
                 service_account=frost_account_name(service),
                 init_containers=init_containers,
                 containers=containers,
-                volumes=volumes(service, settings),
+                volumes=[*volumes(service, settings), *more_volumes],
             ),
         ),
     ]

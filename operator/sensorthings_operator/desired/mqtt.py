@@ -1,39 +1,60 @@
-"""The MQTT module: a Deployment and its Service, for TCP and WebSocket."""
+"""The MQTT module: a Deployment and its Service, for TCP and WebSocket, both in TLS where there is a certificate."""
 
 from typing import Final
 
-from sensorthings_operator.desired import addresses, frost
+from sensorthings_operator.desired import addresses, frost, keycloak, podmonitor, sidecar
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import container, resources
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 
-COMPONENT: Final = "mqtt"
+COMPONENT: Final = sidecar.COMPONENT
 
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The Deployment and a Service without session affinity, which would pin all clients behind a proxy to one pod."""
+    encrypted = sidecar.is_wanted(service)
     return frost.module(
         service,
         settings,
         COMPONENT,
         addresses.mqtt_name(service),
         service.spec.mqtt,
-        ports=[
-            {"name": "mqtt", "port": addresses.MQTT_PORT, "protocol": "TCP", "targetPort": "mqtt"},
-            {"name": "websocket", "port": addresses.WEBSOCKET_PORT, "protocol": "TCP", "targetPort": "websocket"},
+        ports=sidecar.ports() if encrypted else _plain_ports(),
+        # The sidecar first: it listens while the module waits and starts.
+        init_containers=[
+            *([sidecar.container(settings)] if encrypted else []),
+            *keycloak.init_containers(service, settings, _image(service, settings)),
+            _wait_for_bus(service, settings),
         ],
-        init_containers=[_wait_for_bus(service, settings)],
         containers=[_container(service, settings)],
+        more_volumes=[*(sidecar.volumes(service) if encrypted else []), *keycloak.volumes(service)],
+        more_annotations={
+            **(sidecar.template_annotations() if encrypted else {}),
+            **keycloak.annotations(service, settings),
+        },
     )
+
+
+def _image(service: Service, settings: OperatorSettings) -> str:
+    return frost.image(settings.images.frost_mqtt, service)
+
+
+def _plain_ports() -> list[Manifest]:
+    return [
+        {"name": "mqtt", "port": addresses.MQTT_PORT, "protocol": "TCP", "targetPort": "mqtt"},
+        {"name": "websocket", "port": addresses.WEBSOCKET_PORT, "protocol": "TCP", "targetPort": "websocket"},
+    ]
 
 
 def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, str]:
     return {
         **frost.message_bus(service, settings),
+        **podmonitor.frost_settings(service),
+        **keycloak.mqtt_settings(service),
         "mqtt.Enabled": "true",
         "mqtt.mqttServerImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.mqtt.moquette.MoquetteMqttServer",
-        "mqtt.Host": "0.0.0.0",  # noqa: S104 - inside the pod
+        "mqtt.Host": sidecar.LOOPBACK if sidecar.is_wanted(service) else "0.0.0.0",  # noqa: S104 - inside the pod
         "mqtt.internalHost": "localhost",
         "mqtt.Port": str(addresses.MQTT_PORT),
         "mqtt.WebsocketPort": str(addresses.WEBSOCKET_PORT),
@@ -62,21 +83,29 @@ def _wait_for_bus(service: Service, settings: OperatorSettings) -> Manifest:
 
 
 def _container(service: Service, settings: OperatorSettings) -> Manifest:
-    listening = {"tcpSocket": {"port": "mqtt"}}
+    encrypted = sidecar.is_wanted(service)
+    listening = sidecar.listening() if encrypted else {"tcpSocket": {"port": "mqtt"}}
     return container(
         "frost-mqtt",
-        frost.image(settings.images.frost_mqtt, service),
+        _image(service, settings),
         settings,
         env=frost.environment(service, settings, _module_settings(service, settings), service.spec.mqtt.settings),
-        ports=[
-            {"name": "mqtt", "containerPort": addresses.MQTT_PORT, "protocol": "TCP"},
-            {"name": "websocket", "containerPort": addresses.WEBSOCKET_PORT, "protocol": "TCP"},
-        ],
+        **_container_ports(service),
         resources=resources(service.spec.mqtt.resources, cpu="250m", memory="768Mi"),
         startupProbe={**listening, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 180},
         readinessProbe={**listening, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
         livenessProbe={**listening, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
         # Endpoints learn of a pod's end while it still answers.
         lifecycle={"preStop": {"sleep": {"seconds": 5}}},
-        volumeMounts=frost.mounts(service, settings),
+        volumeMounts=[*frost.mounts(service, settings), *keycloak.mounts(service)],
     )
+
+
+def _container_ports(service: Service) -> Manifest:
+    """Behind the sidecar it has none that others could reach, but for its metrics."""
+    plain = [
+        {"name": "mqtt", "containerPort": addresses.MQTT_PORT, "protocol": "TCP"},
+        {"name": "websocket", "containerPort": addresses.WEBSOCKET_PORT, "protocol": "TCP"},
+    ]
+    ports = [*([] if sidecar.is_wanted(service) else plain), *podmonitor.frost_container_ports(service)]
+    return {"ports": ports} if ports else {}

@@ -8,7 +8,7 @@ Job.
 
 from typing import Any, Final
 
-from sensorthings_operator.desired import addresses, frost
+from sensorthings_operator.desired import addresses, frost, keycloak
 from sensorthings_operator.desired.accounts import frost_account_name
 from sensorthings_operator.desired.http import things_probe
 from sensorthings_operator.desired.metadata import Manifest, digest, labels, metadata
@@ -78,6 +78,7 @@ def _migration(service: Service, settings: OperatorSettings, image: str) -> Mani
     module = {
         "bus.busImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.messagebus.InternalMessageBus",
         "persistence.autoUpdateDatabase": "true",
+        **keycloak.schema_settings(service),
     }
     return container(
         "migrate",

@@ -17,6 +17,9 @@ class Service:
     spec: SensorThingsServiceSpec
     secret_digests: Mapping[str, str] = field(default_factory=dict)
     """Hash of each Secret that the service reads, by the Secret's name; one that is missing is not there."""
+    realm_ca: str | None = ""
+    """CA by which the Keycloak of the service's realm is trusted, PEM; empty where any public one is. None where that
+    can't be known now, or the realm is not known: then nothing that depends on it is changed."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -24,7 +24,7 @@ class Images(Model):
     postgresql: str = "docker.io/postgis/postgis:15-3.4"
     """PostgreSQL with PostGIS: bash, initdb and postgres on the PATH, user 999."""
     envoy: str = "docker.io/envoyproxy/envoy:distroless-v1.40.0"
-    """Where TLS ends in front of the MQTT module: Envoy 1.30 or later, ``envoy`` on the PATH."""
+    """Where TLS ends in front of the MQTT module: Envoy 1.37 or later, ``envoy`` on the PATH."""
 
 
 class IngressNginxController(Model):
@@ -69,6 +69,10 @@ class OperatorSettings(Model):
     """Realms by the name that a service's auth.keycloak.realm says."""
     keycloak_probe_seconds: Annotated[float, Field(gt=0)] = 60
     """How often a client in Keycloak is looked at that was as it should be, in seconds."""
+    network_policies: bool = True
+    """Make NetworkPolicies for the pods of services."""
+    pod_monitor_labels: dict[str, str] = Field(default_factory=dict)
+    """Labels of every PodMonitor, by which a Prometheus chooses among them."""
     watch_namespaces: list[str] = Field(default_factory=list)
     """Namespaces to serve; all of them where the list is empty."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8

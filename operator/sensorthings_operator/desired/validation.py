@@ -3,12 +3,18 @@
 Run by the reconcile, the command line and the tests.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from sensorthings_operator.api.exposure import IngressNginx
 from sensorthings_operator.api.sensorthingsservice import SensorThingsServiceSpec
+from sensorthings_operator.desired.tcpservices import RESERVED_PORTS
 from sensorthings_operator.desired.versions import VERSIONS
+
+_UNROUTABLE: Final = re.compile(r"//|/\.\.?(/|$)")
+"""Segments that clients take out of a URL before they ask."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +44,10 @@ def _version_known(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
 
 def _supported(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
     """The resource has its final form, this release acts on a part of it; the rest is refused, never passed over."""
-    if spec.exposure.type != "None":
-        yield _not_yet("spec.exposure.type", spec.exposure.type, "None")
-    if spec.auth.type != "None":
-        yield _not_yet("spec.auth.type", spec.auth.type, "None")
-    if spec.certificate is not None:
-        yield SpecProblem("NotYetSupported", "spec.certificate", "this release exposes nothing: leave it out")
-    for path, tier in (("spec.http", spec.http), ("spec.mqtt", spec.mqtt)):
-        if tier.autoscaling is not None:
-            yield SpecProblem(
-                "NotYetSupported", f"{path}.autoscaling", "this release does not scale by itself: give replicas"
-            )
+    if spec.exposure.type == "Gateway":
+        yield _not_yet("spec.exposure.type", spec.exposure.type, "IngressNginx or None")
+    if spec.auth.type == "Basic":
+        yield _not_yet("spec.auth.type", spec.auth.type, "Keycloak or None")
 
 
 def _not_yet(path: str, given: str, allowed: str) -> SpecProblem:
@@ -62,4 +61,21 @@ def _reading(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
         )
 
 
-_CHECKS: Final[tuple[Check, ...]] = (_version_known, _supported, _reading)
+def _routes(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
+    """What would stand in the Ingresses and in the controller's ports, and lead nowhere."""
+    if spec.exposure.type != "IngressNginx":
+        return
+    routes = spec.exposure.ingress_nginx or IngressNginx()
+    base = "spec.exposure.ingressNginx"
+    if routes.mqtt_port in RESERVED_PORTS:
+        told = f"ingress-nginx itself listens on {routes.mqtt_port}: choose another port, such as 8883"
+        yield SpecProblem("InvalidSpec", f"{base}.mqttPort", told)
+    if routes.web_socket_path == spec.root_path:
+        told = "is spec.rootPath too: choose another path, such as /mqtt"
+        yield SpecProblem("InvalidSpec", f"{base}.webSocketPath", told)
+    for path, value in (("spec.rootPath", spec.root_path), (f"{base}.webSocketPath", routes.web_socket_path)):
+        if _UNROUTABLE.search(value):
+            yield SpecProblem("InvalidSpec", path, "no client asks for a path with //, /./ or /../: leave that out")
+
+
+_CHECKS: Final[tuple[Check, ...]] = (_version_known, _supported, _routes, _reading)

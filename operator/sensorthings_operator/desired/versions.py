@@ -14,11 +14,13 @@ class FrostVersion:
     version: str
     tested: bool
     """Whether it was run by this project's tests; the others were only rendered."""
+    metrics: bool = False
+    """Whether it tells Prometheus metrics of its own: 2.6.0 and later do."""
 
 
 _VERSIONS: Final = (
     FrostVersion("2.0.0", tested=True),
-    FrostVersion("2.8.0", tested=False),
+    FrostVersion("2.8.0", tested=False, metrics=True),
 )
 
 VERSIONS: Final = {entry.version: entry for entry in _VERSIONS}

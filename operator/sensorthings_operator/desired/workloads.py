@@ -1,30 +1,52 @@
 """Deployments and StatefulSets around a pod. Used by the builders of the parts."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
-from sensorthings_operator.api.base import VolumeStorage
+from sensorthings_operator.api.base import GROUP, VolumeStorage
 from sensorthings_operator.api.modules import Tier
 from sensorthings_operator.desired.metadata import Manifest, labels, metadata, selector
 from sensorthings_operator.desired.service import Service
 
+MIN_REPLICAS_ANNOTATION: Final = f"{GROUP}/min-replicas"
+"""On a Deployment whose number of pods is an autoscaler's: the fewest, with which it begins."""
 
-def replicas(service: Service, tier: Tier) -> int:
+
+@dataclass(frozen=True)
+class Replicas:
+    """How many pods a module has: a number, or bounds within which an autoscaler decides."""
+
+    fewest: int
+    most: int
+    autoscaled: bool = False
+
+
+def replicas(service: Service, tier: Tier) -> Replicas:
     """Pods that a module should have; none while the service is hibernated."""
     if service.spec.hibernated:
-        return 0
-    return 1 if tier.replicas is None else tier.replicas
+        return Replicas(0, 0)
+    if tier.autoscaling is not None:
+        return Replicas(tier.autoscaling.min_replicas, tier.autoscaling.max_replicas, autoscaled=True)
+    number = 1 if tier.replicas is None else tier.replicas
+    return Replicas(number, number)
 
 
 def deployment(  # noqa: PLR0913 - the parts in which Deployments differ
-    service: Service, component: str, name: str, *, replicas: int, annotations: dict[str, str], pod: Manifest
+    service: Service, component: str, name: str, *, replicas: Replicas, annotations: dict[str, str], pod: Manifest
 ) -> Manifest:
-    """A Deployment that adds a new pod before it takes an old one away."""
+    """A Deployment that adds a new pod before it takes an old one away.
+
+    With an autoscaler it says nothing about ``replicas``: whoever applies it sees to it that the number stands.
+    """
+    described = metadata(service, component, name)
+    if replicas.autoscaled:
+        described["annotations"] = {MIN_REPLICAS_ANNOTATION: str(replicas.fewest)}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(service, component, name),
+        "metadata": described,
         "spec": {
-            "replicas": replicas,
+            **({} if replicas.autoscaled else {"replicas": replicas.fewest}),
             "revisionHistoryLimit": 3,
             "progressDeadlineSeconds": 600,
             "selector": {"matchLabels": selector(service, component)},

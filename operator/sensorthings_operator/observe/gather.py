@@ -12,7 +12,7 @@ from sensorthings_operator.conditions.observed import (
     SchemaJob,
     Workload,
 )
-from sensorthings_operator.desired import addresses, schema
+from sensorthings_operator.desired import addresses, autoscaling, certificate, http, ingress, mqtt, schema
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.secrets import SecretsRead
@@ -42,6 +42,9 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         http=workload("Deployment", addresses.http_name(service)),
         mqtt=workload("Deployment", addresses.mqtt_name(service)),
         managed_database=workload("StatefulSet", addresses.database_name(service)),
+        autoscalers=_autoscalers(store, service),
+        certificate=_certificate(store, service),
+        ingresses=_ingresses(store, service),
         pod_problems=tuple(problem for pod in _pods(store, service) for problem in pod.problems),
         apply_problems=tuple(
             ApplyProblem(child.kind, child.name, child.reason, child.message)
@@ -59,6 +62,22 @@ def _schema_job(store: OwnedStore, service: Service, settings: OperatorSettings)
         return None
     done = any(pod.schema_job == name for pod in _pods(store, service))
     return SchemaJob("Complete") if done else child.summary
+
+
+def _autoscalers(store: OwnedStore, service: Service) -> dict[str, Answer]:
+    names = {http.COMPONENT: addresses.http_name(service), mqtt.COMPONENT: addresses.mqtt_name(service)}
+    children = {tier: store.get(autoscaling.KIND, service.namespace, name) for tier, name in names.items()}
+    return {tier: child.summary for tier, child in children.items() if child and isinstance(child.summary, Answer)}
+
+
+def _ingresses(store: OwnedStore, service: Service) -> dict[str, bool]:
+    children = {name: store.get("Ingress", service.namespace, name) for name in ingress.names(service)}
+    return {name: child.summary for name, child in children.items() if child and isinstance(child.summary, bool)}
+
+
+def _certificate(store: OwnedStore, service: Service) -> Answer | None:
+    child = store.get(certificate.KIND, service.namespace, certificate.name(service))
+    return child.summary if child is not None and isinstance(child.summary, Answer) else None
 
 
 def _pods(store: OwnedStore, service: Service) -> Iterator[PodState]:

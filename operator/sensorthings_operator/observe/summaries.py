@@ -1,35 +1,109 @@
 """What is kept of a child's status, by kind. Used by the store when an object comes in."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sensorthings_operator.clients.owned import Summarise
-from sensorthings_operator.conditions.observed import PodProblem, PodState, SchemaJob, Workload
+from sensorthings_operator.conditions.autoscaling import AutoscalerState
+from sensorthings_operator.conditions.certificate import CertificateState
+from sensorthings_operator.conditions.observed import Answer, PodProblem, PodState, SchemaJob, Workload
 from sensorthings_operator.desired import schema
 from sensorthings_operator.desired.metadata import COMPONENT_LABEL
+from sensorthings_operator.desired.workloads import MIN_REPLICAS_ANNOTATION
 
 _LONGEST_MESSAGE: Final = 500
 _JOB_NAME_LABEL: Final = "batch.kubernetes.io/job-name"
+_NO_METRICS: Final = {"FailedGetContainerResourceMetric", "FailedGetResourceMetric"}
+_METRICS_OF_NO_POD: Final = ("no metrics returned", "did not receive metrics", "no pods returned")
 _FINE_WAITING: Final = {"ContainerCreating", "PodInitializing"}
 
 
 def deployment(live: Mapping[str, Any]) -> Workload:
     """A Deployment's rollout (https://kubernetes.io/docs/concepts/workloads/controllers/deployment, its status)."""
     status = live.get("status", {})
-    wanted = live["spec"].get("replicas", 1)
     progressing: Mapping[str, Any] = next((c for c in status.get("conditions", ()) if c["type"] == "Progressing"), {})
     stuck = progressing.get("message", "") if progressing.get("reason") == "ProgressDeadlineExceeded" else ""
-    return _workload(live, wanted, stuck)
+    workload = _workload(live, stuck)
+    fewest = live["metadata"].get("annotations", {}).get(MIN_REPLICAS_ANNOTATION, "")
+    return _autoscaled(live, workload, int(fewest)) if fewest.isdecimal() else workload
+
+
+def _autoscaled(live: Mapping[str, Any], workload: Workload, fewest: int) -> Workload:
+    """A service is as its spec wants it also while its autoscaler adds pods and takes some away."""
+    # What the controller has not seen yet is the other number, where there is one, and not other pods.
+    seen = _seen(live) or workload.wanted != workload.replicas
+    settled = seen and workload.updated == workload.replicas
+    return replace(workload, wanted=min(workload.wanted, fewest), settled=settled)
+
+
+def autoscaler(live: Mapping[str, Any]) -> Answer:
+    """Whether a HorizontalPodAutoscaler can act.
+
+    It looks every fifteen seconds: what differs from look to look (figures, messages, why it did not scale) is left
+    out, or each look of each autoscaler would wake a pass.
+    """
+    conditions = {condition["type"]: condition for condition in live.get("status", {}).get("conditions", ())}
+    able, active = conditions.get("AbleToScale"), conditions.get("ScalingActive")
+    if able is not None and able["status"] == "False":
+        state = AutoscalerState.FAILING
+    elif active is None:
+        state = AutoscalerState.STARTING
+    elif active["status"] == "True":
+        state = AutoscalerState.ACTING
+    elif active.get("reason") == "ScalingDisabled":
+        state = AutoscalerState.DISABLED
+    else:
+        state = _without_metrics(active)
+    return Answer(state is AutoscalerState.ACTING, state, "")
+
+
+def _without_metrics(active: Mapping[str, Any]) -> AutoscalerState:
+    """Told apart by the words of Kubernetes (pkg/controller/podautoscaler): it has no reason of its own for each."""
+    if active.get("reason") not in _NO_METRICS:
+        return AutoscalerState.FAILING
+    awaited = any(words in active.get("message", "") for words in _METRICS_OF_NO_POD)
+    return AutoscalerState.METRICS_AWAITED if awaited else AutoscalerState.METRICS_MISSING
+
+
+def certificate(live: Mapping[str, Any]) -> Answer:
+    """What cert-manager says of a Certificate as it is asked for now."""
+    status, generation = live.get("status", {}), live["metadata"].get("generation", 0)
+    conditions = {
+        condition["type"]: condition
+        for condition in status.get("conditions", ())
+        if condition.get("observedGeneration", generation) >= generation
+    }
+    ready, issuing = conditions.get("Ready"), conditions.get("Issuing")
+    # It goes when a certificate was issued, and is False from a failure until the next try.
+    failure = issuing if issuing is not None and issuing["status"] == "False" else None
+    if ready is None:
+        return Answer(holds=False, reason=CertificateState.UNSEEN, message="")
+    if ready["status"] == "True":
+        if failure is not None:
+            return Answer(holds=True, reason=CertificateState.RENEWAL_FAILING, message=_words(failure))
+        expiry = status.get("notAfter", "a time that cert-manager does not tell")
+        return Answer(holds=True, reason=CertificateState.ISSUED, message=f"valid until {expiry}")
+    state = CertificateState.ISSUING if failure is None else CertificateState.FAILED
+    if ready.get("reason") == "Expired":
+        state = CertificateState.EXPIRED
+    return Answer(holds=False, reason=state, message=_words(failure or ready))
+
+
+def _words(condition: Mapping[str, Any]) -> str:
+    """A condition's reason and message, ready for a full stop."""
+    told = f"{condition.get('reason', '')}: {condition.get('message', '')}"
+    return told[:_LONGEST_MESSAGE].rstrip(" .\n")
 
 
 def stateful_set(live: Mapping[str, Any]) -> Workload:
     """A StatefulSet's pods."""
-    return _workload(live, live["spec"].get("replicas", 1), "")
+    return _workload(live, "")
 
 
-def _workload(live: Mapping[str, Any], wanted: int, stuck: str) -> Workload:
+def _workload(live: Mapping[str, Any], stuck: str) -> Workload:
     status = live.get("status", {})
-    seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 0)
+    wanted = live["spec"].get("replicas", 1)
     replicas = status.get("replicas", 0)
     updated = status.get("updatedReplicas", 0)
     return Workload(
@@ -38,9 +112,14 @@ def _workload(live: Mapping[str, Any], wanted: int, stuck: str) -> Workload:
         ready=status.get("readyReplicas", 0),
         updated=updated,
         available=status.get("availableReplicas", 0),
-        settled=seen and updated == replicas == wanted,
+        settled=_seen(live) and updated == replicas == wanted,
         stuck=stuck,
     )
+
+
+def _seen(live: Mapping[str, Any]) -> bool:
+    """Whether the controller knows the newest spec."""
+    return bool(live.get("status", {}).get("observedGeneration", 0) >= live["metadata"].get("generation", 0))
 
 
 def job(live: Mapping[str, Any]) -> SchemaJob:
@@ -49,6 +128,11 @@ def job(live: Mapping[str, Any]) -> SchemaJob:
         if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
             return SchemaJob(condition["type"], condition.get("message", ""))
     return SchemaJob("Running")
+
+
+def ingress(live: Mapping[str, Any]) -> bool:
+    """Whether an ingress controller has taken the Ingress up: it writes there where clients reach it."""
+    return bool(live.get("status", {}).get("loadBalancer", {}).get("ingress"))
 
 
 def pod(live: Mapping[str, Any]) -> PodState:
@@ -91,8 +175,11 @@ def _waiting_message(container: Mapping[str, Any], waiting: Mapping[str, Any]) -
 
 
 SUMMARIES: Final[Mapping[str, Summarise]] = {
+    "Certificate": certificate,
     "Deployment": deployment,
+    "HorizontalPodAutoscaler": autoscaler,
     "StatefulSet": stateful_set,
     "Job": job,
+    "Ingress": ingress,
     "Pod": pod,
 }

@@ -19,6 +19,9 @@ _API_VERSIONS: Final = {
     "StatefulSet": "apps/v1",
     "Job": "batch/v1",
     "PodDisruptionBudget": "policy/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "PodMonitor": "monitoring.coreos.com/v1",
     "Event": "events.k8s.io/v1",
 }
 CHILD_KINDS: Final = (
@@ -30,6 +33,8 @@ CHILD_KINDS: Final = (
     "StatefulSet",
     "Job",
     "PodDisruptionBudget",
+    "HorizontalPodAutoscaler",
+    "NetworkPolicy",
 )
 WAKER: Final = "waker-"
 """Begins the names of objects that wake the operator and are no children."""
@@ -60,10 +65,22 @@ class Cluster:
         assert live is not None, f"there is no {kind} {name}"
         return live
 
+    def history(self, kind: str, name: str, since: str) -> list[Manifest]:
+        """Every state that an object was in since then, as the API server tells who watches."""
+        events = self._client.watch(  # type: ignore[no-untyped-call]
+            self._resource(kind), namespace=self.namespace, name=name, resource_version=since, timeout=1
+        )
+        return [event["raw_object"] for event in events]
+
     def list(self, kind: str, selector: str = "") -> list[Manifest]:
         """All objects of a kind."""
         items = self._resource(kind).get(namespace=self.namespace, label_selector=selector).to_dict()["items"]
         return list(items)
+
+    def now(self, kind: str) -> str:
+        """The resource version of a kind at this moment, to look back from later."""
+        version: str = self._resource(kind).get(namespace=self.namespace).metadata.resourceVersion
+        return version
 
     def children(self) -> dict[tuple[str, str], Manifest]:
         """Everything that carries the operator's label and no pod, by kind and name."""
@@ -79,22 +96,22 @@ class Cluster:
         created: Manifest = self._resource(manifest["kind"]).create(body=manifest, namespace=self.namespace).to_dict()
         return created
 
-    def apply(self, manifest: Manifest, *, field_manager: str = "somebody") -> None:
-        """Server-side apply with force."""
-        self._apply(self._resource(manifest["kind"]), manifest, field_manager)
+    def apply(self, manifest: Manifest, *, field_manager: str = "somebody", force: bool = True) -> None:
+        """Server-side apply, with force unless a test says otherwise."""
+        self._apply(self._resource(manifest["kind"]), manifest, field_manager, force=force)
 
     def apply_status(self, manifest: Manifest, *, field_manager: str = "somebody") -> None:
         """Server-side apply of the status, with force."""
         self._apply(self._resource(manifest["kind"]).subresources["status"], manifest, field_manager)
 
-    def _apply(self, target: Any, manifest: Manifest, field_manager: str) -> None:
+    def _apply(self, target: Any, manifest: Manifest, field_manager: str, *, force: bool = True) -> None:
         target.patch(
             body=manifest,
             name=manifest["metadata"]["name"],
             namespace=self.namespace,
             content_type=_APPLY,
             field_manager=field_manager,
-            force_conflicts=True,
+            force_conflicts=force,
         )
 
     def patch(self, kind: str, name: str, patch: Any, *, subresource: str | None = None) -> None:

@@ -113,7 +113,7 @@ def test_it_serves_some_namespaces_with_rights_in_these_only(
         ours = Walk(Cluster(client, "ours"), operator)
         ours.external()
         ours.becomes_ready()
-        assert "status" not in theirs.service()
+        assert theirs.service()["status"] == {"observedGeneration": -1}, "nobody looked at it"
         ours.end()
         theirs.end()
         assert operator.stop() == 0

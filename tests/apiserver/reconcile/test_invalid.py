@@ -25,11 +25,10 @@ def test_what_this_release_does_not_do_is_refused_with_its_path(walk: Walk) -> N
     walk.becomes_ready()
     before, versions = walk.service()["status"], walk.cluster.versions()
 
-    autoscaling = {"minReplicas": 2, "maxReplicas": 4}
-    walk.change({"http": {"autoscaling": autoscaling}, "version": "9.9.9"})
+    walk.change({"auth": {"anonymousRead": False}, "version": "9.9.9"})
     message = walk.becomes("Stalled", "True", "UnknownVersion")
     assert "spec.version" in message
-    assert "spec.http.autoscaling" in message
+    assert "spec.auth.anonymousRead" in message
     assert walk.condition("Ready")["status"] == "False"
     assert walk.condition("Reconciling")["status"] == "False"
     walk.force_pass()
@@ -38,7 +37,7 @@ def test_what_this_release_does_not_do_is_refused_with_its_path(walk: Walk) -> N
     assert parts == {c["type"]: c for c in before["conditions"] if c["type"] in parts}, "nothing new is known of them"
     assert walk.service()["status"]["endpoints"] == before["endpoints"]
 
-    walk.change({"http": {"autoscaling": None}, "version": "2.0.0"})
+    walk.change({"auth": {"anonymousRead": True}, "version": "2.0.0"})
     walk.becomes_ready()
 
 

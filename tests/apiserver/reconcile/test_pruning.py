@@ -23,7 +23,7 @@ def test_bus_to_external_and_back(walk: Walk) -> None:
     walk.becomes_ready()
     before = _names(walk)
     bus = {key for key in before if key[1] == "air-bus"}
-    assert {kind for kind, _ in bus} == {"ConfigMap", "Service", "ServiceAccount", "StatefulSet"}
+    assert {kind for kind, _ in bus} == {"ConfigMap", "Service", "ServiceAccount", "StatefulSet", "NetworkPolicy"}
 
     walk.change(_EXTERNAL_BUS)
     walk.becomes_ready()

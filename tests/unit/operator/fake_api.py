@@ -90,7 +90,18 @@ class FakeApi:
             live["status"] = copy.deepcopy(manifest["status"])
             self.touch(live)
             return copy.deepcopy(live)
+        if manifest["kind"] == "SensorThingsService":
+            return self._apply_finalizers(manifest)
         return self.put(manifest, field_manager)
+
+    def _apply_finalizers(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Nothing else of a service is applied."""
+        live = self.objects[manifest["kind"], manifest["metadata"]["name"]]
+        live["metadata"].pop("finalizers", None)
+        if "finalizers" in manifest["metadata"]:
+            live["metadata"]["finalizers"] = manifest["metadata"]["finalizers"]
+        self.touch(live)
+        return copy.deepcopy(live)
 
     async def merge(self, manifest: dict[str, Any], *, field_manager: str) -> dict[str, Any]:
         await self._call("merge", manifest["kind"], manifest["metadata"]["name"])

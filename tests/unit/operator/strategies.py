@@ -3,6 +3,8 @@
 from hypothesis import strategies as st
 
 from sensorthings_operator.clients.database import DatabaseAnswer
+from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.conditions.autoscaling import AutoscalerState
 from sensorthings_operator.conditions.observed import (
     Answer,
     ApplyProblem,
@@ -20,10 +22,13 @@ _WORKLOADS = st.none() | st.builds(
     Workload, _COUNTS, _COUNTS, _COUNTS, _COUNTS, _COUNTS, st.booleans(), st.sampled_from(["", "deadline exceeded"])
 )
 _REASONS = st.sampled_from(["ImagePullBackOff", "CrashLoopBackOff", "Unschedulable", "CreateContainerConfigError"])
+_AUTOSCALED = {"autoscaling": {"maxReplicas": 3}}
 _SPECS = st.builds(
-    lambda base, bus, flags: service({**base, **bus, **flags}),
+    lambda base, bus, tiers, auth, flags: service({**base, **bus, **tiers, **auth, **flags}),
     st.sampled_from([{}, EXTERNAL]),
     st.sampled_from([{}, {"bus": {"type": "External", "external": {"host": "bus.example"}}}]),
+    st.sampled_from([{}, {"http": _AUTOSCALED}, {"http": _AUTOSCALED, "mqtt": _AUTOSCALED}]),
+    st.sampled_from([{}, {"auth": {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}}}]),
     st.fixed_dictionaries({"paused": st.booleans(), "hibernated": st.booleans()}),
 )
 OBSERVED = st.builds(
@@ -39,6 +44,16 @@ OBSERVED = st.builds(
     http=_WORKLOADS,
     mqtt=_WORKLOADS,
     managed_database=_WORKLOADS,
+    autoscalers=st.dictionaries(
+        st.sampled_from(["http", "mqtt"]),
+        st.sampled_from(AutoscalerState).map(lambda state: Answer(state is AutoscalerState.ACTING, state, "")),
+    ),
+    keycloak=st.none()
+    | st.builds(
+        lambda reason, message: Answer(reason is AuthReason.READY, reason.value, message),
+        st.sampled_from(AuthReason),
+        _MESSAGES,
+    ),
     pod_problems=st.lists(
         st.builds(
             PodProblem, st.sampled_from(["http", "mqtt", "bus", "database", "schema"]), _MESSAGES, _REASONS, _TEXT

@@ -8,6 +8,7 @@ from hypothesis import given
 
 from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.conditions import PARTS, evaluate
+from sensorthings_operator.conditions.chain import Chain
 from sensorthings_operator.conditions.observed import (
     Answer,
     ApplyProblem,
@@ -21,10 +22,15 @@ from tests.unit.operator.strategies import OBSERVED
 _ONE_WORD = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
+def _parts(seen: Observed, *, needed: bool = False) -> list[Chain]:
+    """The chains about what the service has, and of these only what Ready waits for."""
+    return [chain for chain in PARTS if chain.applies(seen) and (chain.needed or not needed)]
+
+
 @given(OBSERVED)
 def test_every_condition_is_decided_in_one_word_and_a_sentence(seen: Observed) -> None:
     verdicts = evaluate(seen)
-    assert list(verdicts) == ["Ready", "Reconciling", "Stalled", *(chain.type for chain in PARTS)]
+    assert list(verdicts) == ["Ready", "Reconciling", "Stalled", *(chain.type for chain in _parts(seen))]
     for verdict in verdicts.values():
         assert verdict.status in ("True", "False", "Unknown")
         assert _ONE_WORD.fullmatch(verdict.reason)
@@ -39,7 +45,8 @@ def test_kstatus(seen: Observed) -> None:
     assert not (ready.holds and reconciling.holds)
     assert not (reconciling.holds and stalled.holds)
     if ready.holds:
-        assert all(verdicts[chain.type].holds or verdicts[chain.type].reason == "BusExternal" for chain in PARTS)
+        needed = [verdicts[chain.type] for chain in _parts(seen, needed=True)]
+        assert all(verdict.holds or verdict.reason == "BusExternal" for verdict in needed)
     quiet = seen.service.spec.paused or seen.service.spec.hibernated
     if not (ready.holds or stalled.holds or quiet):
         assert reconciling.holds, "something has to be said to be on its way"
@@ -47,10 +54,8 @@ def test_kstatus(seen: Observed) -> None:
 
 def test_all_is_well() -> None:
     verdicts = evaluate(observed())
-    assert {type_ for type_, verdict in verdicts.items() if verdict.holds} == {
-        "Ready",
-        *(chain.type for chain in PARTS),
-    }
+    parts = {chain.type for chain in _parts(observed())}
+    assert {type_ for type_, verdict in verdicts.items() if verdict.holds} == {"Ready", *parts}
 
 
 _STALLS = [answer for answer in DatabaseAnswer if answer.value not in ("DatabaseAnswers", "DatabaseUnreachable")]
@@ -103,9 +108,10 @@ def test_each_cause_shows(fields: dict[str, Any], type_: str, status: str, reaso
 )
 def test_a_pod_that_does_not_run_shows_at_its_part_only(component: str, type_: str, fields: dict[str, Any]) -> None:
     problem = PodProblem(component, "pod-1", "ImagePullBackOff", "no such image")
-    verdicts = evaluate(observed(pod_problems=(problem,), **fields))
+    seen = observed(pod_problems=(problem,), **fields)
+    verdicts = evaluate(seen)
     assert (verdicts[type_].reason, verdicts[type_].message) == ("ImagePullBackOff", "pod pod-1: no such image")
-    assert [chain.type for chain in PARTS if verdicts[chain.type].reason == "ImagePullBackOff"] == [type_]
+    assert [chain.type for chain in _parts(seen) if verdicts[chain.type].reason == "ImagePullBackOff"] == [type_]
 
 
 def test_a_pod_in_trouble_does_not_hide_that_others_answer() -> None:

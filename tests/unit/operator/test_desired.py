@@ -103,7 +103,7 @@ def test_a_hibernated_service_has_no_pod_and_all_else(drawn: Service) -> None:
     replicas = [m["spec"]["replicas"] for m in children(asleep, SETTINGS) if "replicas" in m.get("spec", {})]
     assert set(replicas) == {0}
     gone = _names(awake) - _names(asleep)
-    assert {kind for kind, _ in gone} <= {"Job", "PodDisruptionBudget"}
+    assert {kind for kind, _ in gone} <= {"Job", "PodDisruptionBudget", "HorizontalPodAutoscaler"}
     assert _names(asleep) <= _names(awake)
 
 

@@ -1,36 +1,69 @@
 """Whole passes against the fake API server: what they write, and what they leave when something fails."""
 
 import asyncio
-from datetime import UTC, datetime
+import copy
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from sensorthings_operator.apply.finalizer import FINALIZER
 from sensorthings_operator.apply.status import StatusWriter
 from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
+from sensorthings_operator.clients.keycloak_errors import KeycloakError
 from sensorthings_operator.clients.owned import OwnedStore
+from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.desired.addresses import DatabaseAddress
+from sensorthings_operator.desired.keycloak import RealmClient
+from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
 from sensorthings_operator.observe.databases import database_probes
+from sensorthings_operator.observe.keycloak import keycloak_probes
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
+from sensorthings_operator.outside import Outside
 from sensorthings_operator.reconcile import Reconciler
 from tests.unit.operator.fake_api import FakeApi
 from tests.unit.operator.samples import SETTINGS, body
 from tests.unit.operator.virtual_time import on_virtual_time
 
 if TYPE_CHECKING:
+    from sensorthings_operator.clients.keycloak import KeycloakClients
     from sensorthings_operator.clients.kubernetes import KubernetesClient
 
 KEY = ("hamburg", "air")
 SERVICE = ("SensorThingsService", "air")
 
 
+class FakeKeycloak:
+    """Has the clients of services, unless it is down."""
+
+    def __init__(self) -> None:
+        self.clients: set[str] = set()
+        self.down = False
+
+    async def ensure(self, _: KeycloakRealm, wanted: RealmClient) -> tuple[AuthReason, str]:
+        if self.down:
+            return AuthReason.UNREACHABLE, "no answer"
+        self.clients.add(wanted.client_id)
+        return AuthReason.READY, "there"
+
+    async def remove(self, _: KeycloakRealm, wanted: RealmClient) -> bool:
+        if self.down:
+            raise KeycloakError(AuthReason.UNREACHABLE, "no answer")
+        self.clients.discard(wanted.client_id)
+        return True
+
+
 class City:
     """An operator's parts, put together anew at each start, on one API server."""
 
-    def __init__(self, spec: dict[str, Any] | None = None) -> None:
+    def __init__(self, spec: dict[str, Any] | None = None, settings: OperatorSettings = SETTINGS) -> None:
         self.api = FakeApi()
+        self.keycloak = FakeKeycloak()
+        self.settings = settings
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.answer = (DatabaseAnswer.REACHABLE, "it answers")
         self.api.put(body(spec))
         self.start()
@@ -40,26 +73,39 @@ class City:
         client = cast("KubernetesClient", self.api)
         self.services, self.store = Services(), OwnedStore(SUMMARIES)
         self.probes = database_probes(self._ask, changed=lambda _: None, interval_seconds=30)
+        self.keycloak_probes = keycloak_probes(self.keycloak.ensure, changed=lambda _: None, interval_seconds=60)
+        outside = Outside(
+            client,
+            self.settings,
+            keycloak_clients=cast("KeycloakClients", self.keycloak),
+            keycloak_probes=self.keycloak_probes,
+        )
         self.reconciler = Reconciler(
             client,
-            settings=SETTINGS,
+            settings=self.settings,
             services=self.services,
             store=self.store,
             served=(),
             probes=self.probes,
+            outside=outside,
             status=StatusWriter(client, instance="test"),
-            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+            now=lambda: self.now,
         )
 
     async def _ask(self, _: DatabaseAddress, __: Credentials) -> tuple[DatabaseAnswer, str]:
         await asyncio.sleep(5)
         return self.answer
 
+    async def close(self) -> None:
+        """Stop what was started."""
+        await self.probes.close()
+        await self.keycloak_probes.close()
+
     async def look(self) -> float | None:
         """What the watches would have told by now, and a pass."""
         for (kind, _), live in self.api.objects.items():
             if kind == SERVICE[0]:
-                self.services.put(live)
+                self.services.put(copy.deepcopy(live))
             else:
                 self.store.put(kind, live)
         return await self.reconciler.reconcile(KEY)
@@ -104,7 +150,7 @@ async def test_a_settled_service_is_not_written_also_while_its_database_was_not_
     await asyncio.sleep(6)
     await city.look()
     assert city.api.writes()[before:] == []
-    await city.probes.close()
+    await city.close()
 
 
 @on_virtual_time
@@ -119,7 +165,7 @@ async def test_a_restart_notices_a_database_that_went_meanwhile() -> None:
     await city.look()
     assert city.conditions()["DatabaseReachable"] == "False"
     assert city.conditions()["Ready"] == "False"
-    await city.probes.close()
+    await city.close()
 
 
 @on_virtual_time
@@ -129,7 +175,7 @@ async def test_a_settled_pass_reads_the_secret_and_nothing_else() -> None:
     city.api.calls.clear()
     await city.look()
     assert city.api.calls == [("get", "Secret", "air-db-credentials")]
-    await city.probes.close()
+    await city.close()
 
 
 @on_virtual_time
@@ -146,7 +192,7 @@ async def test_the_old_answer_opens_no_gate() -> None:
     await asyncio.sleep(6)
     await city.look()
     assert [key for key in city.api.objects if key[0] == "Job"]
-    await city.probes.close()
+    await city.close()
 
 
 @on_virtual_time
@@ -157,7 +203,7 @@ async def test_a_failed_pass_is_raised_for_the_queue_and_the_next_one_goes_on() 
         await city.look()
     city.api.fails = lambda *_: None
     await city.settle()
-    await city.probes.close()
+    await city.close()
 
 
 @on_virtual_time
@@ -171,7 +217,7 @@ async def test_a_refused_child_is_told_and_tried_again() -> None:
     city.api.fails = lambda *_: None
     await city.settle()
     assert city.conditions()["Stalled"] == "False"
-    await city.probes.close()
+    await city.close()
 
 
 @on_virtual_time
@@ -193,4 +239,97 @@ async def test_a_service_that_went_during_its_pass_is_no_error() -> None:
     city.services.put(city.api.objects.pop(SERVICE))
     city.api.fails = lambda verb, *_: NotFoundError(404, "NotFound", "gone") if verb == "apply status" else None
     await city.reconciler.reconcile(KEY)
-    await city.probes.close()
+    await city.close()
+
+
+def _with_realm(folder: Path) -> OperatorSettings:
+    for name in ("client-id", "client-secret"):
+        (folder / name).write_text("operator")
+    return OperatorSettings(
+        keycloak_realms={"city": KeycloakRealm(url="https://id.example", realm="city", folder=folder)}
+    )
+
+
+_KEYCLOAK = {"auth": {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}}}
+_CLIENT = "sensorthings-hamburg-air"
+
+
+def _delete(city: City) -> None:
+    live = city.api.objects[SERVICE]
+    live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    city.api.touch(live)
+
+
+@on_virtual_time
+async def test_a_client_in_keycloak_is_made_and_goes_with_the_service(tmp_path: Path) -> None:
+    city = City(_KEYCLOAK, _with_realm(tmp_path))
+    await city.settle()
+    assert city.keycloak.clients == {_CLIENT}
+    assert city.conditions()["AuthConfigured"] == "True"
+    assert city.api.objects[SERVICE]["metadata"]["finalizers"] == [FINALIZER]
+    city.api.calls.clear()
+    await city.look()
+    assert city.api.writes() == []
+
+    _delete(city)
+    assert await city.look() is None
+    assert city.keycloak.clients == set()
+    assert "finalizers" not in city.api.objects[SERVICE]["metadata"]
+    assert not city.keycloak_probes.asks(KEY)
+    await city.close()
+
+
+@on_virtual_time
+async def test_a_service_waits_ten_minutes_for_a_keycloak_that_is_away(tmp_path: Path) -> None:
+    city = City(_KEYCLOAK, _with_realm(tmp_path))
+    await city.settle()
+    city.keycloak.down = True
+    _delete(city)
+    assert await city.look() == 5
+    told = city.api.objects[SERVICE]["status"]["conditions"]
+    assert [(c["reason"], "no answer" in c["message"]) for c in told if c["type"] == "Ready"] == [
+        ("ReleaseWaiting", True)
+    ]
+    city.now += timedelta(minutes=11)
+    assert await city.look() is None
+    assert "finalizers" not in city.api.objects[SERVICE]["metadata"]
+    assert [call for call in city.api.calls if call[1] == "Event"], "the status goes with the service"
+    await city.close()
+
+
+@on_virtual_time
+async def test_what_is_orphaned_stays(tmp_path: Path) -> None:
+    city = City({**_KEYCLOAK, "deletionPolicy": "Orphan"}, _with_realm(tmp_path))
+    await city.settle()
+    _delete(city)
+    assert await city.look() is None
+    assert city.keycloak.clients == {_CLIENT}
+    await city.close()
+
+
+@on_virtual_time
+async def test_the_finalizer_goes_when_nothing_outside_is_wanted_any_more(tmp_path: Path) -> None:
+    city = City(_KEYCLOAK, _with_realm(tmp_path))
+    await city.settle()
+    live = city.api.objects[SERVICE]
+    live["spec"]["auth"] = {"type": "None", "none": {"allowAnonymousWrite": True}}
+    live["metadata"]["generation"] = 2
+    city.api.touch(live)
+    await city.look()
+    assert city.keycloak.clients == set()
+    assert "finalizers" not in city.api.objects[SERVICE]["metadata"]
+    assert "AuthConfigured" not in city.conditions()
+    await city.close()
+
+
+@on_virtual_time
+async def test_no_module_starts_while_its_realm_is_not_known() -> None:
+    city = City(_KEYCLOAK)
+    for _ in range(4):
+        await city.look()
+        city.succeed()
+        await asyncio.sleep(6)
+    assert not [key for key in city.api.objects if key[0] == "Deployment"]
+    assert city.conditions()["AuthConfigured"] == "False"
+    assert city.conditions()["Stalled"] == "True"
+    await city.close()

@@ -7,15 +7,13 @@ import pytest
 from sensorthings_operator.desired.validation import validate
 from tests.unit.operator.samples import EXTERNAL, service
 
-_KEYCLOAK = {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}}
+_KEYCLOAK = {"type": "Keycloak", "none": None, "anonymousRead": False, "keycloak": {"realm": "city"}}
+_BASIC = {"type": "Basic", "none": None, "basic": {"usersSecretRef": {"name": "users"}}}
 _WRONG: list[Any] = [
     ({"version": "1.0.0"}, "UnknownVersion", "spec.version"),
-    ({"auth": _KEYCLOAK}, "NotYetSupported", "spec.auth.type"),
+    ({"auth": _BASIC}, "NotYetSupported", "spec.auth.type"),
     ({"auth": {"anonymousRead": False}}, "InvalidSpec", "spec.auth.anonymousRead"),
-    ({"http": {"autoscaling": {"maxReplicas": 3}}}, "NotYetSupported", "spec.http.autoscaling"),
-    ({"mqtt": {"autoscaling": {"maxReplicas": 3}}}, "NotYetSupported", "spec.mqtt.autoscaling"),
     ({"exposure": {"type": "Gateway", "gateway": {"name": "g"}}}, "NotYetSupported", "spec.exposure.type"),
-    ({"certificate": {"issuerRef": {"name": "le"}}}, "NotYetSupported", "spec.certificate"),
 ]
 
 
@@ -28,7 +26,16 @@ def test_what_is_wrong_is_told_with_its_path(spec: dict[str, Any], reason: str, 
 
 @pytest.mark.parametrize(
     "spec",
-    [{}, EXTERNAL, {"version": "2.8.0"}, {"http": {"replicas": 3}}, {"host": "iot.hamburg.example"}, {"paused": True}],
+    [
+        {},
+        EXTERNAL,
+        {"version": "2.8.0"},
+        {"http": {"replicas": 3}},
+        {"mqtt": {"autoscaling": {"maxReplicas": 3}}},
+        {"host": "iot.hamburg.example"},
+        {"paused": True},
+        {"auth": _KEYCLOAK},
+    ],
     ids=str,
 )
 def test_what_is_right_passes(spec: dict[str, Any]) -> None:
@@ -36,5 +43,5 @@ def test_what_is_right_passes(spec: dict[str, Any]) -> None:
 
 
 def test_everything_is_told_at_once() -> None:
-    spec = {"version": "1.0.0", "http": {"autoscaling": {"maxReplicas": 3}}}
-    assert [problem.path for problem in validate(service(spec).spec)] == ["spec.version", "spec.http.autoscaling"]
+    spec = {"version": "1.0.0", "auth": {"anonymousRead": False}}
+    assert [problem.path for problem in validate(service(spec).spec)] == ["spec.version", "spec.auth.anonymousRead"]

@@ -1,0 +1,78 @@
+"""A question to Prometheus, and the pieces that questions are made of.
+
+Job names are never asked for: each city has its own. Where a metric is told twice, as kubelet tells CPU seconds by two
+paths, the larger one counts.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from string import Template
+from typing import Final
+
+METRICS_SINCE: Final = "2.6.0"
+"""The first version of FROST-Server that has metrics of its own."""
+
+
+class Source(StrEnum):
+    """Who tells Prometheus the metrics that a query is about."""
+
+    OPERATOR = "operator"
+    """Itself, and of each service the figures that it knows."""
+    CADVISOR = "cAdvisor"
+    """In every kubelet: what containers use."""
+    ENVOY = "Envoy"
+    """In front of the MQTT module, where the service has a certificate."""
+    FROST_SERVER = "FROST-Server"
+    """From METRICS_SINCE on."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question in PromQL, with variables of the dashboard (``namespace``, ``service``) and of Grafana in it.
+
+    Grafana's are ``__rate_interval``, some scrapes long, and ``__range``, the time that is shown.
+    """
+
+    name: str
+    """What it is about, in a few words; no other query has the same."""
+    expression: str
+    legend: str
+    """Of its line in a panel, with ``{{label}}`` for labels."""
+    sources: tuple[Source, ...]
+    rare: bool = False
+    """Has no answer until something happened that may never happen."""
+
+    def filled(self, *, namespace: str, service: str, interval: str = "1m", shown: str = "1h") -> str:
+        """The question as Grafana sends it; ``interval`` and ``shown`` are durations of PromQL."""
+        return Template(self.expression).substitute(
+            namespace=namespace, service=service, __rate_interval=interval, __range=shown
+        )
+
+
+HERE: Final = 'namespace="$namespace"'
+"""Of the namespace that is shown."""
+SERVICE: Final = f'{HERE}, service="$service"'
+"""Of the service that is shown, where the operator tells the metric."""
+
+
+def pods(tier: str) -> str:
+    """Of the pods of a Deployment: its name, and what a ReplicaSet and a pod add; others' names may begin so."""
+    return f'{HERE}, pod=~"${{service}}-{tier}-[a-z0-9]+-[a-z0-9]{{5}}"'
+
+
+def cpu(labels: str) -> str:
+    """Cores that each container uses."""
+    used = f"rate(container_cpu_usage_seconds_total{{{labels}}}[$__rate_interval])"
+    return f"max by (namespace, pod, container) ({used})"
+
+
+def memory(labels: str) -> str:
+    """Bytes that each container uses and that can't be taken from it."""
+    return f"max by (namespace, pod, container) (container_memory_working_set_bytes{{{labels}}})"
+
+
+def quantile(share: float, metric: str, labels: str = "") -> str:
+    """What a share of the observations of a histogram stays below."""
+    selector = f"{metric}_bucket{{{labels}}}" if labels else f"{metric}_bucket"
+    buckets = f"sum by (le) (rate({selector}[$__rate_interval]))"
+    return f"histogram_quantile({share}, {buckets})"

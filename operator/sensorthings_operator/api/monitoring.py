@@ -1,0 +1,10 @@
+"""What is set up for those who watch the service. Part of a SensorThingsService's spec."""
+
+from sensorthings_operator.api.base import Model
+
+
+class Monitoring(Model):
+    """What a monitoring system is told of the service."""
+
+    pod_monitor: bool = False
+    """Make a PodMonitor, by which the Prometheus Operator has the service's metrics scraped."""

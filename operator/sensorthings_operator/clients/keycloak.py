@@ -1,0 +1,139 @@
+"""Keeps and deletes the clients of services in their realms. Used by the probe and by the finalizer.
+
+A client that does not carry the service's uid is somebody else's, and is never touched.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Self
+
+import aiohttp
+
+from sensorthings_operator import metrics
+from sensorthings_operator.clients.keycloak_errors import KeycloakError, no_keycloak, place
+from sensorthings_operator.clients.keycloak_realm import RealmApi
+from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.desired.keycloak import ROLES, UID_ATTRIBUTE, RealmClient
+from sensorthings_operator.desired.settings import KeycloakRealm
+
+_LOG: Final = logging.getLogger(__name__)
+
+Live = dict[str, Any]
+"""A ClientRepresentation. It holds the client's secret: never to be printed."""
+
+
+class KeycloakClients:
+    """The clients of services in every realm; an async context manager."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._realms: dict[tuple[str, str, str], RealmApi] = {}
+
+    async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.close()
+
+    async def ensure(self, realm: KeycloakRealm, wanted: RealmClient) -> tuple[AuthReason, str]:
+        """Make the client, or bring it back to what it should be: how that went, and a sentence for people."""
+        try:
+            await self._ensure(self._api(realm), wanted)
+        except KeycloakError as error:
+            return error.reason, error.message
+        return AuthReason.READY, f"{place(realm)} has client {wanted.client_id} with the roles {', '.join(ROLES)}"
+
+    async def remove(self, realm: KeycloakRealm, wanted: RealmClient) -> bool:
+        """Delete the client where it is there and carries the service's uid; whether it was.
+
+        Raises:
+            KeycloakError: The realm could not be asked, or refused.
+        """
+        api = self._api(realm)
+        live = await _find(api, wanted)
+        if live is None or not _is_ours(live, wanted):
+            return False
+        await api.call("DELETE", f"clients/{live['id']}")
+        _log(wanted, "deleted client %s of %s", wanted.client_id, place(realm))
+        return True
+
+    def _api(self, realm: KeycloakRealm) -> RealmApi:
+        key = (realm.url, realm.realm, str(realm.folder))
+        if key not in self._realms:
+            self._realms[key] = RealmApi(self._http, realm, clock=self._clock)
+        return self._realms[key]
+
+    async def _ensure(self, api: RealmApi, wanted: RealmClient) -> None:
+        live = await _find(api, wanted)
+        made = live is None
+        if live is None:
+            await api.call("POST", "clients", body={**_identity(wanted), **wanted.representation})
+            _log(wanted, "made client %s in %s", wanted.client_id, place(api.realm))
+            live = await _find(api, wanted)
+            if live is None:
+                raise no_keycloak(api.realm)
+        if not _is_ours(live, wanted):
+            raise KeycloakError(
+                AuthReason.CLIENT_NOT_OURS,
+                f"{place(api.realm)} has a client {wanted.client_id} that was not made for this service, and is left "
+                f"alone: delete it, or hand it over by setting its attribute {UID_ATTRIBUTE} to {wanted.uid}",
+            )
+        await _repair(api, wanted, live)
+        await _repair_roles(api, wanted, live["id"], made=made)
+
+
+async def _find(api: RealmApi, wanted: RealmClient) -> Live | None:
+    found = await api.call("GET", "clients", parameters={"clientId": wanted.client_id})
+    match found:
+        case []:
+            return None
+        case [{"id": str(), "clientId": wanted.client_id} as live]:
+            return dict(live)
+    raise no_keycloak(api.realm)
+
+
+def _identity(wanted: RealmClient) -> Live:
+    return {"clientId": wanted.client_id, "attributes": {UID_ATTRIBUTE: wanted.uid}}
+
+
+def _is_ours(live: Live, wanted: RealmClient) -> bool:
+    attributes = live.get("attributes") or {}
+    return bool(attributes.get(UID_ATTRIBUTE) == wanted.uid)
+
+
+async def _repair(api: RealmApi, wanted: RealmClient, live: Live) -> None:
+    changed = drift(wanted.representation, live)
+    if changed:
+        # Keycloak leaves alone what is not named.
+        await api.call("PUT", f"clients/{live['id']}", body=changed)
+        _tell_repair(api, wanted, ", ".join(changed))
+
+
+async def _repair_roles(api: RealmApi, wanted: RealmClient, id_: str, *, made: bool) -> None:
+    path = f"clients/{id_}/roles"
+    there = {role["name"]: role.get("description") for role in await api.call("GET", path)}
+    for name, description in ROLES.items():
+        role = {"name": name, "description": description}
+        if name not in there:
+            await api.call("POST", path, body=role)
+        elif there[name] != description:
+            await api.call("PUT", f"{path}/{name}", body=role)
+    changed = [name for name, description in ROLES.items() if there.get(name) != description]
+    if changed and not made:
+        _tell_repair(api, wanted, f"the roles {', '.join(changed)}")
+
+
+def _tell_repair(api: RealmApi, wanted: RealmClient, what: str) -> None:
+    metrics.DRIFT_REPAIRS.labels("KeycloakClient").inc()
+    _log(wanted, "brought back %s of client %s in %s", what, wanted.client_id, place(api.realm))
+
+
+def drift(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the fields that are wanted those that are not so."""
+    return {name: value for name, value in wanted.items() if live.get(name) != value}
+
+
+def _log(wanted: RealmClient, text: str, *values: str) -> None:
+    _LOG.info(text, *values, extra={"service": f"{wanted.namespace}/{wanted.name}"})

@@ -1,0 +1,167 @@
+"""NetworkPolicies: who reaches the pods of a service, and whom they reach. One for each part, for our own pods alone.
+
+What is not said is denied, in both directions. Pods that others make for the service are not selected, such as those
+with which cert-manager proves that the host is ours; a default for the whole namespace is the namespace's owner's to
+set. Traffic from a pod's own node is always let in (https://kubernetes.io/docs/concepts/services-networking/network-policies),
+so that probes need no rule.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+from sensorthings_operator.desired import addresses, bus, database, http, keycloak, mqtt, podmonitor, schema, sidecar
+from sensorthings_operator.desired.metadata import (
+    COMPONENT_LABEL,
+    FIELD_MANAGER,
+    SERVICE_LABEL,
+    Manifest,
+    metadata,
+    selector,
+)
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+
+_NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
+"""Kubernetes itself puts it on every namespace."""
+_NAME_LABEL: Final = "app.kubernetes.io/name"
+_DNS_PORTS: Final = (53, 5353)
+"""The second is where the pods listen of clusters whose DNS runs without privileges."""
+_HTTPS_PORTS: Final = (443, 8443)
+"""A policy sees the port of the pod behind a Service: of an ingress controller, where Keycloak is in the cluster."""
+_HTTP_PORTS: Final = (80, 8080)
+_EVERY_POD: Final[Manifest] = {"namespaceSelector": {}}
+
+
+def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """A policy for each part that the service has; none where the operator's settings say so."""
+    if not settings.network_policies:
+        return []
+    frost = [*_dns(), *_bus(service), *_database(service)]
+    tokens = _keycloak(service, settings)
+    policies = [
+        _policy(service, http.COMPONENT, ingress=_http_clients(service, settings), egress=[*frost, *tokens]),
+        _policy(service, mqtt.COMPONENT, ingress=_mqtt_clients(service, settings), egress=[*frost, *tokens]),
+        _policy(service, schema.COMPONENT, ingress=[], egress=[*_dns(), *_database(service)]),
+    ]
+    if service.spec.bus.type == "Mosquitto":
+        modules = _parts(service, http.COMPONENT, mqtt.COMPONENT)
+        policies.append(_policy(service, bus.COMPONENT, ingress=[_rule([addresses.BUS_PORT], source=[modules])]))
+    if service.spec.database.type == "Managed":
+        clients = [_parts(service, http.COMPONENT, mqtt.COMPONENT, schema.COMPONENT), _operator(settings)]
+        policies.append(
+            _policy(service, database.COMPONENT, ingress=[_rule([addresses.DATABASE_PORT], source=clients)])
+        )
+    return policies
+
+
+def name(service: Service, component: str) -> str:
+    """Name of the policy of a part."""
+    return f"{service.name}-{component}"
+
+
+def _policy(
+    service: Service, component: str, *, ingress: Iterable[Manifest], egress: Iterable[Manifest] = ()
+) -> Manifest:
+    rules = {"ingress": list(ingress), "egress": list(egress)}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(service, component, name(service, component)),
+        "spec": {
+            "podSelector": {"matchLabels": selector(service, component)},
+            "policyTypes": ["Ingress", "Egress"],
+            # Without rules a direction is shut.
+            **{direction: listed for direction, listed in rules.items() if listed},
+        },
+    }
+
+
+def _rule(
+    ports: Iterable[int],
+    *,
+    source: list[Manifest] | None = None,
+    destination: list[Manifest] | None = None,
+    protocols: tuple[str, ...] = ("TCP",),
+) -> Manifest:
+    """Lets traffic to these ports pass, from or to these peers; from or to anywhere where none is given."""
+    rule: Manifest = {"ports": [{"protocol": protocol, "port": port} for port in ports for protocol in protocols]}
+    if source is not None:
+        rule["from"] = source
+    if destination is not None:
+        rule["to"] = destination
+    return rule
+
+
+def _parts(service: Service, *components: str) -> Manifest:
+    """Pods of these parts of the same service: a service has no business with another's."""
+    expression = {"key": COMPONENT_LABEL, "operator": "In", "values": list(components)}
+    return {"podSelector": {"matchLabels": {SERVICE_LABEL: service.name}, "matchExpressions": [expression]}}
+
+
+def _namespace(namespace: str) -> Manifest:
+    return {"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: namespace}}}
+
+
+def _operator(settings: OperatorSettings) -> Manifest:
+    return {**_namespace(settings.namespace), "podSelector": {"matchLabels": {_NAME_LABEL: FIELD_MANAGER}}}
+
+
+def _clients(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """Where clients come from: the ingress controller where that is the way in, else all of the cluster."""
+    if addresses.exposed(service) is not None:
+        return [_namespace(settings.ingress_nginx.namespace)]
+    return [_EVERY_POD]
+
+
+def _http_clients(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    return [
+        _rule([addresses.HTTP_PORT], source=_clients(service, settings)),
+        *_metrics(podmonitor.frost_ports(service)),
+    ]
+
+
+def _mqtt_clients(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    tls = sidecar.is_wanted(service)
+    ports = (addresses.MQTTS_PORT, addresses.WSS_PORT) if tls else (addresses.MQTT_PORT, addresses.WEBSOCKET_PORT)
+    status = [addresses.STATUS_PORT] if tls else []
+    return [
+        _rule(ports, source=_clients(service, settings)),
+        *_metrics([*status, *podmonitor.frost_ports(service)]),
+    ]
+
+
+def _metrics(ports: list[int]) -> list[Manifest]:
+    """Figures are for whoever watches the cluster, from a namespace that only the cluster knows; they hold no data."""
+    return [_rule(ports, source=[_EVERY_POD])] if ports else []
+
+
+def _dns() -> list[Manifest]:
+    # Anywhere: caches on the nodes answer at addresses that no selector names.
+    return [_rule(_DNS_PORTS, protocols=("UDP", "TCP"))]
+
+
+def _bus(service: Service) -> list[Manifest]:
+    external = service.spec.bus.external
+    if external is not None:
+        return [_rule([external.port])]
+    return [_rule([addresses.BUS_PORT], destination=[_parts(service, bus.COMPONENT)])]
+
+
+def _database(service: Service) -> list[Manifest]:
+    external = service.spec.database.external
+    if external is not None:
+        # A policy knows addresses and no names; the pair's may change.
+        return [_rule(sorted({endpoint.port for endpoint in (external.primary, *external.replicas)}))]
+    return [_rule([addresses.DATABASE_PORT], destination=[_parts(service, database.COMPONENT)])]
+
+
+def _keycloak(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """Its keys and, for a login by password, its tokens; wherever it is."""
+    if not keycloak.is_used(service):
+        return []
+    realm = keycloak.realm_of(service, settings)
+    url = urlsplit("https://" if realm is None else realm.url)
+    usual = _HTTP_PORTS if url.scheme == "http" else _HTTPS_PORTS
+    given = () if url.port is None else (url.port,)
+    return [_rule(sorted({*usual, *given}))]

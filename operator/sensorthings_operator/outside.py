@@ -1,0 +1,98 @@
+"""What a service has outside its namespace: a port of the ingress controller, a client in Keycloak. Used by reconcile.
+
+Owner references do not reach there, so a finalizer stands on the service while something of it may be left.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sensorthings_operator.apply import finalizer
+from sensorthings_operator.apply.tcpservices import TcpServices
+from sensorthings_operator.clients.errors import ApiError
+from sensorthings_operator.clients.keycloak import KeycloakClients
+from sensorthings_operator.clients.kubernetes import KubernetesClient
+from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.conditions.observed import Answer
+from sensorthings_operator.desired import addresses, keycloak
+from sensorthings_operator.desired.keycloak import RealmClient
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.observe.keycloak import RealmTarget, look, release
+from sensorthings_operator.observe.probes import Probes
+
+Body = Mapping[str, Any]
+
+
+class Outside:
+    """Makes, looks at and releases what services have outside."""
+
+    def __init__(
+        self,
+        client: KubernetesClient,
+        settings: OperatorSettings,
+        *,
+        keycloak_clients: KeycloakClients,
+        keycloak_probes: Probes[RealmTarget],
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._ports = TcpServices(client, settings)
+        self._clients = keycloak_clients
+        self._probes = keycloak_probes
+
+    async def prepare(self, body: Body, service: Service) -> Body:
+        """Put the finalizer on before anything is made, and take it off once nothing is wanted; the service afterwards.
+
+        Raises:
+            ApiError: The API server refused.
+        """
+        wanted = addresses.exposed(service) is not None or keycloak.is_used(service)
+        if wanted == finalizer.is_held(body):
+            return body
+        if wanted:
+            return await finalizer.hold(self._client, body)
+        if await self.release(body):
+            return body
+        return await finalizer.drop(self._client, body) or body
+
+    async def port(self, body: Body, service: Service, *, writable: bool) -> Answer | None:
+        """Whether the service has its port for MQTT; None where it is not to have one.
+
+        Raises:
+            ApiError: The API server could not be asked or refused for now.
+        """
+        if addresses.exposed(service) is not None:
+            return await (self._ports.claim if writable else self._ports.check)(service)
+        if writable and finalizer.is_held(body):
+            await self._ports.release(service.uid)
+        return None
+
+    def identity(self, body: Body, service: Service) -> Answer | None:
+        """What is known of the service's client in Keycloak."""
+        return look(self._probes, service, self._settings, body)
+
+    def forget(self, key: ServiceKey) -> None:
+        """Keep the service's client no longer."""
+        self._probes.forget(key)
+
+    async def release(self, body: Body) -> tuple[str, ...]:
+        """Give up what the service has, by its metadata alone; a sentence for each thing that may be left."""
+        metadata, spec = body["metadata"], body.get("spec", {})
+        self.forget((metadata["namespace"], metadata["name"]))
+        left = await self._release_port(metadata["uid"])
+        if spec.get("deletionPolicy") == "Orphan":
+            return left
+        client = RealmClient(metadata["namespace"], metadata["name"], metadata["uid"])
+        realm = spec.get("auth", {}).get("keycloak", {}).get("realm", "")
+        return (*left, *await release(self._clients, self._settings, client, realm))
+
+    async def _release_port(self, uid: str) -> tuple[str, ...]:
+        try:
+            await self._ports.release(uid)
+        except ApiError as error:
+            where = self._settings.ingress_nginx
+            return (
+                f"the port for MQTT in {where.namespace}/{where.tcp_services_config_map} and "
+                f"{where.namespace}/{where.controller_service}: {error.message}",
+            )
+        return ()

@@ -1,0 +1,1 @@
+"""The dashboards: their queries, and the files made of the code."""

@@ -1,0 +1,259 @@
+"""A service's client is made, kept and deleted; whatever goes wrong has a reason, a remedy, and no secret in it."""
+
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensorthings_operator.clients.keycloak import KeycloakClients, drift
+from sensorthings_operator.clients.keycloak_errors import KeycloakError, call_refused, login_refused
+from sensorthings_operator.clients.keycloak_realm import Credentials
+from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.desired.keycloak import ROLES, UID_ATTRIBUTE, RealmClient
+from sensorthings_operator.desired.settings import KeycloakRealm
+from tests.unit.operator.fake_keycloak import CLIENT_SECRET, SECRET, FakeKeycloak
+
+WANTED = RealmClient("hamburg", "air", "uid-1")
+ID = "sensorthings-hamburg-air"
+
+
+class Clock:
+    """Seconds that pass when told."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def keycloak(tmp_path: Path) -> AsyncIterator[FakeKeycloak]:
+    fake = FakeKeycloak(tmp_path)
+    async with fake.served():
+        yield fake
+
+
+@pytest.fixture
+async def clients(clock: Clock) -> AsyncIterator[KeycloakClients]:
+    async with KeycloakClients(clock=clock) as clients:
+        yield clients
+
+
+async def test_it_is_made_with_its_roles_and_left_alone_then(clients: KeycloakClients, keycloak: FakeKeycloak) -> None:
+    reason, message = await clients.ensure(keycloak.realm, WANTED)
+    assert reason is AuthReason.READY
+    assert ID in message
+    ((id_, made),) = keycloak.clients.items()
+    assert made["clientId"] == ID
+    assert made["attributes"] == {UID_ATTRIBUTE: "uid-1"}
+    assert not any(made[flow] for flow in made if flow.endswith(("FlowEnabled", "GrantsEnabled", "AccountsEnabled")))
+    assert made["publicClient"] is False
+    assert keycloak.roles[id_] == ROLES
+    keycloak.admin_calls()
+    assert await clients.ensure(keycloak.realm, WANTED) == (reason, message)
+    assert keycloak.admin_calls() == ["GET clients", f"GET clients/{id_}/roles"]
+
+
+async def test_what_others_changed_is_brought_back_and_nothing_else(
+    clients: KeycloakClients, keycloak: FakeKeycloak
+) -> None:
+    await clients.ensure(keycloak.realm, WANTED)
+    ((id_, made),) = keycloak.clients.items()
+    made |= {"directAccessGrantsEnabled": True, "redirectUris": ["https://theirs"]}
+    keycloak.roles[id_] |= {"create": "changed", "theirs": "their own"}
+    del keycloak.roles[id_]["delete"]
+    keycloak.admin_calls()
+    await clients.ensure(keycloak.realm, WANTED)
+    writes = [call for call in keycloak.admin_calls() if not call.startswith("GET")]
+    roles = f"clients/{id_}/roles"
+    assert writes == [f"PUT clients/{id_}", f"PUT {roles}/create", f"POST {roles}"]
+    assert made["directAccessGrantsEnabled"] is False
+    assert made["redirectUris"] == ["https://theirs"]
+    assert keycloak.roles[id_] == {**ROLES, "theirs": "their own"}
+
+
+@pytest.mark.parametrize("attributes", [{}, {UID_ATTRIBUTE: "uid-2"}, None])
+async def test_a_foreign_client_is_never_touched(
+    attributes: dict[str, str] | None, clients: KeycloakClients, keycloak: FakeKeycloak
+) -> None:
+    keycloak.clients["id"] = {"id": "id", "clientId": ID, "attributes": attributes}
+    reason, message = await clients.ensure(keycloak.realm, WANTED)
+    assert reason is AuthReason.CLIENT_NOT_OURS
+    assert f"{UID_ATTRIBUTE} to uid-1" in message, "how to hand it over"
+    assert await clients.remove(keycloak.realm, WANTED) is False
+    assert keycloak.admin_calls() == ["GET clients", "GET clients"]
+
+
+async def test_only_what_is_ours_is_deleted(clients: KeycloakClients, keycloak: FakeKeycloak) -> None:
+    await clients.ensure(keycloak.realm, WANTED)
+    await clients.ensure(keycloak.realm, RealmClient("hamburg", "noise", "uid-3"))
+    assert await clients.remove(keycloak.realm, WANTED) is True
+    assert await clients.remove(keycloak.realm, WANTED) is False
+    assert [client["clientId"] for client in keycloak.clients.values()] == ["sensorthings-hamburg-noise"]
+
+
+async def test_one_token_serves_until_it_ends(clients: KeycloakClients, keycloak: FakeKeycloak, clock: Clock) -> None:
+    for seconds in (0, 200, 89):
+        clock.now += seconds
+        await clients.ensure(keycloak.realm, WANTED)
+    assert keycloak.calls.count("login") == 1
+    clock.now += 2
+    await clients.ensure(keycloak.realm, WANTED)
+    assert keycloak.calls.count("login") == 2
+
+
+async def test_a_token_that_is_refused_before_its_time_is_replaced(
+    clients: KeycloakClients, keycloak: FakeKeycloak
+) -> None:
+    await clients.ensure(keycloak.realm, WANTED)
+    keycloak.tokens.clear()
+    assert (await clients.ensure(keycloak.realm, WANTED))[0] is AuthReason.READY
+    assert keycloak.calls.count("login") == 2
+
+
+async def test_new_credentials_are_used_at_once(clients: KeycloakClients, keycloak: FakeKeycloak) -> None:
+    await clients.ensure(keycloak.realm, WANTED)
+    keycloak.credentials(secret="another")
+    assert (await clients.ensure(keycloak.realm, WANTED))[0] is AuthReason.CREDENTIALS_REFUSED
+    keycloak.credentials()
+    assert (await clients.ensure(keycloak.realm, WANTED))[0] is AuthReason.READY
+
+
+@pytest.mark.parametrize(("client_id", "secret"), [(None, SECRET), ("operator", None), (None, None), ("operator", " ")])
+async def test_missing_credentials_are_told(
+    client_id: str | None, secret: str | None, clients: KeycloakClients, keycloak: FakeKeycloak
+) -> None:
+    keycloak.credentials(client_id, secret)
+    reason, message = await clients.ensure(keycloak.realm, WANTED)
+    assert reason is AuthReason.CREDENTIALS_MISSING
+    assert str(keycloak.realm.folder) in message
+    assert ("client-id" in message) == (client_id is None)
+    assert keycloak.calls == []
+
+
+async def test_a_ca_that_is_none_is_told(clients: KeycloakClients, keycloak: FakeKeycloak) -> None:
+    for wrong in ("nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"):
+        keycloak.credentials(ca=wrong)
+        assert (await clients.ensure(keycloak.realm, WANTED))[0] is AuthReason.CA_INVALID
+    assert keycloak.calls == []
+
+
+_ANSWERS = [
+    (web.json_response({"error": "Realm does not exist"}, status=404), AuthReason.REALM_MISSING),
+    (web.json_response({"error": "access_denied"}, status=403), AuthReason.REALM_MISSING),
+    (web.Response(status=404, text="nginx"), AuthReason.UNREACHABLE),
+    (web.Response(status=502), AuthReason.UNREACHABLE),
+    (web.Response(status=302, headers={"Location": "/elsewhere"}), AuthReason.UNREACHABLE),
+    (web.Response(text="<html>"), AuthReason.UNREACHABLE),
+    (web.json_response([]), AuthReason.UNREACHABLE),
+    (web.json_response({"access_token": 7}), AuthReason.UNREACHABLE),
+]
+
+
+@pytest.mark.parametrize("position", range(len(_ANSWERS)))
+async def test_each_refusal_of_a_login_has_its_reason(
+    position: int, clients: KeycloakClients, keycloak: FakeKeycloak
+) -> None:
+    answer, expected = _ANSWERS[position]
+    keycloak.next_answer = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+    reason, message = await clients.ensure(keycloak.realm, WANTED)
+    assert reason is expected
+    assert keycloak.url in message
+    assert keycloak.calls == ["login"], "no redirect is followed"
+    assert (await clients.ensure(keycloak.realm, WANTED))[0] is AuthReason.READY
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (403, {"error": "HTTP 403 Forbidden"}, AuthReason.RIGHTS_MISSING),
+        (404, {"error": "Realm not found."}, AuthReason.REALM_MISSING),
+        (400, {"errorMessage": "Client policy says no"}, AuthReason.CLIENT_REFUSED),
+        (409, {"errorMessage": "already exists"}, AuthReason.CLIENT_REFUSED),
+        (500, {"error": "unknown_error"}, AuthReason.UNREACHABLE),
+        (200, {"not": "a list"}, AuthReason.UNREACHABLE),
+    ],
+)
+async def test_each_refusal_of_a_call_has_its_reason(
+    status: int, body: dict[str, str], expected: AuthReason, clients: KeycloakClients, keycloak: FakeKeycloak
+) -> None:
+    await clients.ensure(keycloak.realm, WANTED)
+    keycloak.next_answer = web.json_response(body, status=status)
+    assert (await clients.ensure(keycloak.realm, WANTED))[0] is expected
+    assert (await clients.ensure(keycloak.realm, WANTED))[0] is AuthReason.READY
+
+
+async def test_nobody_waits_for_a_keycloak_that_just_did_not_answer(
+    clients: KeycloakClients, tmp_path: Path, clock: Clock
+) -> None:
+    fake = FakeKeycloak(tmp_path)
+    async with fake.served():
+        url = fake.url
+    realm = KeycloakRealm(url=url, realm="city", folder=tmp_path)
+    reason, message = await clients.ensure(realm, WANTED)
+    assert reason is AuthReason.UNREACHABLE
+    assert message == f"realm city at {url} does not answer: Connection refused"
+    fake_again = FakeKeycloak(tmp_path)
+    async with fake_again.served():
+        answers = KeycloakRealm(url=fake_again.url, realm="city", folder=tmp_path)
+        assert (await clients.ensure(realm, WANTED))[1] == message
+        assert (await clients.ensure(answers, WANTED))[0] is AuthReason.READY, "another realm is asked"
+    clock.now += 4
+    with pytest.raises(KeycloakError, match="Connection refused"):
+        await clients.remove(realm, WANTED)
+
+
+async def test_no_secret_is_told_or_logged(
+    clients: KeycloakClients, keycloak: FakeKeycloak, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "sensorthings_operator")
+    told = []
+    for secret in (SECRET, "another-secret"):
+        keycloak.credentials(secret=secret)
+        told.append(await clients.ensure(keycloak.realm, WANTED))
+        for client in keycloak.clients.values():
+            client["enabled"] = False
+    keycloak.credentials()
+    told.append(await clients.ensure(keycloak.realm, WANTED))
+    await clients.remove(keycloak.realm, WANTED)
+    said = repr(told) + caplog.text + repr(Credentials("operator", SECRET, "ca"))
+    assert "made client" in caplog.text
+    assert "brought back enabled" in caplog.text
+    assert "deleted client" in caplog.text
+    for secret in (SECRET, "another-secret", CLIENT_SECRET, *keycloak.tokens):
+        assert secret not in said
+
+
+_REALM = KeycloakRealm(url="https://id.example", realm="city", folder=Path("/none"))
+
+
+@given(st.integers(300, 599), st.binary() | st.text().map(str.encode) | st.from_regex(rb"\{.*hunter2.*\}"))
+def test_an_error_repeats_no_answer_that_keycloak_would_not_give(status: int, answer: bytes) -> None:
+    for error in (
+        login_refused(_REALM, "operator", status, answer),
+        call_refused(_REALM, "operator", "GET clients", status, answer),
+    ):
+        assert "hunter2" not in error.message
+        assert "https://id.example" in error.message
+        assert error.reason is not AuthReason.READY
+
+
+_REPRESENTATIONS = st.dictionaries(st.sampled_from("abcd"), st.booleans() | st.text(max_size=2) | st.none())
+
+
+@given(_REPRESENTATIONS, _REPRESENTATIONS)
+def test_after_a_repair_nothing_has_drifted(wanted: dict[str, object], live: dict[str, object]) -> None:
+    changed = drift(wanted, live)
+    assert changed.items() <= wanted.items()
+    after = {**live, **changed}
+    assert drift(wanted, after) == {}
+    assert all(after[name] == live[name] for name in live.keys() - wanted.keys())
