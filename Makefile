@@ -73,6 +73,10 @@ test: lint unit apiserver ## Everything but the node: lint, types, unit, golden,
 e2e: sync ## A real node with real pods (E2E=path for a part of it)
 	$(RUN) pytest -q $(E2E)
 
+.PHONY: keycloak
+keycloak: sync ## A real Keycloak: the clients that the operator keeps, and FROST-Server that checks tokens (root)
+	$(RUN) pytest -q tests/keycloak
+
 .PHONY: bench-first-observation
 bench-first-observation: sync ## From kubectl apply to the first Observation delivered, against bare processes
 	$(RUN) python -m benchmarks.first_observation

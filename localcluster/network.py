@@ -69,6 +69,11 @@ def create_network(cluster: Cluster) -> None:
     _in_netns(cluster, "sysctl", "-qw", *settings)
 
 
+def private(cluster: Cluster, place: Path) -> Path:
+    """What the node sees at one of `machine.PRIVATE_FOLDERS`, where it lies on the host."""
+    return cluster.folder / "private" / str(place).strip("/").replace("/", "-")
+
+
 def create_mounts(cluster: Cluster) -> None:
     """Make the mount namespace with its private folders, where it is not there."""
     file = cluster.mountns_path
@@ -88,7 +93,7 @@ def create_mounts(cluster: Cluster) -> None:
     machine.prepare()
     steps = ["mount --make-rshared /"]  # the kubelet needs shared mounts to propagate into containers
     for place in machine.PRIVATE_FOLDERS:
-        own = cluster.folder / "private" / str(place).strip("/").replace("/", "-")
+        own = private(cluster, place)
         own.mkdir(parents=True, exist_ok=True)
         steps.append(f"mount --bind '{own}' '{place}'")
     run(["unshare", f"--mount={file}", "--propagation", "private", "sh", "-ec", "\n".join(steps)])
@@ -97,7 +102,7 @@ def create_mounts(cluster: Cluster) -> None:
 
 def _forget_runtime_state(cluster: Cluster) -> None:
     """Remove what containerd and its shims expect to vanish with a reboot, as it does in /run elsewhere."""
-    for stale in (cluster.folder / "containerd" / "state", cluster.folder / "private" / "run-containerd"):
+    for stale in (cluster.folder / "containerd" / "state", private(cluster, Path("/run/containerd"))):
         shutil.rmtree(stale, ignore_errors=True)
 
 

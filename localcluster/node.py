@@ -6,9 +6,10 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcluster import cgroups
+from localcluster import cgroups, network
 from localcluster.commands import run
 from localcluster.controlplane import ControlPlane, ControlPlaneConfig
 from localcluster.errors import LocalClusterError
@@ -18,8 +19,6 @@ from localcluster.processes import Daemon, Placement
 from localcluster.rendering import render
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from localcluster.plan import Cluster
 
 PAUSE_IMAGE = "localhost/sensorthings/pause:1"
@@ -148,6 +147,10 @@ def _start_kubelet(cluster: Cluster, binaries: Binaries, plane: ControlPlane) ->
         dns_address=DNS_ADDRESS,
     )
     config.write_text(text)
+    # What measures inside the kubelet looks for containerd at this one place, to name the containers in its figures.
+    usual_socket = network.private(cluster, Path("/run/containerd")) / "containerd.sock"
+    usual_socket.unlink(missing_ok=True)
+    usual_socket.symlink_to(cluster.containerd_socket)
     argv: list[str | Path] = [
         binaries.kubernetes / "kubelet",
         f"--config={config}",

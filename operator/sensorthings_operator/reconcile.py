@@ -29,7 +29,7 @@ from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.certificate import CertificateState
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, Workload
-from sensorthings_operator.desired import addresses, keycloak
+from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
@@ -76,9 +76,8 @@ def _certificate_usable(observed: Observed) -> bool:
 
 
 def _realm_known(observed: Observed) -> bool:
-    """Pods that mount a ConfigMap which is not there wait for minutes after it is; those that run have one."""
-    service = observed.service
-    return not keycloak.is_used(service) or service.realm_ca is not None or observed.http is not None
+    """Pods that mount a ConfigMap which is not there wait for minutes after it is; running ones keep what they have."""
+    return observed.service.realm_ca is not None
 
 
 _GATED_STAGES: Final[tuple[tuple[desired.Stage, Gate], ...]] = (

@@ -164,25 +164,17 @@ def test_the_realm_outlives_keycloaks_pod(cluster: plan.Cluster, city: Kubernete
 
 def _others(city: Kubernetes, number: int | None) -> None:
     """A port of somebody else's, or none of it, in what is shared."""
-    namespace = ingress_nginx.NAMESPACE
-    data = {} if number is None else {str(number): "default/nobody:1"}
+    key = {} if number is None else {"data": {str(number): "default/nobody:1"}}
     ports = [] if number is None else [{"name": f"tcp-{number}", "port": number, "protocol": "TCP"}]
     shared = [
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "tcp-services", "namespace": namespace},
-            "data": data,
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": "ingress-nginx-controller", "namespace": namespace},
-            "spec": {"ports": ports},
-        },
+        # Without a key no `data` either: whoever applies an empty map owns all of it.
+        {"kind": "ConfigMap", "metadata": {"name": "tcp-services"}, **key},
+        {"kind": "Service", "metadata": {"name": "ingress-nginx-controller"}, "spec": {"ports": ports}},
     ]
-    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": shared})
-    city.run("apply", "--server-side", "--field-manager=e2e", "-f", "-", stdin=listed)
+    items = [{"apiVersion": "v1", **each} for each in shared]
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    here = f"--namespace={ingress_nginx.NAMESPACE}"
+    city.run("apply", here, "--server-side", "--field-manager=e2e", "-f", "-", stdin=listed)
 
 
 def _shared(city: Kubernetes) -> tuple[set[str], set[int]]:

@@ -170,7 +170,7 @@ def modules(
     folder = tmp_path_factory.mktemp("modules")
     for image in ("frost-http", "frost-mqtt"):
         _mount(stack, image, folder, service)
-    http = stack.start_http("sensorthings", update=True, **_environment(desired.http_settings(service[0])))  # type: ignore[arg-type] # any of them is a setting
+    http = stack.start_http("sensorthings", update=True, **_environment(desired.http_settings(service[0])))
     await_true(http.answers, "frost-http answers from the database")
     mqtt = stack.start_mqtt("sensorthings", **_environment(desired.mqtt_settings(service[0])))
     await_true(lambda: listens(mqtt.port) and listens(mqtt.web_socket_port), "frost-mqtt listens")

@@ -125,6 +125,7 @@ def test_it_is_ready_all_the_time_while_the_load_decides(walk: Walk) -> None:
 
 def test_what_somebody_else_scales_is_no_drift(walk: Walk) -> None:
     since = _autoscaled(walk, scaled=4)
+    walk.settle()
     repairs, writes = walk.operator.repairs("Deployment"), walk.operator.writes()
     walk.force_pass()
     assert (walk.operator.repairs("Deployment"), walk.operator.writes()) == (repairs, writes)

@@ -1,4 +1,4 @@
-"""What a service with auth.type Keycloak is made of, and what its condition says."""
+"""What a service with auth.type Keycloak is made of."""
 
 import json
 import re
@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.clients.owned import ServiceKey
 from sensorthings_operator.desired import children, keycloak, schema
 from sensorthings_operator.desired.keycloak import ROLES, RealmClient, certificates
 from sensorthings_operator.desired.metadata import Manifest
@@ -19,7 +18,6 @@ from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettin
 from tests.unit.operator import samples
 from tests.unit.operator.samples import UID
 
-KEY: Final[ServiceKey] = ("hamburg", "air")
 SPEC: Final = {"auth": {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}}}
 READ_BY_TOKEN: Final = {"auth": {**SPEC["auth"], "anonymousRead": False}}
 ONE: Final = "-----BEGIN CERTIFICATE-----\nb25l\n-----END CERTIFICATE-----"

@@ -161,7 +161,12 @@ public final class FrostHttpServer {
         authentication.init(settings);
         settings.addLiquibaseUser(authentication);
         context.addServletContainerInitializer(
-                (classes, servletContext) -> authentication.addFilter(servletContext, settings), null);
+                (classes, servletContext) -> {
+                    // Where the filter of FROST-Server looks for its settings.
+                    servletContext.setAttribute(CoreSettings.TAG_CORE_SETTINGS, settings);
+                    authentication.addFilter(servletContext, settings);
+                },
+                null);
     }
 
     private void stop() {
