@@ -70,16 +70,16 @@ CERTIFICATE_DAYS: Final = Query(
     _ENVOY,
 )
 
-_BUS_CONTAINER: Final = f'{HERE}, pod=~"${{service}}-bus-[0-9]+", container="mosquitto"'
+_BUS_PODS: Final = f'{HERE}, pod=~"${{service}}-bus-[0-9]+"'
 BUS_CPU: Final = Query(
     "CPU of the bus",
-    f"sum({cpu(_BUS_CONTAINER)})",
+    cpu(_BUS_PODS),
     "CPU",
     _CADVISOR,
 )
 BUS_MEMORY: Final = Query(
     "memory of the bus",
-    f"sum({memory(_BUS_CONTAINER)})",
+    memory(_BUS_PODS),
     "memory",
     _CADVISOR,
 )

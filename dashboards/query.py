@@ -1,7 +1,7 @@
 """A question to Prometheus, and the pieces that questions are made of.
 
-Job names are never asked for: each city has its own. Where a metric is told twice, as kubelet tells CPU seconds by two
-paths, the larger one counts.
+Job names are never asked for: each city has its own. Where a metric is told twice, as kubelet tells CPU seconds of
+containers by two paths, the larger one counts.
 """
 
 from dataclasses import dataclass
@@ -60,15 +60,24 @@ def pods(tier: str) -> str:
     return f'{HERE}, pod=~"${{service}}-{tier}-[a-z0-9]+-[a-z0-9]{{5}}"'
 
 
-def cpu(labels: str) -> str:
-    """Cores that each container uses."""
-    used = f"rate(container_cpu_usage_seconds_total{{{labels}}}[$__rate_interval])"
-    return f"max by (namespace, pod, container) ({used})"
+def cpu(selected: str) -> str:
+    """Cores that each pod uses, sidecars included."""
+    return _by_pod("rate(container_cpu_usage_seconds_total{{{labels}}}[$__rate_interval])", selected)
 
 
-def memory(labels: str) -> str:
-    """Bytes that each container uses and that can't be taken from it."""
-    return f"max by (namespace, pod, container) (container_memory_working_set_bytes{{{labels}}})"
+def memory(selected: str) -> str:
+    """Bytes that each pod uses and that can't be taken from it (working set), sidecars included."""
+    return _by_pod("container_memory_working_set_bytes{{{labels}}}", selected)
+
+
+def _by_pod(figure: str, selected: str) -> str:
+    """cAdvisor tells of a pod as a whole, without the name of a container; where a city drops that, of its containers.
+
+    Which of the two a Prometheus has depends on the container runtime and on its relabelling.
+    """
+    whole = figure.format(labels=f'{selected}, container=""')
+    parts = figure.format(labels=f'{selected}, container!=""')
+    return f"max by (pod) ({whole}) or sum by (pod) (max by (pod, container) ({parts}))"
 
 
 def quantile(share: float, metric: str, labels: str = "") -> str:

@@ -44,20 +44,15 @@ class Tier:
 
     def cpu(self) -> Query:
         """CPU of each pod, in cores, sidecars included."""
-        return self._query("CPU by pod", f"sum by (pod) ({cpu(self._containers)})", "{{pod}}", _CADVISOR)
+        return self._query("CPU by pod", cpu(pods(self.component)), "{{pod}}", _CADVISOR)
 
     def memory(self) -> Query:
         """Memory of each pod, in bytes, sidecars included."""
-        return self._query("memory by pod", f"sum by (pod) ({memory(self._containers)})", "{{pod}}", _CADVISOR)
+        return self._query("memory by pod", memory(pods(self.component)), "{{pod}}", _CADVISOR)
 
     def all(self) -> tuple[Query, ...]:
         """Everything that is asked about the module."""
         return (*self.replicas(), *self.utilization(), self.at_most(), self.cpu(), self.memory())
-
-    @property
-    def _containers(self) -> str:
-        """All containers: cAdvisor tells of the pod as a whole too, without the name of a container."""
-        return f'{pods(self.component)}, container!=""'
 
     def _figure(self, name: str) -> str:
         return f'max(sensorthings_{name}{{{SERVICE}, tier="{self.component}"}})'

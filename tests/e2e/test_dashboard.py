@@ -15,7 +15,7 @@ import pytest
 
 from dashboards import asked, queries
 from dashboards.query import Query, Source
-from dashboards.tier import HTTP, MQTT
+from dashboards.tier import HTTP, MQTT, Tier
 from localcluster import plan
 from localcluster.addons import monitoring
 from tests.e2e.conftest import NAME, service_of_its_own
@@ -87,14 +87,34 @@ def test_the_service_is_offered(shown: Service) -> None:
     eventually("the variables offer the service", offered)
 
 
+def _in_the_cluster(service: Service, tier: Tier) -> list[float]:
+    """What the API server says of a tier, in the order of the queries about replicas; then the target, and the most."""
+    name = f"namespaces/{service.namespace}/{{}}/{service.name}-{tier.component}"
+    deployment = service.kubernetes.get(f"/apis/apps/v1/{name.format('deployments')}")
+    autoscaler = service.kubernetes.get(f"/apis/autoscaling/v2/{name.format('horizontalpodautoscalers')}")
+    ready, wanted = deployment["status"].get("readyReplicas", 0), deployment["spec"]["replicas"]
+    desired, bounds = autoscaler["status"]["desiredReplicas"], autoscaler["spec"]
+    least, most = bounds["minReplicas"], bounds["maxReplicas"]
+    return [ready, wanted, desired, least, most, _TARGET, float(desired >= most)]
+
+
 @pytest.mark.parametrize("tier", [HTTP, MQTT], ids=lambda tier: tier.component)
-def test_pods_and_bounds_are_those_of_the_cluster(tier: Any, shown: Service) -> None:
-    for query, expected in zip(tier.replicas(), (1, 1, 1, 1, 2), strict=True):
-        _becomes(shown, query, expected)
-    _becomes(shown, tier.utilization()[1], _TARGET)
-    _becomes(shown, tier.at_most(), 0)
-    (pod,) = {series["metric"]["pod"] for series in _answer(shown, tier.cpu())}
-    assert pod == shown.ready_pods(tier.component)[0]["metadata"]["name"]
+def test_pods_and_bounds_are_those_of_the_cluster(tier: Tier, shown: Service) -> None:
+    asked_for = (*tier.replicas(), tier.utilization()[1], tier.at_most())
+
+    def same() -> bool:
+        return [_value(shown, query) for query in asked_for] == _in_the_cluster(shown, tier)
+
+    eventually(f"the figures of {tier.title} are those of the cluster", same)
+
+
+@pytest.mark.parametrize("tier", [HTTP, MQTT], ids=lambda tier: tier.component)
+def test_every_pod_has_a_line(tier: Tier, shown: Service) -> None:
+    def same() -> bool:
+        lines = {series["metric"]["pod"] for series in _answer(shown, tier.cpu())}
+        return {pod["metadata"]["name"] for pod in shown.ready_pods(tier.component)} <= lines
+
+    eventually(f"each pod of {tier.title} has a line", same)
 
 
 def test_conditions_are_those_of_the_status(shown: Service) -> None:

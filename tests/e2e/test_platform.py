@@ -164,14 +164,15 @@ def test_the_realm_outlives_keycloaks_pod(cluster: plan.Cluster, city: Kubernete
 
 def _others(city: Kubernetes, number: int | None) -> None:
     """A port of somebody else's, or none of it, in what is shared."""
-    key = {} if number is None else {"data": {str(number): "default/nobody:1"}}
-    ports = [] if number is None else [{"name": f"tcp-{number}", "port": number, "protocol": "TCP"}]
-    shared = [
-        # Without a key no `data` either: whoever applies an empty map owns all of it.
-        {"kind": "ConfigMap", "metadata": {"name": "tcp-services"}, **key},
-        {"kind": "Service", "metadata": {"name": "ingress-nginx-controller"}, "spec": {"ports": ports}},
+    data, spec = {}, {}
+    if number is not None:
+        data = {"data": {str(number): "default/nobody:1"}}
+        spec = {"spec": {"ports": [{"name": f"tcp-{number}", "port": number, "protocol": "TCP"}]}}
+    # Without a key no `data` either: whoever applies an empty map owns all of it.
+    items = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tcp-services"}, **data},
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "ingress-nginx-controller"}, **spec},
     ]
-    items = [{"apiVersion": "v1", **each} for each in shared]
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
     here = f"--namespace={ingress_nginx.NAMESPACE}"
     city.run("apply", here, "--server-side", "--field-manager=e2e", "-f", "-", stdin=listed)

@@ -16,7 +16,6 @@ from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.desired import envoy, sidecar
 from sensorthings_operator.observe.figures import ServiceFigures
 from sensorthings_operator.observe.services import Services
-from tests.golden.cases import HAMBURG, made
 
 QUERIES: Final = queries()
 _PREFIXES: Final = {
@@ -122,20 +121,6 @@ def test_listeners_and_clusters_are_those_of_the_sidecar() -> None:
             for label in _labels(selector) & known.keys():
                 shown = {value for value in known[label] if _matches(selector, label, value)}
                 assert len(shown) == 2, f"{query.name}: TCP and WebSocket, and not {shown}"
-
-
-def test_containers_are_those_of_the_pods() -> None:
-    templates = [m["spec"]["template"]["spec"] for m in made(HAMBURG) if "template" in m.get("spec", {})]
-    known = {container["name"] for pod in templates for container in pod["containers"]}
-    asked = {
-        matcher.value
-        for query in QUERIES
-        for selector in _selectors(query)
-        for matcher in selector.matchers.matchers
-        if matcher.name == "container" and matcher.op == promql_parser.MatchOp.Equal
-    }
-    assert asked == {"mosquitto"}
-    assert asked <= known
 
 
 @given(_NAMES, _NAMES, st.from_regex(r"\A[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\Z"))
