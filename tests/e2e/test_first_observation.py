@@ -7,10 +7,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from localcluster import endpoints, plan, reach
+from localcluster.cluster import kubectl as kubectl_of
+from localcluster.install import ServiceName
 from tests.e2e.clients import Http, Subscriber, subscribers
+from tests.e2e.conftest import NAME
 
 if TYPE_CHECKING:
-    from tests.e2e.kubernetes import Kubernetes
+    from tests.e2e.conftest import Running
     from tests.e2e.services import Service
 
 
@@ -41,12 +45,19 @@ def _resolve(service: Service, name: str) -> str:
     return service.kubectl("exec", f"{service.name}-bus-0", "--", "getent", "hosts", name).split()[0]
 
 
-def test_an_observation_reaches_subscribers_on_loopback(endpoints: dict[str, str], kubernetes: Kubernetes) -> None:
-    assert kubernetes
-    http = Http(*_address(endpoints["sensorthings"]))
+@pytest.fixture(scope="module")
+def published(running: Running) -> dict[str, str]:
+    """A running service's plain endpoints, led to the host's loopback."""
+    cluster = plan.find(NAME)
+    reach.publish(cluster, kubectl_of(cluster), ServiceName(running.service.namespace, running.service.name))
+    return endpoints.published(cluster, running.service.body)
+
+
+def test_an_observation_reaches_subscribers_on_loopback(published: dict[str, str]) -> None:
+    http = Http(*_address(published["sensorthings"]))
     datastream = http.create_datastream()
-    tcp = Subscriber(*_address(endpoints["mqtt"]), datastream)
-    websocket = Subscriber(*_address(endpoints["websocket"]), datastream, transport="websockets")
+    tcp = Subscriber(*_address(published["mqtt"]), datastream)
+    websocket = Subscriber(*_address(published["websocket"]), datastream, transport="websockets")
     with subscribers(tcp, websocket):
         assert http.observe(datastream, 1).status == 201
         for subscriber in (tcp, websocket):
@@ -54,7 +65,7 @@ def test_an_observation_reaches_subscribers_on_loopback(endpoints: dict[str, str
 
 
 @pytest.mark.parametrize("path", ["Things", "Datastreams?$expand=Thing", "Observations?$top=1&$count=true"])
-def test_reads_are_answered_on_loopback(endpoints: dict[str, str], path: str) -> None:
-    answer = Http(*_address(endpoints["sensorthings"])).get(path)
+def test_reads_are_answered_on_loopback(published: dict[str, str], path: str) -> None:
+    answer = Http(*_address(published["sensorthings"])).get(path)
     assert answer.status == 200, answer
     assert "value" in answer.json
