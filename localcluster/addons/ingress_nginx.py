@@ -37,7 +37,6 @@ def _settle(context: Context) -> None:
     await_answer(
         f"ingress-nginx answers at {context.cluster.edge}",
         lambda: _status(context.cluster.edge) == 404,
-        seconds=30,
         remedy=remedy,
     )
 

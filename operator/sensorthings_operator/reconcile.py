@@ -140,6 +140,7 @@ class Reconciler:
             told = [f"{problem.path}: {problem.message}" for problem in problems]
             await self._report_invalid(body, problems[0].reason, told)
             return None
+        self._children.begin(service.uid)
         try:
             return await self._steps(body, service)
         except OwnerGoneError:

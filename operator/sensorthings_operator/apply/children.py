@@ -32,8 +32,6 @@ GENERATED_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-generated"
 """Owns the values that were drawn at random, so that applying the Secret without them leaves them alone."""
 _GENERATED_BYTES: Final = 24
 _INVALID: Final = 422
-_OWNER_SECONDS: Final = 1.0
-"""How long a service that was seen is taken to exist while its children are created."""
 _OPTIONAL_KINDS: Final = {resource.kind for resource in OPTIONAL_CHILDREN}
 
 
@@ -85,8 +83,12 @@ class Children:
         self._store = store
         self._served = served
         """Optional kinds that the API server serves at the moment."""
-        self._owners: dict[str, float] = {}
-        """When each service was last seen to exist, by uid, of those seen a moment ago."""
+        self._owners: set[str] = set()
+        """uids of the services that were seen to exist in their present passes."""
+
+    def begin(self, owner_uid: str) -> None:
+        """A pass over a service begins: whether it still exists is to be seen anew, should something be missing."""
+        self._owners.discard(owner_uid)
 
     async def apply(self, manifest: Manifest) -> Applied:
         """Bring one child to its manifest.
@@ -187,8 +189,6 @@ class Children:
         """A child that is missing may have been collected with its service, of whose end the operator hears later."""
         described = manifest["metadata"]
         owner = described["ownerReferences"][0]
-        now = asyncio.get_running_loop().time()
-        self._owners = {uid: seen for uid, seen in self._owners.items() if seen + _OWNER_SECONDS > now}
         if owner["uid"] in self._owners:
             return
         try:
@@ -197,7 +197,7 @@ class Children:
             raise OwnerGoneError from None
         if live["metadata"]["uid"] != owner["uid"] or live["metadata"].get("deletionTimestamp"):
             raise OwnerGoneError
-        self._owners[owner["uid"]] = now
+        self._owners.add(owner["uid"])
 
     async def _refuse_foreign(self, manifest: Manifest) -> None:
         """Applying to somebody else's object would make it ours, and deleted with the service."""

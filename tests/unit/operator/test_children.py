@@ -15,7 +15,7 @@ from sensorthings_operator.apply.children import (
 )
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.owned import OwnedStore
-from sensorthings_operator.desired import SECRETS, bus, http, stage_children
+from sensorthings_operator.desired import HTTP, SECRETS, bus, http, stage_children
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, Manifest
 from tests.unit.operator.fake_api import FakeApi
 from tests.unit.operator.samples import SETTINGS, UID, body, service
@@ -81,10 +81,15 @@ async def test_children_of_a_service_that_went_are_not_made_again(
 
 
 @on_virtual_time
-async def test_a_service_is_looked_for_once_while_its_children_are_made(children: Children, api: FakeApi) -> None:
+async def test_a_service_is_looked_for_once_in_a_pass(children: Children, api: FakeApi) -> None:
     await children.apply_all(MANIFESTS[:1])
     await children.apply_all(MANIFESTS[1:])
     assert api.calls.count(("get", "SensorThingsService", "air")) == 1
+
+    children.begin(UID)
+    del api.objects["SensorThingsService", "air"]
+    with pytest.raises(OwnerGoneError):
+        await children.apply(stage_children(HTTP, service(), SETTINGS)[0])
 
 
 @on_virtual_time
