@@ -7,12 +7,11 @@ interrupted anywhere and called again, after a reboot as well.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcluster import addons, endpoints, install, kind, nodesteps, parts, plan, reach, teardown
+from localcluster import endpoints, install, kind, nodesteps, parts, plan, reach, teardown
 from localcluster.addons import Context, cert_manager, ingress_nginx, keycloak, monitoring
 from localcluster.endpoints import Endpoints
 from localcluster.errors import LocalClusterError
@@ -21,36 +20,15 @@ from localcluster.nodesteps import kubectl
 from localcluster.steps import Progress, Step, run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from localcluster.addons import AddOn
+    from localcluster.installation import Installation
     from localcluster.nodesteps import Archives
     from localcluster.plan import Cluster
     from localcluster.steps import Detail
 
-__all__ = ["REPOSITORY", "Endpoints", "Installation", "describe", "down", "kubectl", "up"]
-
-REPOSITORY = Path(__file__).parent.parent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installation:
-    """What is installed into the cluster.
-
-    Args:
-        crds: Folder of the custom resource definitions.
-        chart: Folder of the operator's Helm chart.
-        example: Manifest of the service that is applied; its first service's endpoints are made reachable. None: the
-            operator waits for services.
-        add_ons: What a city's cluster has beside the operator; tests choose fewer with `addons.choose`.
-    """
-
-    crds: Path = REPOSITORY / "crds"
-    chart: Path = REPOSITORY / "charts" / "sensorthings-operator"
-    example: Path | None = REPOSITORY / "examples" / "hamburg" / "traffic-lights.yaml"
-    add_ons: tuple[AddOn, ...] = addons.ALL
-
-    def has(self, add_on: AddOn) -> bool:
-        """Whether an add-on is installed."""
-        return any(each.name == add_on.name for each in self.add_ons)
+__all__ = ["Endpoints", "describe", "down", "kubectl", "up"]
 
 
 def _require_root() -> None:

@@ -25,7 +25,7 @@ from localcluster.steps import Progress, Step, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcluster.cluster import Installation
+    from localcluster.installation import Installation
     from localcluster.steps import Detail
 
     Remark = Callable[[str], None]

@@ -1,6 +1,6 @@
-"""A cluster of kind's instead of a node of our own, where Docker runs: operator and example, with our own images.
+"""A cluster of kind instead of a node of our own, for who asks for one: operator and example, with our own images.
 
-Never run against a real Docker by its authors, who had none: the tests put a `docker` and a `kind` of their own on the
+Never run against a real Docker by its authors, who had none: the tests put a `kind` of their own on the
 PATH and look at what they are called with.
 """
 
@@ -20,26 +20,15 @@ from localcluster.steps import run as run_steps
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from localcluster.cluster import Installation
     from localcluster.endpoints import Endpoints
     from localcluster.existing import Remark
+    from localcluster.installation import Installation
     from localcluster.nodesteps import Archives
     from localcluster.plan import Cluster
     from localcluster.steps import Detail
 
 _INSTALL = "Install kind (https://kind.sigs.k8s.io) and Docker, or leave --kind away."
 _READY = "180s"
-
-
-def offered() -> bool:
-    """Whether Docker runs on this machine and kind is there."""
-    if shutil.which("docker") is None or shutil.which("kind") is None:
-        return False
-    try:
-        run(["docker", "info"], timeout=20)
-    except LocalClusterError:
-        return False
-    return True
 
 
 def is_one(cluster: Cluster) -> bool:

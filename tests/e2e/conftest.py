@@ -23,6 +23,7 @@ from localcluster import cluster as local
 from localcluster import plan, storage
 from localcluster.cluster import kubectl as kubectl_of
 from localcluster.display import Display
+from localcluster.installation import Installation
 from localcluster.leftovers import leftovers
 from tests.e2e.kubernetes import Kubernetes
 from tests.e2e.services import Service
@@ -60,7 +61,7 @@ def _standing() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def endpoints(_standing: None) -> dict[str, str]:
     """Where a cluster with the operator, without add-ons and without a service, is reached."""
-    installation = local.Installation(example=None, add_ons=())
+    installation = Installation(example=None, add_ons=())
     with Display(Console(stderr=True)) as display:
         return local.up(NAME, display, installation).as_dict()
 

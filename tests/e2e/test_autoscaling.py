@@ -12,6 +12,7 @@ from rich.console import Console
 from localcluster import addons
 from localcluster import cluster as local
 from localcluster.display import Display
+from localcluster.installation import Installation
 from tests.e2e.clients import Stream
 from tests.e2e.conftest import NAME
 from tests.e2e.waiting import eventually
@@ -41,7 +42,7 @@ _MOST_REQUESTS: Final = 20_000
 @pytest.fixture(scope="module")
 def metered(kubernetes: Kubernetes) -> None:
     """metrics-server in the cluster."""
-    installation = local.Installation(example=None, add_ons=addons.choose("metrics-server"))
+    installation = Installation(example=None, add_ons=addons.choose("metrics-server"))
     with Display(Console(stderr=True)) as display:
         local.up(NAME, display, installation)
 

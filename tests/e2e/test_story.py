@@ -20,7 +20,7 @@ import pytest
 from dashboards.tier import HTTP
 from localcluster import plan
 from localcluster.addons import keycloak, monitoring
-from localcluster.cluster import REPOSITORY
+from localcluster.installation import REPOSITORY
 from sensorthings_operator.cli import tls
 from sensorthings_operator.cli.access import Access
 from sensorthings_operator.cli.addresses import BrokerUrl

@@ -16,6 +16,7 @@ from localcluster import cluster, existing, kind
 from localcluster.display import Display
 from localcluster.errors import LocalClusterError
 from localcluster.guide import Programs, next_commands
+from localcluster.installation import REPOSITORY, Installation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,9 +50,8 @@ def up(  # noqa: PLR0913 - one parameter is one option of the command line
         Path | None, typer.Option(exists=True, dir_okay=False, help="With --context: values of the operator's chart.")
     ] = None,
     with_kind: Annotated[
-        bool | None,
-        typer.Option("--kind/--no-kind", help="Make the cluster with kind; left out, where Docker and kind are there."),
-    ] = None,
+        bool, typer.Option("--kind", help="Make the cluster with kind, which takes Docker; without the platform.")
+    ] = False,
     output: Annotated[Output, typer.Option(help="How to write the endpoints; json is one object.")] = Output.TEXT,
 ) -> None:
     """Bring up a real Kubernetes cluster on this machine, with a platform, the operator and a SensorThings service.
@@ -76,11 +76,11 @@ def up(  # noqa: PLR0913 - one parameter is one option of the command line
         with Display(notes) as display:
             if context is not None:
                 target = existing.Target(context=context, kubeconfig=kubeconfig, values=values)
-                endpoints = existing.up(target, display, cluster.Installation(), remark)
-            elif with_kind or (with_kind is None and not node_only and kind.offered()):
-                endpoints = kind.up(name, display, cluster.Installation(), remark)
+                endpoints = existing.up(target, display, Installation(), remark)
+            elif with_kind:
+                endpoints = kind.up(name, display, Installation(), remark)
             else:
-                endpoints = cluster.up(name, display, None if node_only else cluster.Installation())
+                endpoints = cluster.up(name, display, None if node_only else Installation())
     except LocalClusterError as error:
         remark(f"Error: {error}", style="red")
         raise typer.Exit(EXIT_FAILED) from error
@@ -92,7 +92,7 @@ def up(  # noqa: PLR0913 - one parameter is one option of the command line
 
 
 def _require_sense(
-    context: str | None, with_kind: bool | None, *, of_a_node: bool, files: tuple[Path | None, Path | None]
+    context: str | None, with_kind: bool, *, of_a_node: bool, files: tuple[Path | None, Path | None]
 ) -> None:
     wrong = ""
     if context is None and any(files):
@@ -121,7 +121,7 @@ def _show(endpoints: Endpoints, down: str, write: Callable[..., None]) -> None:
             f"The names lead to {endpoints.address}: say so with --resolve and --connect-to as below, or in /etc/hosts."
         )
     sensorthings = _shortest(Path(sys.argv[0]))
-    player = _shortest(cluster.REPOSITORY / "examples" / "hamburg" / "play.py")
+    player = _shortest(REPOSITORY / "examples" / "hamburg" / "play.py")
     programs = Programs(sensorthings, _shortest(Path(sys.executable)), player)
     write("\nTry next:", *next_commands(endpoints, programs, f"{sensorthings} {down}" if down else ""), sep="\n  ")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,8 +61,10 @@ def programs(folder: Path, monkeypatch: pytest.MonkeyPatch, answers: Mapping[str
     """Programs by what their shell does; nothing else is on the PATH."""
     folder.mkdir()
     made = Programs(folder)
-    for tool in ("sh", "cat", "python3"):
+    for tool in ("sh", "cat"):
         (folder / tool).symlink_to(_found(tool))
+    # Not the PATH's: that may be a wrapper, which needs more of the PATH.
+    (folder / "python3").symlink_to(sys.executable)
     for name, answer in answers.items():
         made.add(name, answer)
     monkeypatch.setenv("PATH", str(folder))

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from localcluster import cluster, existing, kind
 from localcluster.endpoints import Endpoints
 from localcluster.errors import LocalClusterError
+from localcluster.installation import Installation
 from sensorthings_operator.cli.down import down
 from sensorthings_operator.cli.up import up
 
@@ -55,25 +56,19 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(cluster, "up", way("node"))
     monkeypatch.setattr(kind, "up", way("kind"))
     monkeypatch.setattr(existing, "up", way("existing"))
-    monkeypatch.setattr(kind, "offered", lambda: False)
     return names
 
 
 @pytest.mark.parametrize(
-    ("arguments", "docker", "way"),
+    ("arguments", "way"),
     [
-        ((), False, "node"),
-        ((), True, "kind"),
-        (("--no-kind",), True, "node"),
-        (("--kind",), False, "kind"),
-        (("--node-only",), True, "node"),
-        (("--context", "mine"), True, "existing"),
+        ((), "node"),
+        (("--node-only",), "node"),
+        (("--kind",), "kind"),
+        (("--context", "mine"), "existing"),
     ],
 )
-def test_which_cluster_is_meant(
-    called: list[str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], docker: bool, way: str
-) -> None:
-    monkeypatch.setattr(kind, "offered", lambda: docker)
+def test_which_cluster_is_meant(called: list[str], arguments: tuple[str, ...], way: str) -> None:
     assert _type("up", *arguments).exit_code == 0
     assert called == [way]
 
@@ -110,7 +105,6 @@ def test_a_failure_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*_: object) -> Endpoints:
         raise LocalClusterError("the disk is [full]", "free some")
 
-    monkeypatch.setattr(kind, "offered", lambda: False)
     monkeypatch.setattr(cluster, "up", fail)
     monkeypatch.setattr(cluster, "down", fail)
     for command in ("up", "down"):
@@ -120,6 +114,6 @@ def test_a_failure_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_example_that_up_applies_is_in_the_repository() -> None:
-    example = cluster.Installation().example
+    example = Installation().example
     assert example is not None
     assert Path(example).exists()

@@ -12,7 +12,6 @@ from localcluster.debian import PACKAGES
 _BROUGHT_BY = {
     "apt-get": None,
     "buildah": "buildah",
-    "docker": None,  # only where somebody has it, as kind
     "dpkg-query": None,
     "host": "bind9-host",
     "ip": "iproute2",

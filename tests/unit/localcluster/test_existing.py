@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcluster import cluster, existing, images, install, kind, plan
-from localcluster.cluster import Installation
 from localcluster.errors import LocalClusterError
 from localcluster.existing import Offer, Target, fitted, inside_only, lacking, realms_in
+from localcluster.installation import Installation
 from tests.unit.localcluster.fakes import programs
 from tests.unit.localcluster.test_steps import Recorder
 
@@ -91,9 +91,9 @@ esac
 
 @pytest.fixture
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
-    """kubectl, helm, docker and kind, and nothing else."""
+    """kubectl, helm and kind, and nothing else."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    answers = {"kubectl": _KUBECTL, "helm": "case $* in *list*) echo '[]';; esac", "docker": "", "kind": ""}
+    answers = {"kubectl": _KUBECTL, "helm": "case $* in *list*) echo '[]';; esac", "kind": ""}
     return programs(tmp_path / "bin", monkeypatch, answers)
 
 
@@ -133,7 +133,7 @@ def test_of_a_cluster_that_is_there_only_ours_is_touched(
     assert service["spec"]["exposure"] == {"type": "None"}
     assert any("pull them" in remark for remark in remarks)
     assert any("no IngressClass nginx; it has no ClusterIssuer" in remark for remark in remarks)
-    assert there.calls("kind") == there.calls("docker") == []
+    assert there.calls("kind") == []
     changing = {"apply", "delete", "patch", "create", "replace", "label", "annotate", "edit"}
     crds = ["apply", "--server-side", "--force-conflicts", "-f", str(installation.crds)]
     changes = [call.arguments[2:] for call in there.calls("kubectl") if changing & set(call.arguments)]
@@ -162,7 +162,6 @@ def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_state")
 def test_a_kind_cluster_is_made_loaded_and_taken_down(there: Programs, installation: Installation) -> None:
-    assert kind.offered()
     kind.up("a", Recorder(), installation, lambda _: None)
     kubeconfig = str(plan.find("a").kubeconfig)
     calls = [call.arguments for call in there.calls("kind")]
@@ -195,12 +194,3 @@ def test_a_node_of_this_machine_is_not_taken_for_a_kind_cluster(there: Programs,
         kind.up("a", Recorder(), installation, lambda _: None)
     assert there.calls("kind") == []
     assert not kind.is_one(plan.find("a"))
-
-
-@pytest.mark.parametrize(("program", "answer"), [("docker", "exit 1"), ("kind", None), ("docker", None)])
-def test_without_a_running_docker_there_is_no_kind(there: Programs, program: str, answer: str | None) -> None:
-    if answer is None:
-        (there.folder / program).unlink()
-    else:
-        there.add(program, answer)
-    assert not kind.offered()
