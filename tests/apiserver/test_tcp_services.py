@@ -310,6 +310,18 @@ async def test_a_name_that_stays_behind_is_the_api_servers_refusal(controller: C
     assert "Duplicate value" in answer.message
 
 
+async def test_who_owns_the_map_as_a_whole_is_told(controller: Controller) -> None:
+    """As a GitOps tool that applies `data: {}`: no key is anybody's, and none can be added without force."""
+    await controller.apply(controller.config_map(), "argocd")
+    answer = await controller.tcp_services.claim(_air())
+    assert (answer.holds, answer.reason) == (False, RoutesReason.PORT_REFUSED)
+    assert f"ConfigMap {controller.namespace}/{_MAP}" in answer.message
+    assert 'conflict with "argocd": .data' in answer.message
+    assert "leave" in answer.message
+    assert await controller.keys() == {}
+    assert await controller.ports() == {}
+
+
 async def test_no_map_is_told_and_nothing_is_made(controller: Controller) -> None:
     await controller.delete("ConfigMap")
     answer = await controller.tcp_services.claim(_air())

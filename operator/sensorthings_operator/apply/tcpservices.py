@@ -49,7 +49,7 @@ class TcpServices:
             # Somebody was faster between the look and the write: a second look tells who.
             return await self._claim(claim)
         except ApiError as error:
-            return self._refused(error)
+            return self._conflicting(error) if error.status == _CONFLICT else self._refused(error)
 
     async def check(self, service: Service) -> Answer:
         """What there is of the claim of a service that nothing is to be written for.
@@ -137,6 +137,16 @@ class TcpServices:
                 "in the operator's settings; the controller has to be started with --tcp-services-configmap"
             )
             raise NotFoundError(error.status, error.reason, message) from error
+
+    def _conflicting(self, error: ApiError) -> Answer:
+        """The answer for a field above the service's own: no look at keys and ports finds it."""
+        shared = self._settings
+        message = (
+            f"somebody owns ConfigMap {shared.namespace}/{shared.tcp_services_config_map} or Service "
+            f"{shared.namespace}/{shared.controller_service} beyond their own entries ({error.message}): "
+            "let them leave empty .data and .spec.ports out of what they apply"
+        )
+        return Answer(holds=False, reason=RoutesReason.PORT_REFUSED, message=message)
 
     def _refused(self, error: ApiError) -> Answer:
         """The answer for what the API server would refuse again.
