@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 
 from benchmarks.client import PERIOD, FirstObservation
+from benchmarks.reach import Inside
 from localcluster import images
 from localcluster.images import catalogue
 from sensorthings_operator import desired
@@ -107,9 +108,7 @@ class Bare:
         volumes = self.folder / "volumes"
         shutil.rmtree(volumes, ignore_errors=True)
         begun = time.monotonic()
-        client = FirstObservation(
-            self.netns, begun, http=lambda: "127.0.0.1", mqtt=lambda: "127.0.0.1", http_port=_HTTP_PORT
-        )
+        client = FirstObservation(Inside(self.netns, lambda: "127.0.0.1", _HTTP_PORT, lambda: "127.0.0.1"), begun)
         try:
             self._start("database")
             self._await_database()

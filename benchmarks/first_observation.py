@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -21,25 +22,35 @@ from rich.table import Table
 from benchmarks.bare import prepared
 from benchmarks.client import FirstObservation
 from benchmarks.picture import Row, draw
+from benchmarks.reach import Edge, Inside
 from benchmarks.report import bench_line, machine
 from benchmarks.timeline import Timeline
 from localcluster import cluster as local
 from localcluster import plan, storage
+from localcluster.install import ServiceName
 from sensorthings_operator.desired.settings import OperatorSettings
 from tests.e2e.kubernetes import Kubernetes
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from benchmarks.bare import Bare
+    from benchmarks.reach import Reach
 
 _ROOT: Final = Path(__file__).parents[1]
-_EXAMPLE: Final = _ROOT / "examples" / "hamburg" / "inside.yaml"
+_HAMBURG: Final = _ROOT / "examples" / "hamburg"
 _PICTURE: Final = _ROOT / "docs" / "pictures" / "first-observation.svg"
 _GOAL: Final = 1.5
 _NAMESPACE: Final = "bench"
 _HTTP_PORT: Final = 80
+_INSIDE: Final = "inside"
+_EDGE: Final = "edge"
+_BARE: Final = "bare"
+# The manifest of each way, and what its BENCH line is called.
+_WAYS: Final = {
+    _INSIDE: (_HAMBURG / "inside.yaml", "first-observation"),
+    _EDGE: (_HAMBURG / "traffic-lights.yaml", "first-observation-edge"),
+}
 
 # What is shown of a run, in order: name, and the mark at which it ends.
 _OPERATOR_PHASES: Final = (
@@ -50,6 +61,7 @@ _OPERATOR_PHASES: Final = (
     ("Job ends", "schema job Complete"),
     ("module pods start", "http container frost-http started"),
     ("HTTP answers", "HTTP answers"),
+    ("subscribed", "subscribed"),
     ("delivered", "delivered"),
 )
 _FLOOR_PHASES: Final = (
@@ -67,59 +79,51 @@ def main(
     name: Annotated[str, typer.Option(help="The cluster; brought up if it is not there.")] = "bench",
     keep: Annotated[bool, typer.Option(help="Leave the cluster up.")] = False,
 ) -> None:
-    """Measure how long the operator takes from a manifest to a delivered Observation, and the floor in the same run."""
+    """Measure how long the operator takes from a manifest to a delivered Observation, and the floor in the same run.
+
+    Twice: inside the cluster with nothing but the modules, and over the edge with a token, as the example says it.
+    """
     console = Console(highlight=False, soft_wrap=True)
     _command("up", "--name", name, "--output", "json")
     try:
-        operator, floor = _measure(plan.find(name), runs, console)
+        measured = _measure(plan.find(name), runs, console)
     finally:
         if not keep:
             _command("down", "--name", name)
-    _report(operator, floor, console)
+    _report(measured, console)
 
 
 def _command(*arguments: str) -> None:
     subprocess.run([Path(sys.executable).with_name("sensorthings"), *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def _measure(cluster: plan.Cluster, runs: int, console: Console) -> tuple[list[Marks], list[Marks]]:
+def _measure(cluster: plan.Cluster, runs: int, console: Console) -> dict[str, list[Marks]]:
     kubernetes = Kubernetes.connect(local.kubectl(cluster).binary, cluster.kubeconfig, cluster.netns_path)
-    body = yaml.safe_load(_EXAMPLE.read_text())
-    _remove(kubernetes, body["metadata"]["namespace"])
-    body["metadata"]["namespace"] = _NAMESPACE
+    bodies = {way: yaml.safe_load(file.read_text()) for way, (file, _) in _WAYS.items()}
+    _remove(kubernetes, bodies[_EDGE]["metadata"]["namespace"])
+    for body in bodies.values():
+        body["metadata"]["namespace"] = _NAMESPACE
     configuration = kubernetes.get("/api/v1/namespaces/sensorthings-system/configmaps/sensorthings-operator")
     settings = OperatorSettings.model_validate(yaml.safe_load(configuration["data"]["settings.yaml"]))
-    operator: list[Marks] = []
-    floor: list[Marks] = []
+    measured: dict[str, list[Marks]] = {_BARE: [], **{way: [] for way in _WAYS}}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         Path(folder).chmod(0o755)
-        with prepared(body, settings, Path(folder)) as bare:
+        with prepared(bodies[_INSIDE], settings, Path(folder)) as bare:
             for run in range(runs):
-                floor.append(_floor_run(bare))
-                storage.recycle(cluster, local.kubectl(cluster))
-                operator.append(_operator_run(kubernetes, body))
-                delivered = [marks[run]["delivered"] for marks in (operator, floor)]
-                console.print(f"run {run + 1} of {runs}: operator {delivered[0]:.2f} s, bare {delivered[1]:.2f} s")
-    return operator, floor
+                measured[_BARE].append(bare.measure())
+                for way, body in bodies.items():
+                    storage.recycle(cluster, local.kubectl(cluster))
+                    measured[way].append(_operator_run(cluster, kubernetes, way, body))
+                delivered = ", ".join(f"{way} {marks[run]['delivered']:.2f} s" for way, marks in measured.items())
+                console.print(f"run {run + 1} of {runs}: {delivered}")
+    return measured
 
 
-def _floor_run(bare: Bare) -> Marks:
-    return bare.measure()
-
-
-def _operator_run(kubernetes: Kubernetes, body: dict[str, Any]) -> Marks:
-    service = body["metadata"]["name"]
+def _operator_run(cluster: plan.Cluster, kubernetes: Kubernetes, way: str, body: dict[str, Any]) -> Marks:
     kubernetes.create_namespace(_NAMESPACE)
-
-    def cluster_ip(part: str) -> str | None:
-        found = kubernetes.get(f"/api/v1/namespaces/{_NAMESPACE}/services/{service}-{part}")
-        return str(found["spec"]["clusterIP"]) if found else None
-
     begun = time.monotonic()
-    client = FirstObservation(
-        kubernetes.netns, begun, http=lambda: cluster_ip("http"), mqtt=lambda: cluster_ip("mqtt"), http_port=_HTTP_PORT
-    )
-    with Timeline(kubernetes, _NAMESPACE, begun) as timeline:
+    with _reach(cluster, kubernetes, way, body) as reach, Timeline(kubernetes, _NAMESPACE, begun) as timeline:
+        client = FirstObservation(reach, begun)
         kubernetes.apply(body)
         client.mark("applied")
         marks = client.measure()
@@ -128,27 +132,51 @@ def _operator_run(kubernetes: Kubernetes, body: dict[str, Any]) -> Marks:
     return {**timeline.marks, **marks}
 
 
+@contextmanager
+def _reach(cluster: plan.Cluster, kubernetes: Kubernetes, way: str, body: dict[str, Any]) -> Iterator[Reach]:
+    name = body["metadata"]["name"]
+    if way == _EDGE:
+        edge = Edge(cluster, local.kubectl(cluster), ServiceName(_NAMESPACE, name), body["spec"]["host"])
+        try:
+            yield edge
+        finally:
+            edge.close()
+        return
+
+    def cluster_ip(part: str) -> str | None:
+        found = kubernetes.get(f"/api/v1/namespaces/{_NAMESPACE}/services/{name}-{part}")
+        return str(found["spec"]["clusterIP"]) if found else None
+
+    yield Inside(kubernetes.netns, lambda: cluster_ip("http"), _HTTP_PORT, lambda: cluster_ip("mqtt"))
+
+
 def _remove(kubernetes: Kubernetes, namespace: str) -> None:
     """Delete a namespace, and wait until nothing of it runs any more."""
     kubernetes.run("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s")
 
 
-def _report(operator: Sequence[Marks], floor: Sequence[Marks], console: Console) -> None:
-    table = Table("seconds since the beginning, medians", "operator", "bare")
-    medians = [_medians(marks) for marks in (operator, floor)]
-    names = sorted({*medians[0], *medians[1]}, key=lambda name: min(each.get(name, 1e9) for each in medians))
+def _report(measured: Mapping[str, Sequence[Marks]], console: Console) -> None:
+    medians = {way: _medians(marks) for way, marks in measured.items()}
+    table = Table("seconds since the beginning, medians", *medians)
+    names = sorted({name for marks in medians.values() for name in marks}, key=lambda name: _earliest(name, medians))
     for name in names:
-        table.add_row(name, *(f"{each[name]:.2f}" if name in each else "" for each in medians))
+        table.add_row(name, *(f"{marks[name]:.2f}" if name in marks else "" for marks in medians.values()))
     console.print(table)
-    console.print(*machine(), f"{len(operator)} runs of each, in turns; quoted are medians", sep="\n")
+    console.print(*machine(), f"{len(measured[_BARE])} runs of each, in turns; quoted are medians", sep="\n")
     rows = [
-        Row("operator", _phases(medians[0], _OPERATOR_PHASES)),
-        Row("bare processes", _phases(medians[1], _FLOOR_PHASES)),
+        Row("over the edge", _phases(medians[_EDGE], _OPERATOR_PHASES)),
+        Row("in the cluster", _phases(medians[_INSIDE], _OPERATOR_PHASES)),
+        Row("bare processes", _phases(medians[_BARE], _FLOOR_PHASES)),
     ]
     _PICTURE.parent.mkdir(parents=True, exist_ok=True)
     _PICTURE.write_text(draw("From kubectl apply to the first Observation delivered over MQTT", rows))
-    delivered = [each["delivered"] for each in medians]
-    console.print(bench_line("first-observation", delivered[0], "s", goal=_GOAL, floor=delivered[1]))
+    floor = medians[_BARE]["delivered"]
+    for way, (_, name) in _WAYS.items():
+        console.print(bench_line(name, medians[way]["delivered"], "s", goal=_GOAL, floor=floor))
+
+
+def _earliest(name: str, medians: Mapping[str, Marks]) -> float:
+    return min(marks[name] for marks in medians.values() if name in marks)
 
 
 def _medians(runs: Sequence[Marks]) -> Marks:

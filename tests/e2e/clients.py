@@ -25,6 +25,7 @@ from tests.e2e.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from ssl import SSLContext
 
 ROOT_PATH: Final = "/FROST-Server/v1.1"
 _KEY: Final = re.compile(r"\((\d+)\)$")
@@ -147,6 +148,8 @@ class Subscriber:
         transport: TCP or WebSocket.
         netns: the network namespace it lives in.
         reconnect: whether it comes back by itself, with a session that the broker was asked to keep.
+        trust: for MQTT over TLS.
+        patience: seconds to wait for the subscription to be granted.
     """
 
     def __init__(
@@ -158,6 +161,8 @@ class Subscriber:
         transport: Literal["tcp", "websockets"] = "tcp",
         netns: Path | None = None,
         reconnect: bool = False,
+        trust: SSLContext | None = None,
+        patience: float = 30.0,
     ) -> None:
         self.where = f"{transport} {host}:{port}"
         self._topic = "v1.1/Observations" if datastream is None else f"v1.1/Datastreams({datastream})/Observations"
@@ -172,6 +177,8 @@ class Subscriber:
             reconnect_on_failure=reconnect,
         )
         self._client.ws_set_options(path="/mqtt")
+        if trust is not None:
+            self._client.tls_set_context(trust)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -181,7 +188,7 @@ class Subscriber:
             self._client.connect(host, port)
             self._client.loop_start()
         try:
-            assert self._granted.wait(30), f"no subscription at {self.where} within 30 s"
+            assert self._granted.wait(patience), f"no subscription at {self.where} within {patience:g} s"
         except BaseException:
             self.close()
             raise
