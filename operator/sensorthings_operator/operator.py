@@ -38,6 +38,8 @@ from sensorthings_operator.workqueue import WorkQueue
 _LOG: Final = logging.getLogger(__name__)
 _CRD_SECONDS: Final = 2.0
 _DRAIN_SECONDS: Final = 10.0
+_FAILURES_TOLD: Final = 3
+"""Passes that fail in a row until the status says so: one conflict is nobody's concern."""
 
 
 class Operator:
@@ -61,7 +63,7 @@ class Operator:
         self._figures = ServiceFigures(self._services, self._store)
         self._served: set[str] = set()
         """Optional kinds that the API server serves."""
-        self._queue = WorkQueue(self._pass, failed=_tell_failed)
+        self._queue = WorkQueue(self._pass, failed=self._failed)
         self._probes = database_probes(ask, changed=self._queue.add, interval_seconds=settings.database_probe_seconds)
         self._keycloak = KeycloakClients()
         self._keycloak_probes = keycloak_probes(
@@ -184,6 +186,19 @@ class Operator:
         metrics.PASSES.labels("done").inc()
         return later
 
+    async def _failed(self, key: ServiceKey, error: Exception, failures: int) -> None:
+        where = "/".join(key)
+        if isinstance(error, ApiError):
+            _LOG.warning("pass over %s failed, again later: %s", where, error, extra={"service": where})
+        else:
+            _LOG.error("pass over %s failed, again later", where, exc_info=error, extra={"service": where})
+        if failures < _FAILURES_TOLD:
+            return
+        try:
+            await self._reconciler.report_failed(key, error)
+        except (ApiError, aiohttp.ClientError, TimeoutError) as unheard:
+            _LOG.warning("the status of %s can't be written: %s", where, unheard, extra={"service": where})
+
     async def _resync(self) -> None:
         """Every service is looked at once in each interval, spread evenly over it."""
         while True:
@@ -211,11 +226,3 @@ class Operator:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-
-
-def _tell_failed(key: ServiceKey, error: Exception) -> None:
-    where = "/".join(key)
-    if isinstance(error, ApiError):
-        _LOG.warning("pass over %s failed, again later: %s", where, error, extra={"service": where})
-    else:
-        _LOG.error("pass over %s failed, again later", where, exc_info=error, extra={"service": where})

@@ -16,9 +16,8 @@ from sensorthings_operator.apply.status import (
     Now,
     StatusWriter,
     build,
+    build_failed,
     build_invalid,
-    invalid_verdicts,
-    release_verdicts,
     utc_now,
 )
 from sensorthings_operator.clients.database import DatabaseAnswer
@@ -29,6 +28,12 @@ from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.certificate import CertificateState
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, Workload
+from sensorthings_operator.conditions.unobserved import (
+    UnobservedReason,
+    failed_verdicts,
+    invalid_verdicts,
+    release_verdicts,
+)
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -133,7 +138,9 @@ class Reconciler:
         try:
             service = _service(body)
         except InvalidSpec as error:
-            await self._report_invalid(body, "InvalidSpec", [str(problem) for problem in error.problems])
+            await self._report_invalid(
+                body, UnobservedReason.INVALID_SPEC, [str(problem) for problem in error.problems]
+            )
             return None
         problems = validate(service.spec)
         if problems:
@@ -146,6 +153,19 @@ class Reconciler:
         except OwnerGoneError:
             return None
 
+    async def report_failed(self, key: ServiceKey, error: Exception) -> None:
+        """Say in the status why passes fail.
+
+        Raises:
+            ApiError: The API server does not take that either.
+        """
+        body = self._services.get(key)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            return
+        now = self._now()
+        verdicts = failed_verdicts(_cause(error), body.get("status", {}))
+        await self._write(body, build_failed(body, verdicts, now), verdicts, now)
+
     async def _release(self, body: Body) -> float | None:
         """Let a deleted service go once nothing of it is left outside, or after it was tried for long enough."""
         if not finalizer.is_held(body):
@@ -154,7 +174,8 @@ class Reconciler:
         deleted = datetime.fromisoformat(body["metadata"]["deletionTimestamp"])
         given_up = self._now() - deleted > _LONGEST_RELEASE
         if left:
-            await self._report_release(body, "ReleaseGivenUp" if given_up else "ReleaseWaiting", left)
+            reason = UnobservedReason.RELEASE_GIVEN_UP if given_up else UnobservedReason.RELEASE_WAITING
+            await self._report_release(body, reason, left)
         if left and not given_up:
             return _RELEASE_SECONDS
         await finalizer.drop(self._client, body)
@@ -261,6 +282,13 @@ class Reconciler:
             return
         if live is not None:
             self._services.put(live)
+
+
+def _cause(error: Exception) -> str:
+    """What failed; the text of an error of our own may hold anything, and stands in the log alone."""
+    if isinstance(error, ApiError):
+        return f"{error.request}: {error.message}"
+    return f"{type(error).__name__}, the operator's log has all of it"
 
 
 def _service(body: Body) -> Service:

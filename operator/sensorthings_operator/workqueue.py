@@ -18,12 +18,14 @@ _LONGEST_DELAY_SECONDS: Final = 300.0
 
 Reconcile = Callable[[ServiceKey], Awaitable[float | None]]
 """One pass; the seconds after which it wants another one, or None."""
+Failed = Callable[[ServiceKey, Exception, int], Awaitable[None]]
+"""Told of a pass that raised, and how many in a row did so by now."""
 
 
 class WorkQueue:
     """Deduplicates by service, runs passes with bounded concurrency, backs off by service with jitter."""
 
-    def __init__(self, reconcile: Reconcile, *, failed: Callable[[ServiceKey, Exception], None]) -> None:
+    def __init__(self, reconcile: Reconcile, *, failed: Failed) -> None:
         self._reconcile = reconcile
         self._failed = failed
         self._ready: asyncio.Queue[ServiceKey] = asyncio.Queue()
@@ -85,8 +87,8 @@ class WorkQueue:
         try:
             later = await self._reconcile(key)
         except Exception as error:
-            self._failed(key, error)
             failures = self._failures[key] = self._failures.get(key, 0) + 1
+            await self._failed(key, error, failures)
             self.add_later(key, backoff_seconds(failures))
             return
         self._failures.pop(key, None)

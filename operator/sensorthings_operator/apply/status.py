@@ -17,6 +17,7 @@ from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.resources import EVENTS
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, Workload
+from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.desired import http, mqtt
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, selector
 from sensorthings_operator.desired.service import Service
@@ -53,35 +54,18 @@ def build(
     return status if version is None else {**status, "version": version}
 
 
-def invalid_verdicts(reason: str, problems: Sequence[str]) -> dict[str, Verdict]:
-    """The verdicts about a service whose spec can't be acted on."""
-    told = "; ".join(problems)
-    return {
-        "Ready": Verdict("False", reason, told),
-        "Reconciling": Verdict("False", "Settled", "nothing is on its way"),
-        "Stalled": Verdict("True", reason, told),
-    }
-
-
-def release_verdicts(reason: str, left: Sequence[str]) -> dict[str, Verdict]:
-    """The verdicts about a deleted service of which something may be left outside."""
-    told = f"deleted, and may leave behind: {'; '.join(left)}"
-    given_up = reason == "ReleaseGivenUp"
-    return {
-        "Ready": Verdict("False", reason, told),
-        "Reconciling": Verdict("False" if given_up else "True", reason, told),
-        "Stalled": Verdict("False", "NothingInTheWay", "nothing waits for somebody to act"),
-    }
-
-
 def build_invalid(body: Body, verdicts: Mapping[str, Verdict], now: datetime) -> dict[str, Any]:
     """The status of a service whose spec can't be acted on; what was known of its parts stays as it was."""
+    return {**build_failed(body, verdicts, now), "observedGeneration": body["metadata"]["generation"]}
+
+
+def build_failed(body: Body, verdicts: Mapping[str, Verdict], now: datetime) -> dict[str, Any]:
+    """The status of a service over which passes fail: its newest spec was not acted on, so its generation stays too."""
     generation = body["metadata"]["generation"]
     before = {condition["type"]: condition for condition in body.get("status", {}).get("conditions", ())}
     judged = {t: _condition(t, verdict, before.get(t), generation, now) for t, verdict in verdicts.items()}
     return {
         **body.get("status", {}),
-        "observedGeneration": generation,
         "conditions": list({**judged, **{t: c for t, c in before.items() if t not in judged}}.values()),
     }
 
@@ -126,7 +110,9 @@ def is_warning(type_: str, verdict: Verdict) -> bool:
     """Whether somebody should look: Stalled where it is True, the others where they are unexpectedly False."""
     if type_ == "Stalled":
         return verdict.holds
-    return verdict.status == "False" and not verdict.expected and type_ != "Reconciling"
+    if type_ == "Reconciling":
+        return verdict.reason == UnobservedReason.FAILED
+    return verdict.status == "False" and not verdict.expected
 
 
 def _stands(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -187,7 +187,7 @@ class KubernetesClient:
             metrics.API_CALLS.labels(verb, resource.kind, answer.status).inc()
             parsed = _parsed(raw)
             if answer.status >= 400:
-                raise api_error(answer.status, parsed)
+                raise api_error(answer.status, parsed, request=f"{method} {path}")
             return parsed
 
 

@@ -126,7 +126,7 @@ class Walk:
 
         return eventually(check)
 
-    def becomes_ready(self, name: str = NAME) -> Manifest:
+    def becomes_ready(self, name: str = NAME, *, seconds: float = 15) -> Manifest:
         """Let every pod run and every schema Job end until the service is Ready for its newest spec."""
 
         def check() -> Manifest:
@@ -136,7 +136,7 @@ class Walk:
             assert found["status"] == "True", self.service(name).get("status")
             return self.service(name)
 
-        return eventually(check)
+        return eventually(check, seconds=seconds)
 
     def force_pass(self, name: str = NAME) -> None:
         """Have the operator look at a service once more, and wait until it has.

@@ -12,6 +12,7 @@ from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.conditions import PARTS
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.conditions.routes import RoutesReason
+from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.desired.settings import OperatorSettings
 
 ROOT: Final = Path(__file__).parents[3]
@@ -41,7 +42,7 @@ def _reasons() -> set[str]:
     found = set(_calls("Verdict", 1, PACKAGE))
     found |= set(_calls("SpecProblem", 0, PACKAGE))
     found |= {answer.value for answer in DatabaseAnswer}
-    found |= {reason.value for reasons in (AuthReason, RoutesReason) for reason in reasons}
+    found |= {reason.value for reasons in (AuthReason, RoutesReason, UnobservedReason) for reason in reasons}
     return found | {"NameTaken", "ApplyRefused"}
 
 

@@ -6,9 +6,10 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from sensorthings_operator.apply.status import build, build_invalid, invalid_verdicts
+from sensorthings_operator.apply.status import build, build_invalid
 from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.observed import Answer, ApplyProblem, Observed, SchemaJob
+from sensorthings_operator.conditions.unobserved import invalid_verdicts
 from tests.unit.api.examples import Manifest
 from tests.unit.gitops.kstatus import Status
 from tests.unit.operator.samples import body, observed, service, workload

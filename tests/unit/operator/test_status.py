@@ -11,8 +11,8 @@ from sensorthings_operator.api.parse import parse_service
 from sensorthings_operator.apply.status import (
     StatusWriter,
     build,
+    build_failed,
     build_invalid,
-    invalid_verdicts,
     is_warning,
     worth_an_event,
 )
@@ -21,6 +21,7 @@ from sensorthings_operator.clients.resources import Resource
 from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, SchemaJob
+from sensorthings_operator.conditions.unobserved import UnobservedReason, failed_verdicts, invalid_verdicts
 from sensorthings_operator.desired.addresses import endpoints
 from tests.unit.operator.samples import SETTINGS, body, observed, service, workload
 from tests.unit.operator.strategies import OBSERVED
@@ -93,6 +94,27 @@ def test_an_invalid_spec_says_nothing_new_of_the_parts() -> None:
     assert {key: after[key] for key in ("endpoints", "http", "version")} == {
         key: before[key] for key in ("endpoints", "http", "version")
     }
+
+
+def test_a_failing_pass_says_nothing_new_of_the_service() -> None:
+    before = _status(body(), observed(), THEN)
+    of = {**body(generation=2), "status": before}
+    after = build_failed(of, failed_verdicts("PATCH /x: no answer", before), LATER)
+    conditions = {condition["type"]: condition for condition in after["conditions"]}
+    assert conditions["Ready"] in before["conditions"]
+    assert after["observedGeneration"] == 1
+    assert (conditions["Reconciling"]["status"], conditions["Reconciling"]["reason"]) == (
+        "True",
+        UnobservedReason.FAILED,
+    )
+    assert "PATCH /x: no answer" in conditions["Reconciling"]["message"]
+    assert [type_ for type_, _ in worth_an_event(of, failed_verdicts("PATCH /x: no answer", before))] == ["Reconciling"]
+    assert worth_an_event({**of, "status": after}, failed_verdicts("PATCH /x: no answer", after)) == []
+
+
+def test_a_new_service_over_which_passes_fail_is_not_judged() -> None:
+    told = failed_verdicts("no answer", {})
+    assert {type_: verdict.status for type_, verdict in told.items()} == {"Ready": "Unknown", "Reconciling": "True"}
 
 
 _TYPES = st.sampled_from(["Ready", "Stalled", "Reconciling", "HTTPAvailable"])

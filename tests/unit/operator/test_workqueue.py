@@ -17,12 +17,16 @@ A: ServiceKey = ("hamburg", "a")
 B: ServiceKey = ("hamburg", "b")
 
 
+async def _ignore(_key: ServiceKey, _error: Exception, _failures: int) -> None:
+    """Nobody is told."""
+
+
 @asynccontextmanager
 async def working(
     reconcile: Callable[[ServiceKey], Awaitable[float | None]], *, workers: int = 4
 ) -> AsyncIterator[WorkQueue]:
     """A queue with its workers."""
-    queue = WorkQueue(reconcile, failed=lambda _key, _error: None)
+    queue = WorkQueue(reconcile, failed=_ignore)
     tasks = [asyncio.create_task(queue.work()) for _ in range(workers)]
     try:
         yield queue
