@@ -61,7 +61,8 @@ def run(  # noqa: PLR0913 - these are the arguments of subprocess.run that calle
     except subprocess.TimeoutExpired:
         raise LocalClusterError(f"`{shown}` did not end within {timeout:g} s.", remedy) from None
     if done.returncode != 0:
-        raise _failed(shown, done.returncode, done.stderr or done.stdout, remedy)
+        # Some tell their errors on standard output (Maven), so that both belong to it.
+        raise _failed(shown, done.returncode, f"{done.stdout}\n{done.stderr}", remedy)
     return done.stdout
 
 
