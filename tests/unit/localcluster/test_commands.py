@@ -11,8 +11,8 @@ from localcluster.errors import LocalClusterError
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        ("echo why; printf '\\033[0m' >&2; exit 3", "why"),  # as Maven, which resets a terminal it does not have
-        ("echo result; echo why >&2; exit 3", "why"),
+        ("echo w''hy; printf '\\033[0m' >&2; exit 3", "why"),  # as Maven, which resets a terminal it does not have
+        ("echo result; echo w''hy >&2; exit 3", "why"),
         ("exit 3", "(it said nothing)"),
     ],
 )
@@ -26,6 +26,6 @@ def test_a_failure_quotes_what_the_command_said_wherever_it_said_it(script: str,
 
 def test_of_a_long_output_its_end_is_quoted() -> None:
     with pytest.raises(LocalClusterError) as failed:
-        run(["sh", "-c", "seq 100; echo why >&2; exit 1"])
+        run(["sh", "-c", "seq 100; echo w''hy >&2; exit 1"])
     assert "why" in failed.value.problem
     assert "\n50\n" not in failed.value.problem
