@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from sensorthings_operator import metrics
-from sensorthings_operator.apply.ownership import applied_fields, lost_fields
+from sensorthings_operator.apply.ownership import applied_fields, lost_fields, without_updates
 from sensorthings_operator.apply.replicas import hand_over
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
@@ -142,7 +142,14 @@ class Children:
         # Somebody changed what a list is keyed by, such as a port: ours beside theirs is not valid, and theirs can't be
         # applied away.
         await self._client.merge(stamped, field_manager=FIELD_MANAGER)
-        return await self._client.apply(stamped, field_manager=FIELD_MANAGER)
+        return await self._own_by_apply_alone(await self._client.apply(stamped, field_manager=FIELD_MANAGER))
+
+    async def _own_by_apply_alone(self, live: dict[str, Any]) -> dict[str, Any]:
+        """Drop what a merge patch made ours a second time: it would stay when it is applied no longer."""
+        described = {key: live["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
+        described["managedFields"] = without_updates(live["metadata"], FIELD_MANAGER)
+        manifest = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": described}
+        return await self._client.merge(manifest, field_manager=FIELD_MANAGER)
 
     async def apply_secret(self, manifest: Manifest) -> dict[str, Any]:
         """Bring a Secret to its manifest, draw the values it lacks, and give the Secret as it is.

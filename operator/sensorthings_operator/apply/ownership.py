@@ -26,6 +26,15 @@ def applied_fields(metadata: Mapping[str, Any], field_manager: str) -> FieldSet 
     return None
 
 
+def without_updates(metadata: Mapping[str, Any], field_manager: str) -> list[Mapping[str, Any]]:
+    """The ``managedFields`` without what a field manager owns other than by server-side apply or as a subresource."""
+    return [
+        entry
+        for entry in metadata.get("managedFields", ())
+        if entry["manager"] != field_manager or entry["operation"] == "Apply" or entry.get("subresource")
+    ]
+
+
 def lost_fields(manifest: Mapping[str, Any], fields: FieldSet) -> list[str]:
     """Paths of the manifest that are not ours any more, such as ``spec.replicas``; empty where all of them stand."""
     top = {key: value for key, value in manifest.items() if key not in _IDENTITY}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sensorthings_operator.desired.metadata import FIELD_MANAGER
 from tests.apiserver.reconcile.waiting import eventually
 
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ def test_edits_by_hand_are_taken_back(ready: Walk, kind: str, name: str, patch: 
     eventually(check)
     ready.becomes_ready()
     ready.settle()
+    managed = ready.cluster.require(kind, name)["metadata"]["managedFields"]
+    ours = {entry["operation"] for entry in managed if entry["manager"] == FIELD_MANAGER and "subresource" not in entry}
+    assert ours == {"Apply"}, "what an Update owns is not pruned when it is applied no longer"
 
 
 def _told(live: dict[str, Any]) -> dict[str, Any]:
