@@ -148,7 +148,7 @@ async def test_drift_that_an_apply_can_not_heal_is_merged_away_first(
     invalid = [ApiError(422, "Invalid", "duplicate")]
     api.fails = lambda verb, *_: invalid.pop() if verb == "apply" and invalid else None
     assert (await children.apply(CONFIG)).outcome is Outcome.REPAIRED
-    assert [verb for verb, _, _ in api.writes()][-3:] == ["apply", "merge", "apply"]
+    assert [verb for verb, _, _ in api.writes()][-4:] == ["apply", "merge", "apply", "merge"]
 
 
 @on_virtual_time

@@ -228,7 +228,13 @@ async def test_what_is_not_there_is_an_answer() -> None:
     await tcp_services.release(UID)
 
 
-@pytest.mark.parametrize("status", [409, 429, 500, 503])
+async def test_a_conflict_that_a_second_look_does_not_explain_is_an_answer() -> None:
+    answer = await _refusing(ApiError(409, "Conflict", 'conflict with "argocd": .data')).claim(exposed())
+    assert (answer.holds, answer.reason) == (False, RoutesReason.PORT_REFUSED)
+    assert "argocd" in answer.message
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
 async def test_what_may_pass_is_raised_for_the_queue(status: int) -> None:
     refusing = _refusing(ApiError(status, "", "for now"))
     for ask in (refusing.claim, refusing.check):
