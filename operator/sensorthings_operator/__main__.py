@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,11 @@ _LOG: Final = logging.getLogger("sensorthings_operator")
 
 
 def main() -> int:
-    """Run until a signal; 0 after a graceful stop, 2 where the operator can't start with what it was given."""
+    """Run until a signal.
+
+    Returns:
+        0 after a graceful stop, 1 where another operator may act by now, 2 where it can't start with what it was given.
+    """
     parser = argparse.ArgumentParser(prog="sensorthings-operator", description="Operator of SensorThingsServices.")
     parser.add_argument("--settings", type=Path, help="YAML file with the operator's settings")
     parser.add_argument(
@@ -39,12 +44,13 @@ def main() -> int:
         return 2
     logging.getLogger().setLevel(settings.log_level)
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    uvloop.run(_run(connection, settings, arguments.health_port))
-    return 0
+    as_asked = uvloop.run(_run(connection, settings, arguments.health_port))
+    return 0 if as_asked else 1
 
 
-async def _run(connection: Connection, settings: OperatorSettings, health_port: int) -> None:
-    await Operator(connection, settings, health_port=health_port).run()
+async def _run(connection: Connection, settings: OperatorSettings, health_port: int) -> bool:
+    identity = os.environ.get("POD_NAME", "")
+    return await Operator(connection, settings, health_port=health_port, identity=identity).run()
 
 
 def _log_as_json() -> None:

@@ -10,6 +10,7 @@ API_CALLS: Final = Counter(
 PASSES: Final = Counter("sensorthings_operator_passes_total", "Finished passes of the reconcile.", ["result"])
 PASS_SECONDS: Final = Histogram("sensorthings_operator_pass_duration_seconds", "Duration of a pass of the reconcile.")
 QUEUE_DEPTH: Final = Gauge("sensorthings_operator_queue_depth", "Services that wait for a pass.")
+LEADER: Final = Gauge("sensorthings_operator_leader", "1 where this operator holds the Lease and acts, else 0.")
 SERVICES: Final = Gauge("sensorthings_operator_services", "SensorThingsServices that exist.")
 DRIFT_REPAIRS: Final = Counter(
     "sensorthings_operator_drift_repairs_total", "Children brought back after somebody changed them.", ["kind"]

@@ -20,6 +20,7 @@ from sensorthings_operator.clients.connection import Connection
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.kubernetes import KubernetesClient
+from sensorthings_operator.clients.lease import Lease
 from sensorthings_operator.clients.owned import Owned, OwnedStore, ServiceKey
 from sensorthings_operator.clients.resources import OPTIONAL_CHILDREN, PODS, SERVICES, WATCHED_CHILDREN, Resource
 from sensorthings_operator.clients.watch import Watch
@@ -38,6 +39,8 @@ from sensorthings_operator.workqueue import WorkQueue
 _LOG: Final = logging.getLogger(__name__)
 _CRD_SECONDS: Final = 2.0
 _DRAIN_SECONDS: Final = 10.0
+_LOST_DRAIN_SECONDS: Final = 3.0
+"""How long passes may still run once the Lease is lost: less than others wait until they take it."""
 _FAILURES_TOLD: Final = 3
 """Passes that fail in a row until the status says so: one conflict is nobody's concern."""
 
@@ -51,6 +54,7 @@ class Operator:
         settings: OperatorSettings,
         *,
         health_port: int = health.PORT,
+        identity: str = "",
         ask: Ask = database.ask,  # replaced where tests have no PostgreSQL
     ) -> None:
         self._connection = connection
@@ -58,6 +62,9 @@ class Operator:
         self._health_port = health_port
         self._health = health.Health()
         self._client = KubernetesClient(connection)
+        identity = identity or socket.gethostname()
+        self._lease = Lease(self._client, namespace=settings.namespace, name=settings.lease_name, identity=identity)
+        self._lease_lost = False
         self._services = Services()
         self._store = OwnedStore(SUMMARIES, FIGURES)
         self._figures = ServiceFigures(self._services, self._store)
@@ -79,13 +86,13 @@ class Operator:
             outside=Outside(
                 self._client, settings, keycloak_clients=self._keycloak, keycloak_probes=self._keycloak_probes
             ),
-            status=StatusWriter(self._client, instance=socket.gethostname()),
+            status=StatusWriter(self._client, instance=identity),
         )
         self.stopping = asyncio.Event()
         """Set it to stop: running passes are finished, none is begun."""
 
-    async def run(self) -> None:
-        """Work until ``stopping`` is set or a signal says so.
+    async def run(self) -> bool:
+        """Work until ``stopping`` is set or a signal says so; False where it stopped because the Lease was lost.
 
         Raises:
             ExceptionGroup: A task that must not end did.
@@ -101,6 +108,7 @@ class Operator:
             await self._close_probes()
             REGISTRY.unregister(self._figures)
             await runner.cleanup()
+        return not self._lease_lost
 
     async def _work(self) -> None:
         always = [watch for resource in (*WATCHED_CHILDREN, PODS) for watch in self._watches(resource)]
@@ -110,12 +118,26 @@ class Operator:
             tasks += [group.create_task(watch.run_while_served(self._served, self._look_at_all)) for watch in optional]
             # A pass before everything is listed would take what it does not know yet for missing.
             listed = asyncio.gather(*(watch.listed.wait() for watch in (*always, *optional)))
-            if await self._unless_stopping(listed):
-                tasks += [group.create_task(self._queue.work()) for _ in range(self._settings.concurrency)]
-                tasks.append(group.create_task(self._resync()))
-                await self._serve(group)
+            if await self._unless_stopping(listed) and await self._unless_stopping(self._lease.acquire()):
+                tasks += await self._lead(group)
             for task in tasks:
                 task.cancel()
+
+    async def _lead(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Act until it is time to stop; the tasks that still run then."""
+        metrics.LEADER.set(1)
+        tasks = [group.create_task(self._queue.work()) for _ in range(self._settings.concurrency)]
+        tasks += [group.create_task(self._resync()), group.create_task(self._hold())]
+        await self._serve(group)
+        metrics.LEADER.set(0)
+        if not self._lease_lost:
+            await self._lease.release()
+        return tasks
+
+    async def _hold(self) -> None:
+        await self._lease.hold()
+        self._lease_lost = True
+        self.stopping.set()
 
     async def _serve(self, group: asyncio.TaskGroup) -> None:
         ready, stop = asyncio.Event(), asyncio.Event()
@@ -130,7 +152,7 @@ class Operator:
             _LOG.info("ready")
             await self.stopping.wait()
         self._health.ready = False
-        await self._queue.drain(_DRAIN_SECONDS)
+        await self._queue.drain(_LOST_DRAIN_SECONDS if self._lease_lost else _DRAIN_SECONDS)
         # kopf waits 5 s for whatever was started since it began.
         await self._close_probes()
         stop.set()

@@ -14,6 +14,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "operator.settings" -}}
 {{- $settings := deepCopy .Values.settings -}}
 {{- $_ := set $settings "namespace" .Release.Namespace -}}
+{{- $_ := set $settings "leaseName" .Release.Name -}}
 {{- $_ := set $settings "ingressNginx" (omit .Values.ingressNginx "enabled") -}}
 {{- $realms := dict -}}
 {{- range $name, $realm := .Values.keycloakRealms -}}

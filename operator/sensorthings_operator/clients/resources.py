@@ -27,6 +27,7 @@ class Resource:
 
 SERVICES: Final = Resource(f"{GROUP}/{VERSION}", sensorthingsservice.KIND, sensorthingsservice.PLURAL)
 EVENTS: Final = Resource("events.k8s.io/v1", "Event", "events")
+LEASES: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
 SECRETS: Final = Resource("v1", "Secret", "secrets")
 PODS: Final = Resource("v1", "Pod", "pods")
 WATCHED_CHILDREN: Final = (
@@ -52,7 +53,7 @@ OPTIONAL_CHILDREN: Final = (
 )
 """Kinds of children whose API a cluster may lack; watched and pruned like the others once it is there."""
 
-_KNOWN: Final = (*WATCHED_CHILDREN, *OPTIONAL_CHILDREN, SECRETS, PODS, SERVICES)
+_KNOWN: Final = (*WATCHED_CHILDREN, *OPTIONAL_CHILDREN, SECRETS, PODS, SERVICES, LEASES)
 _BY_KIND: Final = {(resource.api_version, resource.kind): resource for resource in _KNOWN}
 
 

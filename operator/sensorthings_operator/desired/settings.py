@@ -62,7 +62,9 @@ class OperatorSettings(Model):
     cluster_domain: str = "cluster.local"
     """DNS domain of the cluster."""
     namespace: str = "sensorthings-system"
-    """The operator's own namespace: its pods may ask managed databases."""
+    """The operator's own namespace: its pods may ask managed databases, and its Lease lies there."""
+    lease_name: str = "sensorthings-operator"
+    """Operators that serve the same services have the same one: one of them acts, the others stand by."""
     ingress_nginx: IngressNginxController = IngressNginxController()
     """The ingress-nginx that exposure.type IngressNginx uses."""
     keycloak_realms: dict[str, KeycloakRealm] = Field(default_factory=dict)

@@ -31,11 +31,18 @@ class OperatorProcess:
     """One operator; ``module`` says whether databases are asked or faked."""
 
     def __init__(
-        self, folder: Path, kubeconfig: Path, settings: Mapping[str, Any], *, module: str = FAKE_DATABASES
+        self,
+        folder: Path,
+        kubeconfig: Path,
+        settings: Mapping[str, Any],
+        *,
+        module: str = FAKE_DATABASES,
+        identity: str = "operator",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._kubeconfig = kubeconfig
         self._module = module
+        self._identity = identity
         self._settings = folder / "settings.yaml"
         self._settings.write_text(yaml.safe_dump(dict(settings)))
         self._answers = folder / "database-answers.json"
@@ -45,7 +52,13 @@ class OperatorProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        if self._process is None:
+            self.start()
+        return self
+
+    def standing_by(self) -> Self:
+        """Started beside another one, which acts."""
+        self.start(until_ready=False)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,6 +69,11 @@ class OperatorProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(timeout=10)
+
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
 
     @property
     def pid(self) -> int:
@@ -76,7 +94,12 @@ class OperatorProcess:
                 ],
                 stderr=log,
                 stdout=log,
-                env={**os.environ, "KUBECONFIG": str(self._kubeconfig), ANSWERS: str(self._answers)},
+                env={
+                    **os.environ,
+                    "KUBECONFIG": str(self._kubeconfig),
+                    "POD_NAME": self._identity,
+                    ANSWERS: str(self._answers),
+                },
             )
         if until_ready:
             eventually(self._require_ready, seconds=60)

@@ -6,6 +6,7 @@ On a control plane of its own, which may be treated roughly.
 from __future__ import annotations
 
 import fcntl
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from localcluster.controlplane import ControlPlane, ControlPlaneConfig
 from localcluster.parts import ensure
 from tests.apiserver.conftest import CRDS, OWNER, Kubectl
 from tests.apiserver.reconcile.cluster import Cluster
-from tests.apiserver.reconcile.conftest import SETTINGS, account_kubeconfig, install_chart
+from tests.apiserver.reconcile.conftest import SETTINGS, SYSTEM, account_kubeconfig, install_chart
 from tests.apiserver.reconcile.process import REAL, OperatorProcess
 from tests.apiserver.reconcile.waiting import eventually
 from tests.apiserver.reconcile.walk import Walk
@@ -79,15 +80,19 @@ def test_it_waits_for_its_crds_and_outlives_the_api_server(
             walk = Walk(Cluster(client, "city"), operator)
             walk.external()
             walk.becomes_ready()
-            before = walk.settle()
+            walk.settle()
 
             rough.stop()
-            eventually(lambda: _logged(operator, "interrupted"))
+            eventually(lambda: _ended(operator), seconds=30)
+            assert "could not be renewed in time" in operator.log()
+            operator.start(until_ready=False)  # as the kubelet does
+            eventually(lambda: _logged(operator, "can't be asked for"))
             rough.start()
+            eventually(lambda: _ready(operator), seconds=30)
             walk.cluster.delete("Deployment", "air-mqtt")
             walk.appears("Deployment", "air-mqtt")
             walk.becomes_ready()
-            assert operator.writes() > before
+            assert operator.writes() > 0
             assert operator.answers("/livez") == 200
             walk.end()
         assert operator.stop() == 0
@@ -123,6 +128,7 @@ def test_the_real_entry_point_starts_and_stops(rough: ControlPlane, rough_kubect
     """With nothing faked: an unreachable database shows as a condition."""
     rough_kubectl("apply", "--server-side", f"--filename={CRDS}")
     rough_kubectl("create", "namespace", "real")
+    rough_kubectl.run("create", "namespace", SYSTEM)
     with OperatorProcess(tmp_path, rough.kubeconfig, {}, module=REAL) as operator, _client(rough) as client:
         walk = Walk(Cluster(client, "real"), operator)
         primary = {"host": "127.0.0.1", "port": 1}
@@ -130,3 +136,51 @@ def test_the_real_entry_point_starts_and_stops(rough: ControlPlane, rough_kubect
         assert "127.0.0.1:1 does not answer" in walk.becomes("DatabaseReachable", "False", "DatabaseUnreachable")
         walk.end()
         assert operator.stop() == 0
+
+
+def test_one_acts_and_the_other_stands_by(rough: ControlPlane, rough_kubectl: Kubectl, tmp_path: Path) -> None:
+    rough_kubectl("apply", "--server-side", f"--filename={CRDS}")
+    rough_kubectl("create", "namespace", "once")
+    install_chart(rough_kubectl)
+
+    def made(identity: str) -> OperatorProcess:
+        kubeconfig = account_kubeconfig(rough_kubectl, rough.kubeconfig, tmp_path)
+        return OperatorProcess(tmp_path / identity, kubeconfig, SETTINGS, identity=identity)
+
+    with made("first") as first, made("second").standing_by() as second, _client(rough) as client:
+        walk = Walk(Cluster(client, "once"), first)
+        eventually(lambda: _logged(second, "is held by first"))
+        assert second.answers("/readyz") == 503
+        walk.external()
+        walk.becomes_ready()
+        assert second.writes() == 0
+
+        first.kill()
+        begun = time.monotonic()
+        eventually(lambda: _ready(second), seconds=60)
+        assert time.monotonic() - begun > 10, "whoever was killed may still be acting"
+        walk = Walk(Cluster(client, "once"), second)
+        walk.settle()
+
+        first.start(until_ready=False)
+        eventually(lambda: _logged(first, "is held by second"))
+        assert second.stop() == 0
+        eventually(lambda: _ready(first), seconds=10)
+        walk = Walk(Cluster(client, "once"), first)
+        lease = client.resources.get(api_version="coordination.k8s.io/v1", kind="Lease")
+        lease.patch(
+            body={"spec": {"holderIdentity": "somebody"}},
+            name="sensorthings-operator",
+            namespace=SYSTEM,
+            content_type="application/merge-patch+json",
+        )
+        eventually(lambda: _ended(first), seconds=10)
+        assert "was taken by somebody" in first.log()
+        first.start(until_ready=False)
+        eventually(lambda: _ready(first), seconds=60)
+        walk.end()
+        assert first.stop() == 0
+
+
+def _ended(operator: OperatorProcess) -> None:
+    assert operator.exit_code() == 1
