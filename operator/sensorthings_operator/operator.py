@@ -34,6 +34,7 @@ from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
 from sensorthings_operator.outside import Outside
 from sensorthings_operator.reconcile import Reconciler
+from sensorthings_operator.reporting import Reporter
 from sensorthings_operator.workqueue import WorkQueue
 
 _LOG: Final = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Operator:
         self._keycloak_probes = keycloak_probes(
             self._keycloak.ensure, changed=self._queue.add, interval_seconds=settings.keycloak_probe_seconds
         )
+        self._reporter = Reporter(StatusWriter(self._client, instance=identity), self._services, settings)
         self._reconciler = Reconciler(
             self._client,
             settings=settings,
@@ -86,7 +88,7 @@ class Operator:
             outside=Outside(
                 self._client, settings, keycloak_clients=self._keycloak, keycloak_probes=self._keycloak_probes
             ),
-            status=StatusWriter(self._client, instance=identity),
+            reporter=self._reporter,
         )
         self.stopping = asyncio.Event()
         """Set it to stop: running passes are finished, none is begun."""
@@ -217,7 +219,7 @@ class Operator:
         if failures < _FAILURES_TOLD:
             return
         try:
-            await self._reconciler.report_failed(key, error)
+            await self._reporter.failed(key, error)
         except (ApiError, aiohttp.ClientError, TimeoutError) as unheard:
             _LOG.warning("the status of %s can't be written: %s", where, unheard, extra={"service": where})
 

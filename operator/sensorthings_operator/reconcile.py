@@ -3,7 +3,7 @@
 Level-triggered: a pass looks at everything and remembers nothing but what stands in the cluster. Called by the queue.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,28 +11,17 @@ from typing import Any, Final
 from sensorthings_operator import desired
 from sensorthings_operator.api.parse import InvalidSpec, parse_service
 from sensorthings_operator.apply import finalizer
-from sensorthings_operator.apply.children import Applied, Children, Outcome, OwnerGoneError, refused
-from sensorthings_operator.apply.status import (
-    Now,
-    StatusWriter,
-    build,
-    build_failed,
-    build_invalid,
-    utc_now,
-)
+from sensorthings_operator.apply.children import Children
+from sensorthings_operator.apply.outcome import Applied, Outcome, refused
+from sensorthings_operator.apply.owners import OwnerGoneError
 from sensorthings_operator.clients.database import DatabaseAnswer
-from sensorthings_operator.clients.errors import ApiError, NotFoundError
+from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
-from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.certificate import CertificateState
-from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.conditions.unobserved import (
     UnobservedReason,
-    failed_verdicts,
-    invalid_verdicts,
-    release_verdicts,
 )
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.service import Service
@@ -45,6 +34,7 @@ from sensorthings_operator.observe.probes import Probes
 from sensorthings_operator.observe.secrets import SecretsRead, read
 from sensorthings_operator.observe.services import Body, Services
 from sensorthings_operator.outside import Outside
+from sensorthings_operator.reporting import Reporter
 
 _SECRET_SECONDS: Final = 5.0
 """How soon a Secret that can't be used is looked for again: the operator watches no Secrets."""
@@ -111,8 +101,7 @@ class Reconciler:
         served: Container[str],
         probes: Probes[Target],
         outside: Outside,
-        status: StatusWriter,
-        now: Now = utc_now,
+        reporter: Reporter,
     ) -> None:
         self._client = client
         self._settings = settings
@@ -121,8 +110,7 @@ class Reconciler:
         self._probes = probes
         self._outside = outside
         self._children = Children(client, store, served=served)
-        self._status = status
-        self._now = now
+        self._reporter = reporter
 
     async def reconcile(self, key: ServiceKey) -> float | None:
         """One pass; the seconds after which to look again, None where only a change is worth a look.
@@ -134,37 +122,25 @@ class Reconciler:
         if body is None or body["metadata"].get("deletionTimestamp"):
             self._probes.forget(key)
             self._outside.forget(key)
+            self._children.rivals.forget(key)
             return None if body is None else await self._release(body)
         try:
             service = _service(body)
         except InvalidSpec as error:
-            await self._report_invalid(
+            await self._reporter.invalid(
                 body, UnobservedReason.INVALID_SPEC, [str(problem) for problem in error.problems]
             )
             return None
         problems = validate(service.spec)
         if problems:
             told = [f"{problem.path}: {problem.message}" for problem in problems]
-            await self._report_invalid(body, problems[0].reason, told)
+            await self._reporter.invalid(body, problems[0].reason, told)
             return None
-        self._children.begin(service.uid)
+        self._children.owners.begin(service.uid)
         try:
             return await self._steps(body, service)
         except OwnerGoneError:
             return None
-
-    async def report_failed(self, key: ServiceKey, error: Exception) -> None:
-        """Say in the status why passes fail.
-
-        Raises:
-            ApiError: The API server does not take that either.
-        """
-        body = self._services.get(key)
-        if body is None or body["metadata"].get("deletionTimestamp"):
-            return
-        now = self._now()
-        verdicts = failed_verdicts(_cause(error), body.get("status", {}))
-        await self._write(body, build_failed(body, verdicts, now), verdicts, now)
 
     async def _release(self, body: Body) -> float | None:
         """Let a deleted service go once nothing of it is left outside, or after it was tried for long enough."""
@@ -172,10 +148,10 @@ class Reconciler:
             return None
         left = await self._outside.release(body)
         deleted = datetime.fromisoformat(body["metadata"]["deletionTimestamp"])
-        given_up = self._now() - deleted > _LONGEST_RELEASE
+        given_up = self._reporter.now() - deleted > _LONGEST_RELEASE
         if left:
             reason = UnobservedReason.RELEASE_GIVEN_UP if given_up else UnobservedReason.RELEASE_WAITING
-            await self._report_release(body, reason, left)
+            await self._reporter.release(body, reason, left)
         if left and not given_up:
             return _RELEASE_SECONDS
         await finalizer.drop(self._client, body)
@@ -196,15 +172,18 @@ class Reconciler:
             observed,
             mqtt_port=await self._outside.port(body, service, writable=not waiting),
             keycloak=self._outside.identity(body, service),
+            contested=self._children.rivals.of(service.key),
         )
         if observed.database is None and self._probes.asks(service.key):
             observed = replace(observed, database=last_answer(body))
-        await self._report(body, observed)
+        await self._reporter.observed(body, observed)
         if secrets.missing or (observed.database and observed.database.reason in _SECRET_REASONS):
             return _SECRET_SECONDS
         # Nobody watches the ingress controller's objects.
         port_refused = observed.mqtt_port is not None and not observed.mqtt_port.holds
-        return _REFUSED_SECONDS if observed.apply_problems or port_refused else None
+        refused_later = _REFUSED_SECONDS if observed.apply_problems or port_refused else None
+        later = (refused_later, self._children.rivals.look_again(service.key))
+        return min((seconds for seconds in later if seconds is not None), default=None)
 
     async def _apply_secrets(self, service: Service) -> tuple[dict[str, dict[str, Any]], list[Applied]]:
         live: dict[str, dict[str, Any]] = {}
@@ -257,38 +236,6 @@ class Reconciler:
             wanted = desired.children(service, self._settings)
             results = [*results, *await self._children.prune(service.uid, service.key, wanted)]
         return observed, results, waiting
-
-    async def _report(self, body: Body, observed: Observed) -> None:
-        now = self._now()
-        verdicts = evaluate(observed)
-        endpoints = addresses.endpoints(observed.service, self._settings)
-        await self._write(body, build(body, observed, verdicts, endpoints, now), verdicts, now)
-
-    async def _report_invalid(self, body: Body, reason: str, problems: Sequence[str]) -> None:
-        now = self._now()
-        verdicts = invalid_verdicts(reason, problems)
-        await self._write(body, build_invalid(body, verdicts, now), verdicts, now)
-
-    async def _report_release(self, body: Body, reason: str, left: Sequence[str]) -> None:
-        now = self._now()
-        verdicts = release_verdicts(reason, left)
-        await self._write(body, build_invalid(body, verdicts, now), verdicts, now)
-
-    async def _write(self, body: Body, status: dict[str, Any], verdicts: Mapping[str, Verdict], now: datetime) -> None:
-        try:
-            live = await self._status.write(body, status, verdicts, now)
-        except NotFoundError:
-            # Deleted while the pass ran: there is nobody left to tell.
-            return
-        if live is not None:
-            self._services.put(live)
-
-
-def _cause(error: Exception) -> str:
-    """What failed; the text of an error of our own may hold anything, and stands in the log alone."""
-    if isinstance(error, ApiError):
-        return f"{error.request}: {error.message}"
-    return f"{type(error).__name__}, the operator's log has all of it"
 
 
 def _service(body: Body) -> Service:

@@ -7,72 +7,31 @@ import asyncio
 import secrets
 from base64 import b64encode
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 import orjson
 
 from sensorthings_operator import metrics
-from sensorthings_operator.apply.ownership import applied_fields, lost_fields, without_updates
+from sensorthings_operator.apply.outcome import Applied, Outcome, refused
+from sensorthings_operator.apply.owners import GENERATED_FIELD_MANAGER, Owners, require_ours
+from sensorthings_operator.apply.ownership import lost_fields, who_took, without_updates
 from sensorthings_operator.apply.replicas import hand_over
+from sensorthings_operator.apply.rivals import Rivals
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
-from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, Owned, OwnedStore
+from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, Owned, OwnedStore, ServiceKey
 from sensorthings_operator.clients.resources import (
     OPTIONAL_CHILDREN,
     SECRETS,
-    SERVICES,
     WATCHED_CHILDREN,
     resource_of,
 )
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, GENERATED_KEYS_ANNOTATION, Manifest, digest
 
-GENERATED_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-generated"
-"""Owns the values that were drawn at random, so that applying the Secret without them leaves them alone."""
 _GENERATED_BYTES: Final = 24
 _INVALID: Final = 422
+_FIELDS_TOLD: Final = 3
 _OPTIONAL_KINDS: Final = {resource.kind for resource in OPTIONAL_CHILDREN}
-
-
-class Outcome(StrEnum):
-    """What came of a child."""
-
-    CREATED = "Created"
-    UPDATED = "Updated"
-    REPAIRED = "Repaired"
-    UNCHANGED = "Unchanged"
-    PRUNED = "Pruned"
-    REFUSED = "Refused"
-    UNSERVED = "Unserved"
-    """The API server does not serve the kind: what brings it is not installed."""
-
-
-@dataclass(frozen=True)
-class Applied:
-    """The result of one child's step."""
-
-    kind: str
-    name: str
-    outcome: Outcome
-    reason: str = ""
-    message: str = ""
-
-
-class OwnerGoneError(Exception):
-    """The service was deleted: what is missing of it was collected, and is not to be made again."""
-
-
-class NameTakenError(ApiError):
-    """An object of that name is there, and was not made for this service."""
-
-    def __init__(self) -> None:
-        super().__init__(409, "NameTaken", "exists and was not made for this service: rename or delete it")
-
-    @property
-    def is_lasting(self) -> bool:
-        """Trying again does not make the object ours."""
-        return True
 
 
 class Children:
@@ -83,12 +42,9 @@ class Children:
         self._store = store
         self._served = served
         """Optional kinds that the API server serves at the moment."""
-        self._owners: set[str] = set()
-        """uids of the services that were seen to exist in their present passes."""
-
-    def begin(self, owner_uid: str) -> None:
-        """A pass over a service begins: whether it still exists is to be seen anew, should something be missing."""
-        self._owners.discard(owner_uid)
+        self.rivals = Rivals()
+        """Children that somebody takes back again and again."""
+        self.owners = Owners(client)
 
     async def apply(self, manifest: Manifest) -> Applied:
         """Bring one child to its manifest.
@@ -106,20 +62,27 @@ class Children:
         outcome = _needed(stamped, known)
         if outcome is Outcome.UNCHANGED:
             return Applied(kind, name, outcome)
+        if outcome is not Outcome.UPDATED and self.rivals.wait(service_of(manifest), kind, name) > 0:
+            return Applied(kind, name, Outcome.LEFT)
         try:
-            if known is None or known.owner_uid != manifest["metadata"]["ownerReferences"][0]["uid"]:
-                await self._refuse_foreign(manifest)
-            if kind == "Deployment":
-                stamped = await hand_over(self._client, self._store, stamped)
-            live = await self._send(stamped, outcome)
+            await self._bring(stamped, known, outcome)
         except ApiError as error:
             if not error.is_lasting:
                 raise
             return refused(manifest, error)
-        self._store.put(kind, live)
+        return Applied(kind, name, outcome)
+
+    async def _bring(self, stamped: Manifest, known: Owned | None, outcome: Outcome) -> None:
+        kind, name, service = stamped["kind"], stamped["metadata"]["name"], service_of(stamped)
+        if known is None or known.owner_uid != stamped["metadata"]["ownerReferences"][0]["uid"]:
+            await self.owners.refuse_foreign(stamped)
+        told = await self._who(stamped, outcome) if self.rivals.is_fought_for(service, kind, name) else ""
+        sent = await hand_over(self._client, self._store, stamped) if kind == "Deployment" else stamped
+        self._store.put(kind, await self._send(sent, outcome))
+        if outcome is not Outcome.UPDATED:
+            self.rivals.note(service, kind, name, told)
         if outcome is Outcome.REPAIRED:
             metrics.DRIFT_REPAIRS.labels(kind).inc()
-        return Applied(kind, name, outcome)
 
     async def apply_all(self, manifests: Sequence[Manifest]) -> list[Applied]:
         """Bring children to their manifests side by side; over is over: none is on its way when this returns or raises.
@@ -161,9 +124,9 @@ class Children:
         described = manifest["metadata"]
         live = await self._read_secret(described["namespace"], described["name"])
         if live is None:
-            await self._require_owner(manifest)
+            await self.owners.require_owner(manifest)
         else:
-            _require_ours(live, described)
+            require_ours(live, described)
             self._store.put("Secret", live)
         keys = described.get("annotations", {}).get(GENERATED_KEYS_ANNOTATION, "")
         missing = [key for key in keys.split(",") if key and key not in (live or {}).get("data", {})]
@@ -192,31 +155,20 @@ class Children:
             pruned.append(Applied(child.kind, child.name, Outcome.PRUNED))
         return pruned
 
-    async def _require_owner(self, manifest: Manifest) -> None:
-        """A child that is missing may have been collected with its service, of whose end the operator hears later."""
-        described = manifest["metadata"]
-        owner = described["ownerReferences"][0]
-        if owner["uid"] in self._owners:
-            return
-        try:
-            live = await self._client.get(SERVICES, described["namespace"], owner["name"], metadata_only=True)
-        except NotFoundError:
-            raise OwnerGoneError from None
-        if live["metadata"]["uid"] != owner["uid"] or live["metadata"].get("deletionTimestamp"):
-            raise OwnerGoneError
-        self._owners.add(owner["uid"])
-
-    async def _refuse_foreign(self, manifest: Manifest) -> None:
-        """Applying to somebody else's object would make it ours, and deleted with the service."""
-        await self._require_owner(manifest)
-        described = manifest["metadata"]
+    async def _who(self, stamped: Manifest, outcome: Outcome) -> str:
+        """Who is taking a child back, for people."""
+        if outcome is Outcome.CREATED:
+            return "somebody deletes it each time it is made"
+        described = stamped["metadata"]
         try:
             live = await self._client.get(
-                resource_of(manifest), described["namespace"], described["name"], metadata_only=True
+                resource_of(stamped), described["namespace"], described["name"], metadata_only=True
             )
         except NotFoundError:
-            return
-        _require_ours(live, described)
+            return "somebody deletes it each time it is made"
+        lost, took = who_took(stamped, live["metadata"], FIELD_MANAGER)
+        fields = ", ".join(lost[:_FIELDS_TOLD]) or "its owner"
+        return f"{' and '.join(took) or 'somebody'} changes {fields} back each time it is put right"
 
     async def _read_secret(self, namespace: str, name: str) -> dict[str, Any] | None:
         try:
@@ -237,29 +189,10 @@ class Children:
         return live
 
 
-def refused(manifest: Manifest, error: ApiError) -> Applied:
-    """The result of a child that the API server does not take."""
-    reason = error.reason if isinstance(error, NameTakenError) else "ApplyRefused"
-    return Applied(manifest["kind"], manifest["metadata"]["name"], Outcome.REFUSED, reason, error.message)
-
-
-def _require_ours(live: Mapping[str, Any], described: Mapping[str, Any]) -> None:
-    """Pass only what the service owns, what lost its owner, or what a pass of ours that was cut short had begun.
-
-    Raises:
-        NameTakenError: Somebody else made it.
-        ApiError: It belongs to a service of the same name that was deleted, and goes as soon as that one is collected.
-    """
-    wanted = described["ownerReferences"][0]
-    owners = live["metadata"].get("ownerReferences", ())
-    if any(owner["uid"] == wanted["uid"] for owner in owners):
-        return
-    if any((owner["kind"], owner["name"]) == (wanted["kind"], wanted["name"]) for owner in owners):
-        raise ApiError(409, "Terminating", "a child of a deleted service of the same name is still there")
-    managers = {entry["manager"] for entry in live["metadata"].get("managedFields", ())}
-    orphaned = applied_fields(live["metadata"], FIELD_MANAGER) is not None
-    if owners or not (orphaned or managers == {GENERATED_FIELD_MANAGER}):
-        raise NameTakenError
+def service_of(manifest: Manifest) -> ServiceKey:
+    """The service that a child is made for."""
+    metadata = manifest["metadata"]
+    return metadata["namespace"], metadata["ownerReferences"][0]["name"]
 
 
 def _stamped(manifest: Manifest) -> Manifest:

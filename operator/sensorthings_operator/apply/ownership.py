@@ -35,6 +35,16 @@ def without_updates(metadata: Mapping[str, Any], field_manager: str) -> list[Map
     ]
 
 
+def who_took(
+    manifest: Mapping[str, Any], metadata: Mapping[str, Any], field_manager: str
+) -> tuple[list[str], list[str]]:
+    """Paths of the manifest that a field manager does not own any more, and the field managers that own them now."""
+    lost = lost_fields(manifest, applied_fields(metadata, field_manager) or {})
+    entries = [entry for entry in metadata.get("managedFields", ()) if entry["manager"] != field_manager]
+    took = {e["manager"] for e in entries if set(lost) - set(lost_fields(manifest, e.get("fieldsV1", {})))}
+    return lost, sorted(took)
+
+
 def lost_fields(manifest: Mapping[str, Any], fields: FieldSet) -> list[str]:
     """Paths of the manifest that are not ours any more, such as ``spec.replicas``; empty where all of them stand."""
     top = {key: value for key, value in manifest.items() if key not in _IDENTITY}

@@ -96,3 +96,5 @@ class Observed:
     """Kinds that the service needs and that the API server does not serve."""
     pod_problems: tuple[PodProblem, ...] = ()
     apply_problems: tuple[ApplyProblem, ...] = ()
+    contested: tuple[tuple[str, str, str], ...] = ()
+    """Kind and name of children that somebody takes back again and again, and what is known of who it is."""

@@ -39,6 +39,9 @@ def _stalled(observed: Observed, parts: Mapping[str, Verdict]) -> Verdict:
     if observed.apply_problems:
         told = "; ".join(f"{problem.kind} {problem.name}: {problem.message}" for problem in observed.apply_problems)
         return Verdict("True", observed.apply_problems[0].reason, told)
+    if observed.contested:
+        told = "; ".join(f"{kind} {name}: {what}" for kind, name, what in observed.contested)
+        return Verdict("True", "Contested", f"{told}. It is brought back later and later: end what changes it")
     for type_, verdict in parts.items():
         if verdict.reason in _NEEDS_SOMEBODY:
             return Verdict("True", verdict.reason, f"{type_}: {verdict.message}")

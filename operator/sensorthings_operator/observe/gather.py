@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sensorthings_operator.apply.children import Applied, Outcome
+from sensorthings_operator.apply.outcome import Applied, Outcome
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions.observed import (
     Answer,

@@ -6,13 +6,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from sensorthings_operator.apply.children import (
-    GENERATED_FIELD_MANAGER,
-    Children,
-    NameTakenError,
-    Outcome,
-    OwnerGoneError,
-)
+from sensorthings_operator.apply.children import Children
+from sensorthings_operator.apply.outcome import NameTakenError, Outcome
+from sensorthings_operator.apply.owners import GENERATED_FIELD_MANAGER, OwnerGoneError
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.desired import HTTP, SECRETS, bus, http, stage_children
@@ -86,7 +82,7 @@ async def test_a_service_is_looked_for_once_in_a_pass(children: Children, api: F
     await children.apply_all(MANIFESTS[1:])
     assert api.calls.count(("get", "SensorThingsService", "air")) == 1
 
-    children.begin(UID)
+    children.owners.begin(UID)
     del api.objects["SensorThingsService", "air"]
     with pytest.raises(OwnerGoneError):
         await children.apply(stage_children(HTTP, service(), SETTINGS)[0])

@@ -24,6 +24,7 @@ from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
 from sensorthings_operator.outside import Outside
 from sensorthings_operator.reconcile import Reconciler
+from sensorthings_operator.reporting import Reporter
 from tests.unit.operator.fake_api import FakeApi
 from tests.unit.operator.samples import SETTINGS, body
 from tests.unit.operator.virtual_time import on_virtual_time
@@ -88,8 +89,9 @@ class City:
             served=(),
             probes=self.probes,
             outside=outside,
-            status=StatusWriter(client, instance="test"),
-            now=lambda: self.now,
+            reporter=Reporter(
+                StatusWriter(client, instance="test"), self.services, self.settings, now=lambda: self.now
+            ),
         )
 
     async def _ask(self, _: DatabaseAddress, __: Credentials) -> tuple[DatabaseAnswer, str]:
