@@ -5,51 +5,20 @@ On a control plane of its own, which may be treated roughly.
 
 from __future__ import annotations
 
-import fcntl
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from kubernetes import config
-from kubernetes.dynamic import DynamicClient
-
-from localcluster.controlplane import ControlPlane, ControlPlaneConfig
-from localcluster.parts import ensure
-from tests.apiserver.conftest import CRDS, OWNER, Kubectl
+from tests.apiserver.conftest import CRDS, Kubectl
 from tests.apiserver.reconcile.cluster import Cluster
-from tests.apiserver.reconcile.conftest import SETTINGS, SYSTEM, account_kubeconfig, install_chart
+from tests.apiserver.reconcile.conftest import SETTINGS, SYSTEM, account_kubeconfig, client_of, install_chart
 from tests.apiserver.reconcile.process import REAL, OperatorProcess
 from tests.apiserver.reconcile.waiting import eventually
 from tests.apiserver.reconcile.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture(scope="module")
-def rough(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A control plane that no other module uses."""
-    folder = tmp_path_factory.mktemp("control-plane-rough")
-    settings = ControlPlaneConfig.on_loopback(folder, kubernetes=ensure("kubernetes"), etcd=ensure("etcd"))
-    with (folder / OWNER).open("w") as owner:
-        # Ended by the next run where this one is killed.
-        fcntl.flock(owner, fcntl.LOCK_EX)
-        with ControlPlane(settings) as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-def rough_kubectl(rough: ControlPlane) -> Kubectl:
-    """Its kubectl."""
-    return Kubectl(rough.config.kubernetes / "kubectl", rough.kubeconfig)
-
-
-@contextmanager
-def _client(rough: ControlPlane) -> Iterator[DynamicClient]:
-    with config.new_client_from_config(str(rough.kubeconfig)) as client:  # type: ignore[no-untyped-call]
-        yield DynamicClient(client)  # type: ignore[no-untyped-call]
+    from localcluster.controlplane import ControlPlane
 
 
 def _operator(rough: ControlPlane, kubectl: Kubectl, folder: Path, **settings: Any) -> OperatorProcess:
@@ -76,7 +45,7 @@ def test_it_waits_for_its_crds_and_outlives_the_api_server(
         rough_kubectl("apply", "--server-side", f"--filename={CRDS}")
         eventually(lambda: _ready(operator), seconds=30)
         rough_kubectl("create", "namespace", "city")
-        with _client(rough) as client:
+        with client_of(rough) as client:
             walk = Walk(Cluster(client, "city"), operator)
             walk.external()
             walk.becomes_ready()
@@ -112,7 +81,7 @@ def test_it_serves_some_namespaces_with_rights_in_these_only(
         rough_kubectl("create", "namespace", name)
     rough_kubectl.run("delete", "clusterrolebinding,clusterrole", "sensorthings-operator")
     install_chart(rough_kubectl, watchNamespaces=["ours"])
-    with _operator(rough, rough_kubectl, tmp_path, watch_namespaces=["ours"]) as operator, _client(rough) as client:
+    with _operator(rough, rough_kubectl, tmp_path, watch_namespaces=["ours"]) as operator, client_of(rough) as client:
         theirs = Walk(Cluster(client, "theirs"), operator)
         theirs.external()
         ours = Walk(Cluster(client, "ours"), operator)
@@ -129,7 +98,7 @@ def test_the_real_entry_point_starts_and_stops(rough: ControlPlane, rough_kubect
     rough_kubectl("apply", "--server-side", f"--filename={CRDS}")
     rough_kubectl("create", "namespace", "real")
     rough_kubectl.run("create", "namespace", SYSTEM)
-    with OperatorProcess(tmp_path, rough.kubeconfig, {}, module=REAL) as operator, _client(rough) as client:
+    with OperatorProcess(tmp_path, rough.kubeconfig, {}, module=REAL) as operator, client_of(rough) as client:
         walk = Walk(Cluster(client, "real"), operator)
         primary = {"host": "127.0.0.1", "port": 1}
         walk.external({"database": {"external": {"primary": primary}}})
@@ -147,7 +116,7 @@ def test_one_acts_and_the_other_stands_by(rough: ControlPlane, rough_kubectl: Ku
         kubeconfig = account_kubeconfig(rough_kubectl, rough.kubeconfig, tmp_path)
         return OperatorProcess(tmp_path / identity, kubeconfig, SETTINGS, identity=identity)
 
-    with made("first") as first, made("second").standing_by() as second, _client(rough) as client:
+    with made("first") as first, made("second").standing_by() as second, client_of(rough) as client:
         walk = Walk(Cluster(client, "once"), first)
         eventually(lambda: _logged(second, "is held by first"))
         assert second.answers("/readyz") == 503
