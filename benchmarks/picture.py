@@ -35,7 +35,7 @@ class Row:
 def draw(title: str, rows: Sequence[Row]) -> str:
     """The text of an SVG file."""
     longest = max(row.phases[-1][1] for row in rows)
-    scale = (_WIDTH - _LABEL - 40) / longest
+    scale = (_WIDTH - _LABEL - 56) / longest
     height = _TOP + _ROW * len(rows) + _AXIS
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" '
