@@ -58,6 +58,8 @@ class FaultyApi:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._streams: set[asyncio.Task[Any]] = set()
+        self._expired = 0
+        """Watches that are answered with 410 Gone."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -74,8 +76,9 @@ class FaultyApi:
         self._thread.join(10)
         self._loop.close()
 
-    def cut_watches(self) -> None:
-        """End every watch in the middle."""
+    def cut_watches(self, *, expired: bool = False) -> None:
+        """End every watch in the middle; with ``expired`` each has to list anew before it can go on."""
+        self._expired = len(self._streams) if expired else 0
         self._run(self._cut())
 
     def _run(self, step: Any) -> Any:
@@ -106,7 +109,7 @@ class FaultyApi:
             return await self._stream(request)
         fate = self.judge(Call(request.method, request.path))
         if isinstance(fate, int):
-            return web.json_response({"kind": "Status", "message": "a bad day", "code": fate}, status=fate)
+            return _status(fate)
         if fate is Fate.NEVER_ARRIVES:
             return _dropped(request)
         async with self._forward(request) as answer:
@@ -117,6 +120,9 @@ class FaultyApi:
         return web.Response(status=answer.status, body=body, headers=headers)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
+        if self._expired > 0:
+            self._expired -= 1
+            return _status(410)
         task = asyncio.current_task()
         assert task is not None
         self._streams.add(task)
@@ -138,6 +144,10 @@ class FaultyApi:
         # Data that is there but empty would get a content type, which the API server refuses for some paths.
         data = request.content if request.can_read_body else None
         return self._session.request(request.method, request.rel_url, headers=headers, data=data, timeout=timeout)
+
+
+def _status(code: int) -> web.Response:
+    return web.json_response({"kind": "Status", "message": "a bad day", "code": code}, status=code)
 
 
 def _dropped(request: web.Request) -> web.Response:

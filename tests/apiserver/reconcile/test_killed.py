@@ -7,29 +7,24 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 import pytest
 
-from tests.apiserver.conftest import CRDS
-from tests.apiserver.reconcile.cluster import Cluster
-from tests.apiserver.reconcile.conftest import SETTINGS, account_kubeconfig, client_of, install_chart
 from tests.apiserver.reconcile.end_state import differences, end_state
 from tests.apiserver.reconcile.faulty_api import Call, Fate, FaultyApi
-from tests.apiserver.reconcile.process import OperatorProcess
+from tests.apiserver.reconcile.stage import Stage, staged
 from tests.apiserver.reconcile.waiting import eventually
-from tests.apiserver.reconcile.walk import NAME, Walk
+from tests.apiserver.reconcile.walk import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kubernetes.dynamic import DynamicClient
-
     from localcluster.controlplane import ControlPlane
     from tests.apiserver.conftest import Kubectl
+    from tests.apiserver.reconcile.process import OperatorProcess
+    from tests.apiserver.reconcile.walk import Walk
 
 _STRIDE: Final = 9
 """Between two calls that are taken."""
@@ -83,39 +78,15 @@ class Killer:
         self._operator.start()
 
 
-@dataclass
-class Stage:
-    """One operator behind the proxy, on a control plane of its own."""
-
-    client: DynamicClient
-    kubectl: Kubectl
-    operator: OperatorProcess
-    killer: Killer
-
-    @contextmanager
-    def walk(self) -> Iterator[Walk]:
-        """A namespace for one run."""
-        name = f"killed-{uuid4().hex[:8]}"
-        self.kubectl("create", "namespace", name)
-        walk = Walk(Cluster(self.client, name), self.operator)
-        yield walk
-        walk.end()
-        self.kubectl.run("delete", "namespace", name, "--wait=false")
+@pytest.fixture(scope="module")
+def stage(rough: ControlPlane, rough_kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(rough, rough_kubectl, tmp_path_factory.mktemp("killed")) as stage:
+        yield stage
 
 
 @pytest.fixture(scope="module")
-def stage(rough: ControlPlane, rough_kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("killed")
-    rough_kubectl("apply", "--server-side", f"--filename={CRDS}")
-    install_chart(rough_kubectl)
-    account = account_kubeconfig(rough_kubectl, rough.kubeconfig, folder)
-    with (
-        FaultyApi(account, folder) as proxy,
-        client_of(rough) as client,
-        OperatorProcess(folder, proxy.kubeconfig, SETTINGS) as operator,
-    ):
-        yield Stage(client, rough_kubectl, operator, Killer(proxy, operator))
-        assert operator.stop() == 0
+def killer(stage: Stage) -> Killer:
+    return Killer(stage.proxy, stage.operator)
 
 
 def _create(walk: Walk) -> None:
@@ -160,27 +131,27 @@ class Story:
     deed: Callable[[Walk], None]
     end: Callable[[Walk], dict[str, Any]]
 
-    def run(self, stage: Stage, at: int, fate: Fate) -> tuple[bool, int, dict[str, Any]]:
+    def run(self, stage: Stage, killer: Killer, at: int, fate: Fate) -> tuple[bool, int, dict[str, Any]]:
         """Whether the operator was killed, the calls it made until the end or its death, and the end."""
         with stage.walk() as walk:
             self.before(walk)
-            stage.killer.arm(at, fate)
+            killer.arm(at, fate)
             self.deed(walk)
-            killed = bool(at) and _dies(stage, walk)
-            calls = stage.killer.calls
+            killed = bool(at) and _dies(killer, walk)
+            calls = killer.calls
             if killed:
-                stage.killer.revive()
+                killer.revive()
             end = self.end(walk)
-            return killed, stage.killer.calls if not killed else calls, end
+            return killed, killer.calls if not killed else calls, end
 
 
-def _dies(stage: Stage, walk: Walk) -> bool:
+def _dies(killer: Killer, walk: Walk) -> bool:
     """Let pods run until the operator is killed."""
 
     def check() -> None:
         walk.kubelet.run()
         walk.kubelet.end_schema_jobs()
-        assert stage.killer.has_killed
+        assert killer.has_killed
 
     try:
         eventually(check, seconds=20)
@@ -198,14 +169,14 @@ _FATES: Final = (Fate.NEVER_ARRIVES, Fate.ANSWER_IS_LOST)
 
 
 @pytest.mark.parametrize("name", _STORIES)
-def test_whatever_it_was_doing(stage: Stage, name: str) -> None:
+def test_whatever_it_was_doing(stage: Stage, killer: Killer, name: str) -> None:
     story = _STORIES[name]
-    _, calls, quiet = story.run(stage, 0, Fate.PASSES)
+    _, calls, quiet = story.run(stage, killer, 0, Fate.PASSES)
     taken = range(1, calls + 1, 1 if _EVERY else _STRIDE)
     deaths = 0
     for number in taken:
         for fate in _FATES if _EVERY else (_FATES[number % 2],):
-            killed, _, end = story.run(stage, number, fate)
+            killed, _, end = story.run(stage, killer, number, fate)
             assert differences(end, quiet) == [], f"killed at call {number} of {calls}, which {fate.value}"
             deaths += killed
     assert deaths >= len(taken) // 2, "passes differ by a few calls from run to run, not by half"
