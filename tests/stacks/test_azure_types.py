@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-pytest.importorskip("azure.mgmt.containerservice.types", reason="the group stacks-test is not installed: make stacks")
-
 from tests.stacks.azure_types import problems
 
 if TYPE_CHECKING:
