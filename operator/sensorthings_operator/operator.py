@@ -42,6 +42,8 @@ _CRD_SECONDS: Final = 2.0
 _DRAIN_SECONDS: Final = 10.0
 _LOST_DRAIN_SECONDS: Final = 3.0
 """How long passes may still run once the Lease is lost: less than others wait until they take it."""
+_NOT_OURS: Final = (ApiError, aiohttp.ClientError, TimeoutError)
+"""What a pass may raise without a mistake of the operator's own."""
 _FAILURES_TOLD: Final = 3
 """Passes that fail in a row until the status says so: one conflict is nobody's concern."""
 
@@ -212,7 +214,7 @@ class Operator:
 
     async def _failed(self, key: ServiceKey, error: Exception, failures: int) -> None:
         where = "/".join(key)
-        if isinstance(error, ApiError):
+        if isinstance(error, _NOT_OURS):
             _LOG.warning("pass over %s failed, again later: %s", where, error, extra={"service": where})
         else:
             _LOG.error("pass over %s failed, again later", where, exc_info=error, extra={"service": where})
@@ -220,7 +222,7 @@ class Operator:
             return
         try:
             await self._reporter.failed(key, error)
-        except (ApiError, aiohttp.ClientError, TimeoutError) as unheard:
+        except _NOT_OURS as unheard:
             _LOG.warning("the status of %s can't be written: %s", where, unheard, extra={"service": where})
 
     async def _resync(self) -> None:
@@ -241,7 +243,7 @@ class Operator:
                 if await self._client.exists(f"{SERVICES.path(namespace)}?limit=1"):
                     return
                 told = "is not served yet: install the CRDs of this release"
-            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+            except _NOT_OURS as error:
                 told = f"can't be asked for: {error}"
             _LOG.warning("%s %s", SERVICES.api_version, told)
             await asyncio.sleep(_CRD_SECONDS)

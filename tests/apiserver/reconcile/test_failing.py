@@ -51,7 +51,7 @@ def _told(walk: Walk) -> list[str]:
 def test_a_pass_that_fails_again_and_again_is_told_and_heals(walk: Walk, dead_webhook: Any) -> None:
     walk.external()
     walk.schema_job()
-    walk.kubelet.end_schema_jobs()
+    walk.kubelet.end_schema_jobs(awaited=True)
     message = walk.becomes("Reconciling", "True", "PassFailed", seconds=30)
     assert "dead.example.org" in message
     assert "deployments/air-" in message, "which object it was"

@@ -59,6 +59,12 @@ class Killer:
     def has_killed(self) -> bool:
         return self._dead
 
+    def disarm(self) -> bool:
+        """Kill no more; whether it has killed before."""
+        with self._lock:
+            self._at = 0
+            return self._dead
+
     def _judge(self, call: Call) -> Fate:
         with self._lock:
             if self._dead:
@@ -137,7 +143,7 @@ class Story:
             self.before(walk)
             killer.arm(at, fate)
             self.deed(walk)
-            killed = bool(at) and _dies(killer, walk)
+            killed = bool(at) and (_dies(killer, walk) or killer.disarm())
             calls = killer.calls
             if killed:
                 killer.revive()
