@@ -1,6 +1,6 @@
 """Killed at a call, before it arrives or before its answer does, and started again: the end is that of a quiet run.
 
-A few of the calls; ``EVERY_CALL=1`` takes all of them, in half an hour or so.
+A few of the calls; ``EVERY_CALL=1`` takes all of them.
 """
 
 from __future__ import annotations
