@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,16 +13,22 @@ from uuid import uuid4
 
 import pytest
 from kubernetes import config
+from kubernetes.client import CustomObjectsApi
 from kubernetes.dynamic import DynamicClient
 
 from localcluster.controlplane import ControlPlane, ControlPlaneConfig
 from localcluster.parts import ensure
+from sensorthings_operator.api import crd
+from sensorthings_operator.api.base import GROUP, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tests.unit.api.examples import Manifest
 
 ROOT: Final = Path(__file__).parents[2]
 CRDS: Final = ROOT / "crds"
+_PLURALS: Final = {resource.kind: resource.plural for resource in crd.RESOURCES}
 OWNER: Final = "owner.lock"
 """In the folder of a control plane: locked as long as the run that started it lives."""
 
@@ -57,16 +64,29 @@ def end_abandoned(folder: Path) -> None:
             ControlPlane(ControlPlaneConfig(folder=lock.parent, kubernetes=Path(), etcd=Path())).stop()
 
 
-@pytest.fixture(scope="session")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """etcd, kube-apiserver and kube-controller-manager on free ports of loopback; ended with the run."""
-    end_abandoned(tmp_path_factory.getbasetemp().parent)
-    folder = tmp_path_factory.mktemp("control-plane")
+@contextmanager
+def running_control_plane(folder: Path) -> Iterator[ControlPlane]:
+    """etcd, kube-apiserver and kube-controller-manager on loopback; the next run ends them where this one is killed."""
     settings = ControlPlaneConfig.on_loopback(folder, kubernetes=ensure("kubernetes"), etcd=ensure("etcd"))
     with (folder / OWNER).open("w") as owner:
         fcntl.flock(owner, fcntl.LOCK_EX)
         with ControlPlane(settings) as running:
             yield running
+
+
+@contextmanager
+def client_of(kubeconfig: Path) -> Iterator[DynamicClient]:
+    """The dynamic client of the Kubernetes project."""
+    with config.new_client_from_config(str(kubeconfig)) as client:  # type: ignore[no-untyped-call]
+        yield DynamicClient(client)  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Most tests share it; ended with the run."""
+    end_abandoned(tmp_path_factory.getbasetemp().parent)
+    with running_control_plane(tmp_path_factory.mktemp("control-plane")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +103,28 @@ def kubectl(control_plane: ControlPlane) -> Kubectl:
 
 @pytest.fixture(scope="session")
 def kubernetes_client(kubeconfig: Path) -> Iterator[DynamicClient]:
-    """The dynamic client of the Kubernetes project, as the cluster's administrator."""
-    with config.new_client_from_config(str(kubeconfig)) as client:  # type: ignore[no-untyped-call]
-        yield DynamicClient(client)  # type: ignore[no-untyped-call]
+    """As the cluster's administrator."""
+    with client_of(kubeconfig) as client:
+        yield client
+
+
+@pytest.fixture
+def created(kubernetes_client: DynamicClient) -> Callable[[Manifest], Any]:
+    """Creates a manifest as a dry run with strict field validation, and gives what the API server would store."""
+    api = CustomObjectsApi(kubernetes_client.client)
+
+    def create(manifest: Manifest) -> Any:
+        return api.create_namespaced_custom_object(
+            group=GROUP,
+            version=VERSION,
+            namespace="default",
+            plural=_PLURALS[manifest["kind"]],
+            body=manifest,
+            dry_run="All",
+            field_validation="Strict",
+        )
+
+    return create
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from kubernetes.client import ApiException, CustomObjectsApi
+from kubernetes.client import ApiException
 
 from sensorthings_operator.api import crd
-from sensorthings_operator.api.base import GROUP, VERSION
 from sensorthings_operator.cli.validate import apply_defaults
 from tests.unit.api.examples import CONNECTOR, SERVICE, SMALL_SERVICE, Manifest, patched
 from tests.unit.api.wrong import WRONG, Wrong
@@ -20,33 +19,12 @@ from tests.unit.api.wrong import WRONG, Wrong
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubernetes.dynamic import DynamicClient
-
     from tests.apiserver.conftest import Kubectl
 
 pytestmark = pytest.mark.usefixtures("crds")
 
 _PLURALS: Final = {resource.kind: resource.plural for resource in crd.RESOURCES}
 _SCHEMAS: Final = {resource.kind: crd.schema(resource) for resource in crd.RESOURCES}
-
-
-@pytest.fixture
-def created(kubernetes_client: DynamicClient) -> Callable[[Manifest], Any]:
-    """Creates a manifest as a dry run with strict field validation, and gives what the API server would store."""
-    api = CustomObjectsApi(kubernetes_client.client)
-
-    def create(manifest: Manifest) -> Any:
-        return api.create_namespaced_custom_object(
-            group=GROUP,
-            version=VERSION,
-            namespace="default",
-            plural=_PLURALS[manifest["kind"]],
-            body=manifest,
-            dry_run="All",
-            field_validation="Strict",
-        )
-
-    return create
 
 
 def test_the_api_server_takes_them_without_a_warning(crds: str, kubectl: Kubectl) -> None:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from kubernetes.client import ApiException, CustomObjectsApi
+from kubernetes.client import ApiException
 
 from sensorthings_operator import desired
 from sensorthings_operator.api import crd
-from sensorthings_operator.api.base import GROUP, VERSION
 from sensorthings_operator.api.parse import InvalidSpec, parse_service
 from sensorthings_operator.cli.validate import validated
 from sensorthings_operator.conditions import evaluate
@@ -26,7 +25,7 @@ from tests.unit.api.disturbed import manifests
 from tests.unit.operator.samples import SETTINGS
 
 if TYPE_CHECKING:
-    from kubernetes.dynamic import DynamicClient
+    from collections.abc import Callable
 
     from tests.unit.api.examples import Manifest
 
@@ -37,23 +36,14 @@ _PLURALS: Final = {resource.kind: resource.plural for resource in crd.RESOURCES}
 _REFUSALS: Final = (400, 422)
 
 
-def _stored(api: CustomObjectsApi, manifest: Manifest) -> tuple[Manifest, str]:
+def _stored(created: Callable[[Manifest], Any], manifest: Manifest) -> tuple[Manifest, str]:
     """What the API server would store of a manifest, or what it says against it."""
     try:
-        stored: Any = api.create_namespaced_custom_object(
-            group=GROUP,
-            version=VERSION,
-            namespace="default",
-            plural=_PLURALS[manifest["kind"]],
-            body=manifest,
-            dry_run="All",
-            field_validation="Strict",
-        )
+        return created(manifest), ""
     except ApiException as error:
         if error.status not in _REFUSALS:
             raise
         return {}, str(error.body)
-    return stored, ""
 
 
 def _problems(manifest: Manifest) -> list[str]:
@@ -77,14 +67,13 @@ def _acted_on(manifest: Manifest) -> None:
         assert {"Ready", "Reconciling", "Stalled"} <= evaluate(Observed(service)).keys()
 
 
-def test_both_say_the_same_of_every_spec(kubernetes_client: DynamicClient) -> None:
-    api = CustomObjectsApi(kubernetes_client.client)
+def test_both_say_the_same_of_every_spec(created: Callable[[Manifest], Any]) -> None:
     seen: Counter[bool] = Counter()
 
     @settings(max_examples=_SPECS, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(manifests())
     def agree(manifest: dict[str, Any]) -> None:
-        stored, refusal = _stored(api, manifest)
+        stored, refusal = _stored(created, manifest)
         problems = _problems(manifest)
         assert bool(refusal) == bool(problems), f"API server: {refusal or 'takes it'}; offline: {problems}"
         seen[bool(refusal)] += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -10,12 +9,9 @@ from uuid import uuid4
 
 import pytest
 import yaml
-from kubernetes import config
-from kubernetes.dynamic import DynamicClient
 
-from localcluster.controlplane import ControlPlane, ControlPlaneConfig
 from localcluster.parts import ensure
-from tests.apiserver.conftest import OWNER, ROOT, Kubectl
+from tests.apiserver.conftest import ROOT, Kubectl, running_control_plane
 from tests.apiserver.reconcile.cluster import Cluster
 from tests.apiserver.reconcile.process import OperatorProcess
 from tests.apiserver.reconcile.walk import Walk
@@ -24,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from kubernetes.dynamic import DynamicClient
+
+    from localcluster.controlplane import ControlPlane
     from tests.unit.api.examples import Manifest
 
 RELEASE: Final = "sensorthings-operator"
@@ -74,26 +73,14 @@ def account_kubeconfig(kubectl: Kubectl, admin: Path, folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def rough(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane of the module's own, which may be treated roughly."""
-    folder = tmp_path_factory.mktemp("control-plane-rough")
-    settings = ControlPlaneConfig.on_loopback(folder, kubernetes=ensure("kubernetes"), etcd=ensure("etcd"))
-    with (folder / OWNER).open("w") as owner:
-        # Ended by the next run where this one is killed.
-        fcntl.flock(owner, fcntl.LOCK_EX)
-        with ControlPlane(settings) as running:
-            yield running
+    with running_control_plane(tmp_path_factory.mktemp("control-plane-rough")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def rough_kubectl(rough: ControlPlane) -> Kubectl:
     """Its kubectl."""
     return Kubectl(rough.config.kubernetes / "kubectl", rough.kubeconfig)
-
-
-@contextmanager
-def client_of(rough: ControlPlane) -> Iterator[DynamicClient]:
-    """The administrator's client."""
-    with config.new_client_from_config(str(rough.kubeconfig)) as client:  # type: ignore[no-untyped-call]
-        yield DynamicClient(client)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="package")

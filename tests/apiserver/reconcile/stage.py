@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tests.apiserver.conftest import CRDS
+from tests.apiserver.conftest import CRDS, client_of
 from tests.apiserver.reconcile.cluster import Cluster
-from tests.apiserver.reconcile.conftest import SETTINGS, account_kubeconfig, client_of, install_chart
+from tests.apiserver.reconcile.conftest import SETTINGS, account_kubeconfig, install_chart
 from tests.apiserver.reconcile.faulty_api import FaultyApi
 from tests.apiserver.reconcile.process import OperatorProcess
 from tests.apiserver.reconcile.walk import Walk
@@ -52,7 +52,7 @@ def staged(rough: ControlPlane, kubectl: Kubectl, folder: Path) -> Iterator[Stag
     account = account_kubeconfig(kubectl, rough.kubeconfig, folder)
     with (
         FaultyApi(account, folder) as proxy,
-        client_of(rough) as client,
+        client_of(rough.kubeconfig) as client,
         OperatorProcess(folder, proxy.kubeconfig, SETTINGS) as operator,
     ):
         yield Stage(client, kubectl, operator, proxy)

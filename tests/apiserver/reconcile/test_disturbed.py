@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from tests.apiserver.conftest import CRDS, Kubectl
+from tests.apiserver.conftest import CRDS, Kubectl, client_of
 from tests.apiserver.reconcile.cluster import Cluster
-from tests.apiserver.reconcile.conftest import SETTINGS, SYSTEM, account_kubeconfig, client_of, install_chart
+from tests.apiserver.reconcile.conftest import SETTINGS, SYSTEM, account_kubeconfig, install_chart
 from tests.apiserver.reconcile.process import REAL, OperatorProcess
 from tests.apiserver.reconcile.waiting import eventually
 from tests.apiserver.reconcile.walk import Walk
@@ -45,7 +45,7 @@ def test_it_waits_for_its_crds_and_outlives_the_api_server(
         rough_kubectl("apply", "--server-side", f"--filename={CRDS}")
         eventually(lambda: _ready(operator), seconds=30)
         rough_kubectl("create", "namespace", "city")
-        with client_of(rough) as client:
+        with client_of(rough.kubeconfig) as client:
             walk = Walk(Cluster(client, "city"), operator)
             walk.external()
             walk.becomes_ready()
@@ -81,7 +81,10 @@ def test_it_serves_some_namespaces_with_rights_in_these_only(
         rough_kubectl("create", "namespace", name)
     rough_kubectl.run("delete", "clusterrolebinding,clusterrole", "sensorthings-operator")
     install_chart(rough_kubectl, watchNamespaces=["ours"])
-    with _operator(rough, rough_kubectl, tmp_path, watch_namespaces=["ours"]) as operator, client_of(rough) as client:
+    with (
+        _operator(rough, rough_kubectl, tmp_path, watch_namespaces=["ours"]) as operator,
+        client_of(rough.kubeconfig) as client,
+    ):
         theirs = Walk(Cluster(client, "theirs"), operator)
         theirs.external()
         ours = Walk(Cluster(client, "ours"), operator)
@@ -98,7 +101,10 @@ def test_the_real_entry_point_starts_and_stops(rough: ControlPlane, rough_kubect
     rough_kubectl("apply", "--server-side", f"--filename={CRDS}")
     rough_kubectl("create", "namespace", "real")
     rough_kubectl.run("create", "namespace", SYSTEM)
-    with OperatorProcess(tmp_path, rough.kubeconfig, {}, module=REAL) as operator, client_of(rough) as client:
+    with (
+        OperatorProcess(tmp_path, rough.kubeconfig, {}, module=REAL) as operator,
+        client_of(rough.kubeconfig) as client,
+    ):
         walk = Walk(Cluster(client, "real"), operator)
         primary = {"host": "127.0.0.1", "port": 1}
         walk.external({"database": {"external": {"primary": primary}}})
@@ -116,7 +122,7 @@ def test_one_acts_and_the_other_stands_by(rough: ControlPlane, rough_kubectl: Ku
         kubeconfig = account_kubeconfig(rough_kubectl, rough.kubeconfig, tmp_path)
         return OperatorProcess(tmp_path / identity, kubeconfig, SETTINGS, identity=identity)
 
-    with made("first") as first, made("second").standing_by() as second, client_of(rough) as client:
+    with made("first") as first, made("second").standing_by() as second, client_of(rough.kubeconfig) as client:
         walk = Walk(Cluster(client, "once"), first)
         eventually(lambda: _logged(second, "is held by first"))
         assert second.answers("/readyz") == 503
