@@ -4,7 +4,7 @@ Level-triggered: a pass looks at everything and remembers nothing but what stand
 """
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from sensorthings_operator.apply import finalizer
 from sensorthings_operator.apply.children import Children
 from sensorthings_operator.apply.outcome import Applied, Outcome, refused
 from sensorthings_operator.apply.owners import OwnerGoneError
+from sensorthings_operator.apply.plan import Plan, Plans
 from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
@@ -50,6 +51,16 @@ _REFUSED_SECONDS: Final = 30.0
 Gate = Callable[[Observed], bool]
 
 
+@dataclass(frozen=True)
+class _Pass:
+    """What a pass works with, once it has read everything that children are made from."""
+
+    body: Body
+    service: Service
+    secrets: SecretsRead
+    plan: Plan
+
+
 def _database_usable(observed: Observed) -> bool:
     """The schema Job needs a database; where it was made already, it stands while the database is away."""
     if observed.missing_secrets:
@@ -68,6 +79,12 @@ def _certificate_usable(observed: Observed) -> bool:
     if spec.certificate is None or spec.hibernated:
         return True
     return answer is not None and (answer.holds or answer.reason == CertificateState.EXPIRED)
+
+
+def _database_in_doubt(observed: Observed) -> bool:
+    """Whether its last answer may be outdated: the schema waits for it, or pods that read it are not ready."""
+    tiers = (observed.http, observed.mqtt)
+    return observed.schema is None or any(tier is not None and tier.ready < tier.wanted for tier in tiers)
 
 
 def _realm_known(observed: Observed) -> bool:
@@ -110,6 +127,7 @@ class Reconciler:
         self._probes = probes
         self._outside = outside
         self._children = Children(client, store, served=served)
+        self._plans = Plans(settings)
         self._reporter = reporter
 
     async def reconcile(self, key: ServiceKey) -> float | None:
@@ -123,6 +141,7 @@ class Reconciler:
             self._probes.forget(key)
             self._outside.forget(key)
             self._children.rivals.forget(key)
+            self._plans.forget(key)
             return None if body is None else await self._release(body)
         try:
             service = _service(body)
@@ -136,11 +155,13 @@ class Reconciler:
             told = [f"{problem.path}: {problem.message}" for problem in problems]
             await self._reporter.invalid(body, problems[0].reason, told)
             return None
-        self._children.owners.begin(service.uid)
+        self._children.owners.begin(service.uid, is_new="status" not in body)
         try:
             return await self._steps(body, service)
         except OwnerGoneError:
             return None
+        finally:
+            self._children.owners.end(service.uid)
 
     async def _release(self, body: Body) -> float | None:
         """Let a deleted service go once nothing of it is left outside, or after it was tried for long enough."""
@@ -164,10 +185,7 @@ class Reconciler:
         live, results = await self._apply_secrets(service)
         secrets, service = await self._read_secrets(service, live)
         service = replace(service, realm_ca=realm_ca(service, self._settings))
-        observed = self._observe(service, secrets, results)
-        waiting = service.spec.paused
-        if not waiting:
-            observed, results, waiting = await self._apply_stages(service, secrets, observed, results)
+        observed, waiting = await self._apply_stages(_Pass(body, service, secrets, self._plans.begin(service)), results)
         observed = replace(
             observed,
             mqtt_port=await self._outside.port(body, service, writable=not waiting),
@@ -204,14 +222,20 @@ class Reconciler:
         secrets = await read(self._client, service, address, live)
         return secrets, replace(service, secret_digests=secrets.digests)
 
-    def _observe(self, service: Service, secrets: SecretsRead, results: list[Applied]) -> Observed:
+    def _observe(self, now: _Pass, results: list[Applied]) -> Observed:
+        service, secrets = now.service, now.secrets
         answer = None
         if secrets.credentials is None or service.spec.hibernated or not self._database_runs(service):
             self._probes.forget(service.key)
         else:
             target = Target(addresses.database_address(service, self._settings), secrets.credentials)
-            answer = self._probes.watch(service.key, target)
-        return gather(self._store, service, self._settings, secrets=secrets, database=answer, applied=results)
+            answer = self._probes.watch(service.key, target, known=last_answer(now.body))
+        observed = gather(
+            self._store, service, schema_job=now.plan.schema_job, secrets=secrets, database=answer, applied=results
+        )
+        if _database_in_doubt(observed):
+            self._probes.doubt(service.key)
+        return observed
 
     def _database_runs(self, service: Service) -> bool:
         """A managed database is asked once its pod is ready: before, its name has no address, and DNS remembers."""
@@ -220,22 +244,25 @@ class Reconciler:
         child = self._store.get("StatefulSet", service.namespace, addresses.database_name(service))
         return child is not None and isinstance(child.summary, Workload) and child.summary.ready > 0
 
-    async def _apply_stages(
-        self, service: Service, secrets: SecretsRead, observed: Observed, results: list[Applied]
-    ) -> tuple[Observed, list[Applied], bool]:
-        """Apply what can be applied; what was seen, what came of it, and whether a stage waits."""
+    async def _apply_stages(self, now: _Pass, results: list[Applied]) -> tuple[Observed, bool]:
+        """Apply what can be applied; what was seen in the end, and whether a stage waits."""
+        service, plan = now.service, now.plan
+        observed = self._observe(now, results)
+        if service.spec.paused:
+            return observed, True
         waiting = False
         for stage, opens in _GATED_STAGES:
             if not opens(observed):
                 waiting = True
-                continue
-            manifests = desired.stage_children(stage, service, self._settings)
-            results = [*results, *await self._children.apply_all(manifests)]
-            observed = self._observe(service, secrets, results)
+            elif not plan.stands(stage, self._store):
+                before = plan.found(stage, self._store)
+                applied = await self._children.apply_all(plan.manifests(stage))
+                plan.keep(stage, applied, before=before, after=plan.found(stage, self._store))
+                results = [*results, *applied]
+                observed = self._observe(now, results)
         if not waiting and all(result.outcome is not Outcome.REFUSED for result in results):
-            wanted = desired.children(service, self._settings)
-            results = [*results, *await self._children.prune(service.uid, service.key, wanted)]
-        return observed, results, waiting
+            await self._children.prune(service.uid, service.key, plan.names())
+        return observed, waiting
 
 
 def _service(body: Body) -> Service:

@@ -9,13 +9,11 @@ from base64 import b64encode
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from sensorthings_operator import metrics
 from sensorthings_operator.apply.outcome import Applied, Outcome, refused
 from sensorthings_operator.apply.owners import GENERATED_FIELD_MANAGER, Owners, require_ours
-from sensorthings_operator.apply.ownership import lost_fields, who_took, without_updates
-from sensorthings_operator.apply.replicas import hand_over
+from sensorthings_operator.apply.ownership import stands, who_took, without_updates
+from sensorthings_operator.apply.replicas import hand_over, replicas_are_handed_over
 from sensorthings_operator.apply.rivals import Rivals
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
@@ -29,7 +27,10 @@ from sensorthings_operator.clients.resources import (
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, GENERATED_KEYS_ANNOTATION, Manifest, digest
 
 _GENERATED_BYTES: Final = 24
+_CONFLICT: Final = 409
 _INVALID: Final = 422
+_OLDER_THAN_ANY: Final = "1"
+"""etcd counts its first write as 2 (etcd API, revision)."""
 _FIELDS_TOLD: Final = 3
 _OPTIONAL_KINDS: Final = {resource.kind for resource in OPTIONAL_CHILDREN}
 
@@ -74,11 +75,15 @@ class Children:
 
     async def _bring(self, stamped: Manifest, known: Owned | None, outcome: Outcome) -> None:
         kind, name, service = stamped["kind"], stamped["metadata"]["name"], service_of(stamped)
-        if known is None or known.owner_uid != stamped["metadata"]["ownerReferences"][0]["uid"]:
+        handed_over = replicas_are_handed_over(stamped)
+        if known is None and not handed_over:
+            await self.owners.require_owner(stamped)
+        elif known is None or known.owner_uid != stamped["metadata"]["ownerReferences"][0]["uid"]:
             await self.owners.refuse_foreign(stamped)
         told = await self._who(stamped, outcome) if self.rivals.is_fought_for(service, kind, name) else ""
         sent = await hand_over(self._client, self._store, stamped) if kind == "Deployment" else stamped
-        self._store.put(kind, await self._send(sent, outcome))
+        send = self._create if known is None and not handed_over else self._send
+        self._store.put(kind, await send(sent, outcome))
         if outcome is not Outcome.UPDATED:
             self.rivals.note(service, kind, name, told)
         if outcome is Outcome.REPAIRED:
@@ -95,6 +100,16 @@ class Children:
             if isinstance(result, BaseException):
                 raise result
         return [result for result in results if isinstance(result, Applied)]
+
+    async def _create(self, stamped: Manifest, outcome: Outcome) -> dict[str, Any]:
+        try:
+            return await self._client.apply(_only_where_absent(stamped), field_manager=FIELD_MANAGER)
+        except ApiError as error:
+            if error.status != _CONFLICT:
+                raise
+        # One is there of which the watch has not told: somebody else's, or what a pass that was cut short had begun.
+        await self.owners.refuse_foreign(stamped)
+        return await self._send(stamped, outcome)
 
     async def _send(self, stamped: Manifest, outcome: Outcome) -> dict[str, Any]:
         try:
@@ -139,14 +154,16 @@ class Children:
             self._store.put("Secret", live)
         return live
 
-    async def prune(self, owner_uid: str, key: tuple[str, str], wanted: list[Manifest]) -> list[Applied]:
-        """Delete what the service's spec no longer asks for: of a kind we list, owned by the service, applied by us."""
-        names = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in wanted}
+    async def prune(self, owner_uid: str, key: ServiceKey, wanted: Container[tuple[str, str]]) -> list[Applied]:
+        """Delete what the service's spec no longer asks for: of a kind we list, owned by the service, applied by us.
+
+        ``wanted`` holds the kinds and names of what it does ask for.
+        """
         resources = {resource.kind: resource for resource in (*WATCHED_CHILDREN, *OPTIONAL_CHILDREN)}
         pruned = []
         for child in list(self._store.of_service(key)):
             ours = child.kind in resources and child.owner_uid == owner_uid and child.fields is not None
-            if not ours or (child.kind, child.name) in names:
+            if not ours or (child.kind, child.name) in wanted:
                 continue
             try:
                 await self._client.delete(resources[child.kind], child.namespace, child.name, uid=child.uid)
@@ -203,6 +220,15 @@ def _stamped(manifest: Manifest) -> Manifest:
     return {**manifest, "metadata": {**metadata, "annotations": {**annotations, **stamp}}}
 
 
+def _only_where_absent(stamped: Manifest) -> Manifest:
+    """A manifest that is taken where there is no such object yet, and is a conflict with any that is there.
+
+    Server-side apply holds a resource version against what stands, and none is as old as this one. It spares a look
+    before each object that is made.
+    """
+    return {**stamped, "metadata": {**stamped["metadata"], "resourceVersion": _OLDER_THAN_ANY}}
+
+
 def _needed(stamped: Manifest, known: Owned | None) -> Outcome:
     """What has to be done about a child: nothing, where the same was sent and all its fields are still ours."""
     if known is None:
@@ -210,6 +236,6 @@ def _needed(stamped: Manifest, known: Owned | None) -> Outcome:
     if known.applied_hash != stamped["metadata"]["annotations"][APPLIED_HASH_ANNOTATION]:
         return Outcome.UPDATED
     owner_stands = known.owner_uid == stamped["metadata"]["ownerReferences"][0]["uid"]
-    if known.fields is None or not owner_stands or lost_fields(stamped, orjson.loads(known.fields)):
+    if known.fields is None or not owner_stands or not stands(stamped, known.fields):
         return Outcome.REPAIRED
     return Outcome.UNCHANGED

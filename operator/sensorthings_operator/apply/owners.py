@@ -1,5 +1,6 @@
 """Whose an object is: made for this service, for one that is gone, or by somebody else. Used by the children."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,25 +25,37 @@ class Owners:
     def __init__(self, client: KubernetesClient) -> None:
         self._client = client
         self._seen: set[str] = set()
-        """uids of the services that were seen to exist in their present passes."""
+        """uids of the services that are known to exist in their present passes."""
+        self._looks: dict[str, asyncio.Lock] = {}
 
-    def begin(self, owner_uid: str) -> None:
-        """A pass over a service begins: whether it still exists is to be seen anew, should something be missing."""
+    def begin(self, owner_uid: str, *, is_new: bool) -> None:
+        """A pass over a service begins: whether it still exists is to be seen anew, should something be missing.
+
+        Nothing of a service that ``is_new`` can have been collected: it was never made.
+        """
+        self._looks[owner_uid] = asyncio.Lock()
+        (self._seen.add if is_new else self._seen.discard)(owner_uid)
+
+    def end(self, owner_uid: str) -> None:
+        """The pass is over."""
+        self._looks.pop(owner_uid, None)
         self._seen.discard(owner_uid)
 
     async def require_owner(self, manifest: Manifest) -> None:
         """A child that is missing may have been collected with its service, of whose end the operator hears later."""
         described = manifest["metadata"]
         owner = described["ownerReferences"][0]
-        if owner["uid"] in self._seen:
-            return
-        try:
-            live = await self._client.get(SERVICES, described["namespace"], owner["name"], metadata_only=True)
-        except NotFoundError:
-            raise OwnerGoneError from None
-        if live["metadata"]["uid"] != owner["uid"] or live["metadata"].get("deletionTimestamp"):
-            raise OwnerGoneError
-        self._seen.add(owner["uid"])
+        # Children are made side by side: one look is enough for all of them.
+        async with self._looks.setdefault(owner["uid"], asyncio.Lock()):
+            if owner["uid"] in self._seen:
+                return
+            try:
+                live = await self._client.get(SERVICES, described["namespace"], owner["name"], metadata_only=True)
+            except NotFoundError:
+                raise OwnerGoneError from None
+            if live["metadata"]["uid"] != owner["uid"] or live["metadata"].get("deletionTimestamp"):
+                raise OwnerGoneError
+            self._seen.add(owner["uid"])
 
     async def refuse_foreign(self, manifest: Manifest) -> None:
         """Applying to somebody else's object would make it ours, and deleted with the service."""

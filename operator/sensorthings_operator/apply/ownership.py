@@ -4,7 +4,9 @@ Live objects are defaulted and canonicalised, so values are never compared: the 
 entry when somebody else changes or removes it, and that is how drift is seen. Used by the children and the watches.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -12,6 +14,9 @@ import orjson
 _IDENTITY: Final = {"apiVersion", "kind"}
 _METADATA_IDENTITY: Final = {"name", "namespace", "uid", "resourceVersion", "ownerReferences"}
 """The owner is compared by its uid, not by its field."""
+
+_FIELD_SETS: Final = 1024
+"""How many distinct field sets are kept ready."""
 
 FieldSet = Mapping[str, Any]
 """``fieldsV1``: keys are ``f:<name>``, ``k:<key fields as JSON>``, ``v:<value>`` and ``.`` for the thing itself."""
@@ -47,45 +52,89 @@ def who_took(
 
 def lost_fields(manifest: Mapping[str, Any], fields: FieldSet) -> list[str]:
     """Paths of the manifest that are not ours any more, such as ``spec.replicas``; empty where all of them stand."""
-    top = {key: value for key, value in manifest.items() if key not in _IDENTITY}
-    described = {k: v for k, v in top.pop("metadata", {}).items() if k not in _METADATA_IDENTITY}
-    return _lost_in_map({**top, "metadata": described} if described else top, fields, "")
+    return _lost_of_manifest(manifest, _owned(fields))
 
 
-def _lost(value: Any, fields: FieldSet, path: str) -> list[str]:
-    members = {key for key in fields if key != "."}
-    if not members:
-        # A scalar, an atomic list or map, or an empty one: owned as a whole.
+def stands(manifest: Mapping[str, Any], fields: bytes) -> bool:
+    """Whether all fields of a manifest are ours by our entry of ``managedFields`` as JSON."""
+    return not _lost_of_manifest(manifest, _owned_by_json(fields))
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """A field set, made ready for looking up what a manifest holds."""
+
+    members: Mapping[str, "_Owned"]
+    items: Mapping[tuple[str, ...], Mapping[tuple[Any, ...], "_Owned"]]
+    """Of a list of maps: by the names of its key fields, and then by their values."""
+    values: Set[bytes]
+    """Of a list that is a set: its members as JSON."""
+
+    @property
+    def is_whole(self) -> bool:
+        """A scalar, an atomic list or map, or an empty one: owned as a whole."""
+        return not (self.members or self.items or self.values)
+
+
+@functools.lru_cache(maxsize=_FIELD_SETS)
+def _owned_by_json(fields: bytes) -> _Owned:
+    """Field sets hardly differ between services: nearly every child has one that was seen before."""
+    return _owned(orjson.loads(fields))
+
+
+def _owned(fields: FieldSet) -> _Owned:
+    members: dict[str, _Owned] = {}
+    items: dict[tuple[str, ...], dict[tuple[Any, ...], _Owned]] = {}
+    values = set()
+    for field, below in fields.items():
+        kind, _, name = field.partition(":")
+        if kind == "f":
+            members[name] = _owned(below)
+        elif kind == "k":
+            keys = orjson.loads(name)
+            items.setdefault(tuple(keys), {})[tuple(keys.values())] = _owned(below)
+        elif kind == "v":
+            values.add(orjson.dumps(orjson.loads(name)))
+    return _Owned(members, items, values)
+
+
+def _lost_of_manifest(manifest: Mapping[str, Any], owned: _Owned) -> list[str]:
+    lost = []
+    for name, value in manifest.items():
+        if name == "metadata":
+            described = {key: member for key, member in value.items() if key not in _METADATA_IDENTITY}
+            lost += _lost_member(name, described, owned, name) if described else []
+        elif name not in _IDENTITY:
+            lost += _lost_member(name, value, owned, name)
+    return lost
+
+
+def _lost_member(name: str, value: Any, owned: _Owned, path: str) -> list[str]:
+    member = owned.members.get(name)
+    if member is not None:
+        return _lost(value, member, path)
+    # An empty map is owned like a value, an empty list is not tracked.
+    return [] if value == [] else [path]
+
+
+def _lost(value: Any, owned: _Owned, path: str) -> list[str]:
+    if not isinstance(value, (dict, list)) or owned.is_whole:
         return []
-    if isinstance(value, Mapping):
-        return _lost_in_map(value, fields, path)
-    if isinstance(value, list):
-        return _lost_in_list(value, fields, path)
-    return []
-
-
-def _lost_in_map(value: Mapping[str, Any], fields: FieldSet, path: str) -> list[str]:
     lost = []
-    for name, member in value.items():
-        member_path = f"{path}.{name}" if path else name
-        owned = fields.get(f"f:{name}")
-        if owned is not None:
-            lost += _lost(member, owned, member_path)
-        elif member != []:
-            # An empty map is owned like a value, an empty list is not tracked.
-            lost.append(member_path)
+    if isinstance(value, dict):
+        for name, member in value.items():
+            lost += _lost_member(name, member, owned, f"{path}.{name}")
+    else:
+        for index, item in enumerate(value):
+            lost += _lost_item(item, owned, f"{path}[{index}]")
     return lost
 
 
-def _lost_in_list(value: list[Any], fields: FieldSet, path: str) -> list[str]:
-    keyed = [(orjson.loads(key[2:]), owned) for key, owned in fields.items() if key.startswith("k:")]
-    values = {orjson.dumps(orjson.loads(key[2:])) for key in fields if key.startswith("v:")}
-    lost = []
-    for index, item in enumerate(value):
-        item_path = f"{path}[{index}]"
-        if isinstance(item, Mapping):
-            owned = next((owned for key, owned in keyed if key.items() <= item.items()), None)
-            lost += [item_path] if owned is None else _lost(item, owned, item_path)
-        elif orjson.dumps(item) not in values:
-            lost.append(item_path)
-    return lost
+def _lost_item(item: Any, owned: _Owned, path: str) -> list[str]:
+    if not isinstance(item, dict):
+        return [] if orjson.dumps(item) in owned.values else [path]
+    for names, by_values in owned.items.items():
+        found = by_values.get(tuple(item.get(name) for name in names))
+        if found is not None:
+            return _lost(item, found, path)
+    return [path]

@@ -24,13 +24,18 @@ REPLICAS_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-replicas"
 """Owns the number of pods between us, who apply it no more, and an autoscaler that did not change it yet."""
 
 
+def replicas_are_handed_over(manifest: Manifest) -> bool:
+    """Whether it is a Deployment whose number of pods is somebody else's to decide."""
+    return manifest["kind"] == "Deployment" and "replicas" not in manifest["spec"]
+
+
 async def hand_over(client: KubernetesClient, store: OwnedStore, deployment: Manifest) -> Manifest:
     """What may be applied now: where the number of pods changes hands, it has.
 
     Raises:
         ApiError: The API server refused, or somebody scaled the Deployment at this very moment (a conflict).
     """
-    if "replicas" in deployment["spec"]:
+    if not replicas_are_handed_over(deployment):
         await _end_autoscaler(client, store, deployment)
         return deployment
     uid = await _let_go(client, deployment)

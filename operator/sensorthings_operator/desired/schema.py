@@ -25,22 +25,27 @@ DEADLINE_SECONDS: Final = 3600
 
 def name(service: Service, settings: OperatorSettings) -> str:
     """Name of the Job that brings the schema to where this spec wants it."""
-    return f"{service.name}-schema-{digest(_template(service, settings))}"
+    return _name(service, _template(service, settings))
+
+
+def _name(service: Service, template: Manifest) -> str:
+    return f"{service.name}-schema-{digest(template)}"
 
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The Job; nothing while the service is hibernated."""
     if service.spec.hibernated:
         return []
+    template = _template(service, settings)
     return [
         {
             "apiVersion": "batch/v1",
             "kind": "Job",
-            "metadata": metadata(service, COMPONENT, name(service, settings)),
+            "metadata": metadata(service, COMPONENT, _name(service, template)),
             "spec": {
                 "backoffLimit": 3,
                 "activeDeadlineSeconds": DEADLINE_SECONDS,
-                "template": _template(service, settings),
+                "template": template,
             },
         }
     ]

@@ -12,17 +12,16 @@ from sensorthings_operator.conditions.observed import (
     SchemaJob,
     Workload,
 )
-from sensorthings_operator.desired import addresses, autoscaling, certificate, http, ingress, mqtt, schema
+from sensorthings_operator.desired import addresses, autoscaling, certificate, http, ingress, mqtt
 from sensorthings_operator.desired.service import Service
-from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.secrets import SecretsRead
 
 
 def gather(  # noqa: PLR0913 - everything that can be known of a service
     store: OwnedStore,
     service: Service,
-    settings: OperatorSettings,
     *,
+    schema_job: str,
     secrets: SecretsRead | None = None,
     database: Answer | None = None,
     applied: Sequence[Applied] = (),
@@ -37,7 +36,7 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         service=service,
         missing_secrets={} if secrets is None else secrets.missing,
         database=database,
-        schema=_schema_job(store, service, settings),
+        schema=_schema_job(store, service, schema_job),
         bus=workload("StatefulSet", addresses.bus_name(service)),
         http=workload("Deployment", addresses.http_name(service)),
         mqtt=workload("Deployment", addresses.mqtt_name(service)),
@@ -55,8 +54,7 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
     )
 
 
-def _schema_job(store: OwnedStore, service: Service, settings: OperatorSettings) -> SchemaJob | None:
-    name = schema.name(service, settings)
+def _schema_job(store: OwnedStore, service: Service, name: str) -> SchemaJob | None:
     child = store.get("Job", service.namespace, name)
     if child is None or not isinstance(child.summary, SchemaJob):
         return None

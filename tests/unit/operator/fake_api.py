@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sensorthings_operator.clients.errors import NotFoundError
+from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.resources import Resource
 from sensorthings_operator.desired.metadata import FIELD_MANAGER
 
@@ -92,7 +92,15 @@ class FakeApi:
             return copy.deepcopy(live)
         if manifest["kind"] == "SensorThingsService":
             return self._apply_finalizers(manifest)
+        self._hold_against(manifest)
         return self.put(manifest, field_manager)
+
+    def _hold_against(self, manifest: dict[str, Any]) -> None:
+        """A resource version is a precondition on what stands, and none on what is made."""
+        live = self.objects.get((manifest["kind"], manifest["metadata"]["name"]))
+        given = manifest["metadata"].get("resourceVersion")
+        if live is not None and given not in (None, live["metadata"]["resourceVersion"]):
+            raise ApiError(409, "Conflict", "the object has been modified")
 
     def _apply_finalizers(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Nothing else of a service is applied."""
@@ -126,6 +134,16 @@ class FakeApi:
 def _owned(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return {f"f:{key}": _owned(member) for key, member in value.items()}
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return {f"k:{orjson.dumps(item).decode()}": {".": {}, **_owned(item)} for item in value}
+    if isinstance(value, list) and value and all(isinstance(item, dict) and _key(item) for item in value):
+        return {f"k:{orjson.dumps(_key(item)).decode()}": {".": {}, **_owned(item)} for item in value}
     return {}
+
+
+def _key(item: dict[str, Any]) -> dict[str, Any]:
+    """What tells the items of a list apart: the real keys are scalars, too."""
+    return {name: member for name, member in item.items() if not isinstance(member, (dict, list))}
+
+
+def names_of(manifests: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Kinds and names."""
+    return {(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests}

@@ -16,7 +16,7 @@ from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.desired import HTTP, stage_children
 from sensorthings_operator.desired.metadata import FIELD_MANAGER
 from sensorthings_operator.observe.summaries import SUMMARIES
-from tests.unit.operator.fake_api import FakeApi
+from tests.unit.operator.fake_api import FakeApi, names_of
 from tests.unit.operator.samples import SETTINGS, UID, service
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ class OwningApi(FakeApi):
     def _check(self, described: Manifest, live: Manifest | None) -> None:
         for precondition in ("uid", "resourceVersion"):
             wanted = described.get(precondition)
-            if wanted is not None and (live is None or live["metadata"][precondition] != wanted):
+            absent = live is None and precondition == "uid"
+            if wanted is not None and (absent or (live is not None and live["metadata"][precondition] != wanted)):
                 raise ApiError(409, "Conflict", f"another {precondition}")
 
     def _write(self, live: Manifest, number: int) -> Manifest:
@@ -150,7 +151,7 @@ class Operator:
             self.store.put(kind, live)
         manifests = manifests_of(spec)
         await self.children.apply_all(manifests)
-        await self.children.prune(UID, ("hamburg", "air"), manifests)
+        await self.children.prune(UID, ("hamburg", "air"), names_of(manifests))
 
     async def settle(self, spec: Manifest) -> None:
         """Passes until one has nothing to do; those that fail are tried again."""

@@ -149,7 +149,7 @@ def test_its_figures_wake_nobody() -> None:
 def test_they_are_gathered_by_component() -> None:
     store = OwnedStore(SUMMARIES)
     store.put(_HPA, _autoscaler([_ABLE, _ACTIVE]))
-    seen = gather(store, service(_BOTH), SETTINGS)
+    seen = gather(store, service(_BOTH), schema_job="")
     assert seen.autoscalers == {"http": Answer(True, "Acting", "")}
 
 

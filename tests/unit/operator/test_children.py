@@ -13,7 +13,7 @@ from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.desired import HTTP, SECRETS, bus, http, stage_children
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, Manifest
-from tests.unit.operator.fake_api import FakeApi
+from tests.unit.operator.fake_api import FakeApi, names_of
 from tests.unit.operator.samples import SETTINGS, UID, body, service
 from tests.unit.operator.virtual_time import on_virtual_time
 
@@ -82,10 +82,27 @@ async def test_a_service_is_looked_for_once_in_a_pass(children: Children, api: F
     await children.apply_all(MANIFESTS[1:])
     assert api.calls.count(("get", "SensorThingsService", "air")) == 1
 
-    children.owners.begin(UID)
+    children.owners.begin(UID, is_new=False)
     del api.objects["SensorThingsService", "air"]
     with pytest.raises(OwnerGoneError):
         await children.apply(stage_children(HTTP, service(), SETTINGS)[0])
+
+
+@on_virtual_time
+async def test_children_that_are_made_side_by_side_look_for_their_service_once(
+    children: Children, api: FakeApi
+) -> None:
+    children.owners.begin(UID, is_new=False)
+    await children.apply_all(MANIFESTS)
+    assert api.calls.count(("get", "SensorThingsService", "air")) == 1
+
+
+@on_virtual_time
+async def test_children_of_a_new_service_are_made_without_a_look(children: Children, api: FakeApi) -> None:
+    """Each look costs the API server nearly as much as the child."""
+    children.owners.begin(UID, is_new=True)
+    await children.apply_all(MANIFESTS)
+    assert {call[0] for call in api.calls} == {"apply"}
 
 
 @on_virtual_time
@@ -102,19 +119,19 @@ async def test_what_changed_is_sent_and_what_drifted_is_repaired(
 
 @on_virtual_time
 async def test_an_object_of_somebody_else_is_refused_and_not_written(children: Children, api: FakeApi) -> None:
-    api.put({**CONFIG, "metadata": {"name": "air-bus"}})
+    before = api.put({**CONFIG, "metadata": {"name": "air-bus"}})
     result = await children.apply(CONFIG)
     assert (result.outcome, result.reason) == (Outcome.REFUSED, "NameTaken")
-    assert api.writes() == []
+    assert api.objects["ConfigMap", "air-bus"] == before
 
 
 @on_virtual_time
 async def test_a_child_of_a_deleted_namesake_is_waited_for(children: Children, api: FakeApi) -> None:
     owner = {**CONFIG["metadata"]["ownerReferences"][0], "uid": "old"}
-    api.put({**CONFIG, "metadata": {**CONFIG["metadata"], "ownerReferences": [owner]}}, FIELD_MANAGER)
+    before = api.put({**CONFIG, "metadata": {**CONFIG["metadata"], "ownerReferences": [owner]}}, FIELD_MANAGER)
     with pytest.raises(ApiError, match="deleted service of the same name"):
         await children.apply(CONFIG)
-    assert api.writes() == []
+    assert api.objects["ConfigMap", "air-bus"] == before
 
 
 @on_virtual_time
@@ -229,6 +246,6 @@ async def test_pruned_is_what_is_ours_and_no_longer_wanted(children: Children, a
         manifest = {**CONFIG, "metadata": {"name": name, "namespace": "hamburg", **metadata}}
         store.put("ConfigMap", api.put(manifest, manager))
     assert await children.prune("another owner", key, []) == []
-    pruned = await children.prune(UID, key, MANIFESTS)
+    pruned = await children.prune(UID, key, names_of(MANIFESTS))
     assert [(result.kind, result.name) for result in pruned] == [("ConfigMap", "stale")]
-    assert await children.prune(UID, key, MANIFESTS) == [], "gone already, and not yet known to be"
+    assert await children.prune(UID, key, names_of(MANIFESTS)) == [], "gone already, and not yet known to be"

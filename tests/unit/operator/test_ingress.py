@@ -177,7 +177,7 @@ def _seen(name: str, status: Manifest) -> Manifest:
 )
 def test_an_ingress_with_an_address_was_taken_up(status: Manifest, taken_up: bool) -> None:
     store = OwnedStore(SUMMARIES)
-    assert gather(store, exposed(), SETTINGS).ingresses == {}
+    assert gather(store, exposed(), schema_job="").ingresses == {}
     store.put("Ingress", _seen("air-http", status))
     store.put("Ingress", _seen("somebody-elses", status))
-    assert gather(store, exposed(), SETTINGS).ingresses == {"air-http": taken_up}
+    assert gather(store, exposed(), schema_job="").ingresses == {"air-http": taken_up}

@@ -220,7 +220,7 @@ def test_a_service_without_autoscaling_costs_no_call_more() -> None:
         operator.api.put(body(fixed(2)), uid=UID)
         await operator.look(fixed(2))
         about = [verb for verb, kind, _ in operator.api.calls if kind == "Deployment"]
-        assert about == ["get", "apply"]
+        assert about == ["apply"]
 
     run(made())
 
