@@ -3,6 +3,7 @@
 Used by the reconcile.
 """
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -150,15 +151,18 @@ class StatusWriter:
             field_manager=FIELD_MANAGER,
             subresource="status",
         )
-        for type_, verdict in worth_an_event(body, verdicts):
-            try:
-                await self._tell(body, type_, verdict, now)
-            except ApiError as error:
-                # The status says the same; a namespace that is being deleted takes no Events.
-                _LOG.warning("Event %s was refused: %s", verdict.reason, error, extra={"service": _where(body)})
+        told = worth_an_event(body, verdicts)
+        await asyncio.gather(*(self._tell(body, type_, verdict, now) for type_, verdict in told))
         return live
 
     async def _tell(self, body: Body, type_: str, verdict: Verdict, now: datetime) -> None:
+        try:
+            await self._create_event(body, type_, verdict, now)
+        except ApiError as error:
+            # The status says the same; a namespace that is being deleted takes no Events.
+            _LOG.warning("Event %s was refused: %s", verdict.reason, error, extra={"service": _where(body)})
+
+    async def _create_event(self, body: Body, type_: str, verdict: Verdict, now: datetime) -> None:
         metadata = body["metadata"]
         await self._client.create(
             EVENTS,

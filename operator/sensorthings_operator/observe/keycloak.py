@@ -77,7 +77,8 @@ def look(
     """
     realm = keycloak.realm_of(service, settings)
     if realm is not None:
-        return probes.watch(service.key, RealmTarget(realm, keycloak.client_of(service))) or _last_answer(body)
+        before = _last_answer(body)
+        return probes.watch(service.key, RealmTarget(realm, keycloak.client_of(service)), known=before) or before
     probes.forget(service.key)
     if not keycloak.is_used(service):
         return None

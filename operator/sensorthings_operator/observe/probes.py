@@ -1,10 +1,12 @@
 """Asks what lies outside the cluster, beside the reconcile. A pass never waits: only a changed answer wakes it.
 
 One probe for each service, at most ``concurrency`` at a time; soon again while what is asked is not as it should be,
-slowly once it is. ``databases`` and ``keycloak`` say what is asked.
+slowly once it is: those that are well are asked one each second at most, however many they are, and one of them at
+once where a pass has a reason to doubt it. ``databases`` and ``keycloak`` say what is asked.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -17,6 +19,8 @@ _LOG: Final = logging.getLogger(__name__)
 _FIRST_DELAY_SECONDS: Final = 0.3
 _LONGEST_DELAY_SECONDS: Final = 15.0
 _GROWTH: Final = 1.5
+_SECONDS_BETWEEN: Final = 1.0
+"""Between two questions about what is well: a thousand services cost no more than thirty with the shortest interval."""
 
 TargetT = TypeVar("TargetT")
 """Says what is asked, and with which credentials; another one ends the probe of the one before."""
@@ -43,14 +47,31 @@ class Probes(Generic[TargetT]):
         self._targets: dict[ServiceKey, TargetT] = {}
         self._tasks: dict[ServiceKey, asyncio.Task[None]] = {}
         self._answers: dict[ServiceKey, Answer] = {}
+        self._doubts: dict[ServiceKey, asyncio.Event] = {}
+        self._asked_at: dict[ServiceKey, float] = {}
+        """When each question was last asked, in the event loop's time."""
 
-    def watch(self, key: ServiceKey, target: TargetT) -> Answer | None:
-        """Keep asking; the last answer, or None where this target has not answered yet."""
+    def watch(self, key: ServiceKey, target: TargetT, *, known: Answer | None = None) -> Answer | None:
+        """Keep asking; the last answer, or None where this target has not answered yet.
+
+        ``known`` is what it answered before the operator started: one that was well can wait for its turn.
+        """
         if self._targets.get(key) != target:
+            was_asked = key in self._targets
             self.forget(key)
             self._targets[key] = target
-            self._tasks[key] = asyncio.create_task(self._keep_asking(key, target), name=f"probe of {key}")
+            self._doubts[key] = asyncio.Event()
+            waits = not was_asked and known is not None and known.holds
+            asking = self._keep_asking(key, target, waits=waits)
+            self._tasks[key] = asyncio.create_task(asking, name=f"probe of {key}")
         return self._answers.get(key)
+
+    def doubt(self, key: ServiceKey) -> None:
+        """Ask now, unless it was asked within the interval: something depends on it that is not as it should be."""
+        asked_at = self._asked_at.get(key)
+        recently = asked_at is not None and asyncio.get_running_loop().time() - asked_at < self._interval
+        if key in self._doubts and not recently:
+            self._doubts[key].set()
 
     def asks(self, key: ServiceKey) -> bool:
         """Whether something is being asked for the service, answered or not."""
@@ -60,6 +81,8 @@ class Probes(Generic[TargetT]):
         """Stop asking."""
         self._targets.pop(key, None)
         self._answers.pop(key, None)
+        self._doubts.pop(key, None)
+        self._asked_at.pop(key, None)
         task = self._tasks.pop(key, None)
         if task is not None:
             task.cancel()
@@ -71,16 +94,30 @@ class Probes(Generic[TargetT]):
             self.forget(key)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep_asking(self, key: ServiceKey, target: TargetT) -> None:
+    async def _keep_asking(self, key: ServiceKey, target: TargetT, *, waits: bool) -> None:
         delay = _FIRST_DELAY_SECONDS
+        if waits:
+            await self._pause(key, self._turn() * random.random())  # noqa: S311 - jitter, no secret
         while True:
+            self._asked_at[key] = asyncio.get_running_loop().time()
             answer = await self._asked(target)
             if answer != self._answers.get(key):
                 self._answers[key] = answer
                 self._changed(key)
-            pause = self._interval if answer.holds else delay
+            pause = self._turn() if answer.holds else delay
             delay = _FIRST_DELAY_SECONDS if answer.holds else min(delay * _GROWTH, _LONGEST_DELAY_SECONDS)
-            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
+            await self._pause(key, pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
+
+    def _turn(self) -> float:
+        """Seconds until one that is well is asked again."""
+        return max(self._interval, len(self._targets) * _SECONDS_BETWEEN)
+
+    async def _pause(self, key: ServiceKey, seconds: float) -> None:
+        doubt = self._doubts[key]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await doubt.wait()
+        doubt.clear()
 
     async def _asked(self, target: TargetT) -> Answer:
         async with self._limit:

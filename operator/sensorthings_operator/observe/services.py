@@ -18,6 +18,7 @@ class Services:
     def put(self, body: Body) -> bool:
         """Take a body in; whether it tells something that a pass should look at."""
         key = key_of(body)
+        body = _without_managed_fields(body)
         known = self._bodies.get(key)
         if known is not None and not _is_newer(body, known):
             return False
@@ -44,6 +45,11 @@ class Services:
 def key_of(body: Body) -> ServiceKey:
     """Namespace and name."""
     return (body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+def _without_managed_fields(body: Body) -> Body:
+    """They are as long as all the rest, and nobody asks for them."""
+    return {**body, "metadata": {k: v for k, v in body["metadata"].items() if k != "managedFields"}}
 
 
 def _is_newer(body: Body, known: Body) -> bool:

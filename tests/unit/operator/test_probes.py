@@ -122,6 +122,75 @@ async def test_few_are_asked_at_a_time() -> None:
 
 
 @on_virtual_time
+async def test_many_that_are_well_are_asked_one_each_second() -> None:
+    database = FakeDatabase()
+    probes = _probes(database, lambda _: None)
+    for number in range(300):
+        probes.watch(("hamburg", str(number)), TARGET)
+    await asyncio.sleep(1)
+    assert len(database.asked) == 300, "what is not known is asked at once"
+    await asyncio.sleep(3000)
+    assert 2500 <= len(database.asked) - 300 <= 3600
+    await probes.close()
+
+
+@on_virtual_time
+async def test_after_a_start_those_that_were_well_wait_for_their_turn() -> None:
+    database = FakeDatabase()
+    probes = _probes(database, lambda _: None)
+    before = Answer(True, "DatabaseAnswers", "told before")
+    for number in range(300):
+        assert probes.watch(("hamburg", str(number)), TARGET, known=before) is None
+    await asyncio.sleep(100)
+    assert 60 <= len(database.asked) <= 140
+    await asyncio.sleep(201)
+    assert len(database.asked) >= 300, "each has had its turn"
+    await probes.close()
+
+
+@on_virtual_time
+async def test_what_was_not_well_before_the_start_is_asked_at_once() -> None:
+    database = FakeDatabase()
+    probes = _probes(database, lambda _: None)
+    probes.watch(KEY, TARGET, known=Answer(False, "DatabaseUnreachable", "told before"))
+    await asyncio.sleep(0.1)
+    assert len(database.asked) == 1
+    await probes.close()
+
+
+@on_virtual_time
+async def test_another_password_does_not_wait_for_its_turn() -> None:
+    database = FakeDatabase()
+    probes = _probes(database, lambda _: None)
+    before = Answer(True, "DatabaseAnswers", "told before")
+    probes.watch(KEY, TARGET, known=before)
+    probes.watch(KEY, Target(ADDRESS, Credentials("frost", "two")), known=before)
+    await asyncio.sleep(0.1)
+    assert database.passwords == ["two"]
+    await probes.close()
+
+
+@on_virtual_time
+async def test_one_in_doubt_is_asked_now_and_not_again_and_again() -> None:
+    database = FakeDatabase()
+    probes = _probes(database, lambda _: None)
+    probes.watch(KEY, TARGET, known=Answer(True, "DatabaseAnswers", "told before"))
+    for _ in range(100):
+        probes.doubt(KEY)
+        await asyncio.sleep(0.1)
+    assert len(database.asked) == 1
+    await asyncio.sleep(100)
+    asked = len(database.asked)
+    await asyncio.sleep(31)
+    for _ in range(10):
+        probes.doubt(KEY)
+        await asyncio.sleep(0.01)
+    assert len(database.asked) <= asked + 2
+    probes.doubt(("hamburg", "nobody"))
+    await probes.close()
+
+
+@on_virtual_time
 async def test_a_surprise_of_the_driver_is_an_answer_without_its_text() -> None:
     database = FakeDatabase()
     database.answer = ValueError("password=one")

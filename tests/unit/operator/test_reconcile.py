@@ -122,6 +122,12 @@ class City:
             if kind == "Job":
                 self._status(live, {"conditions": [{"type": "Complete", "status": "True"}]})
 
+    def lose_pods(self) -> None:
+        """No pod of a module is ready any more."""
+        for (kind, _), live in list(self.api.objects.items()):
+            if kind == "Deployment":
+                self._status(live, {**live["status"], "readyReplicas": 0, "availableReplicas": 0})
+
     def _status(self, live: dict[str, Any], status: dict[str, Any]) -> None:
         live["status"] = status
         self.api.touch(live)
@@ -163,10 +169,24 @@ async def test_a_restart_notices_a_database_that_went_meanwhile() -> None:
     city.answer = (DatabaseAnswer.UNREACHABLE, "gone")
     await city.look()
     assert city.conditions()["Ready"] == "True"
-    await asyncio.sleep(6)
+    await asyncio.sleep(36)
     await city.look()
     assert city.conditions()["DatabaseReachable"] == "False"
     assert city.conditions()["Ready"] == "False"
+    await city.close()
+
+
+@on_virtual_time
+async def test_a_database_is_asked_at_once_when_pods_that_read_it_are_not_ready_any_more() -> None:
+    city = City()
+    await city.settle()
+    city.start()
+    city.answer = (DatabaseAnswer.UNREACHABLE, "gone")
+    city.lose_pods()
+    await city.look()
+    await asyncio.sleep(5.1)
+    await city.look()
+    assert city.conditions()["DatabaseReachable"] == "False"
     await city.close()
 
 
