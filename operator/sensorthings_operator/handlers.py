@@ -48,9 +48,24 @@ def connection_info(connection: Connection) -> kopf.ConnectionInfo:
     )
 
 
+class NothingRemembered(kopf.DiffBaseStorage):
+    """No state that was handled last: kopf would copy each service for each event to compare it with nothing."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Nothing of a service is compared."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing was stored."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is stored."""
+
+
 def settings() -> kopf.OperatorSettings:
     """kopf with everything off that writes, scans or keeps; the numbers are those measured to keep memory small."""
     tuned = kopf.OperatorSettings()
+    tuned.persistence.diffbase_storage = NothingRemembered()
     tuned.posting.enabled = False
     tuned.scanning.disabled = True
     tuned.watching.chunk_size = 500

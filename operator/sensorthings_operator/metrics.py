@@ -16,3 +16,6 @@ DRIFT_REPAIRS: Final = Counter(
     "sensorthings_operator_drift_repairs_total", "Children brought back after somebody changed them.", ["kind"]
 )
 LAST_PASS: Final = Gauge("sensorthings_operator_last_pass_timestamp_seconds", "When a pass last finished, Unix time.")
+LAST_ERROR: Final = Gauge(
+    "sensorthings_operator_last_error_timestamp_seconds", "When a pass last failed so, Unix time.", ["error"]
+)

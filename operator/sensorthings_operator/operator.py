@@ -214,6 +214,7 @@ class Operator:
 
     async def _failed(self, key: ServiceKey, error: Exception, failures: int) -> None:
         where = "/".join(key)
+        metrics.LAST_ERROR.labels(_error_name(error)).set_to_current_time()
         if isinstance(error, _NOT_OURS):
             _LOG.warning("pass over %s failed, again later: %s", where, error, extra={"service": where})
         else:
@@ -252,3 +253,8 @@ class Operator:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
+
+
+def _error_name(error: Exception) -> str:
+    """Of few values, for a label: what the API server answered, or the type."""
+    return f"{error.status} {error.reason}".strip() if isinstance(error, ApiError) else type(error).__name__

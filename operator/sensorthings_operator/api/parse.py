@@ -85,22 +85,24 @@ def parse_service(obj: Mapping[str, Any], *, unknown_fields: UnknownFields) -> S
     Raises:
         InvalidSpec: Something is missing, of the wrong type, not allowed, or (with ``refuse``) unknown.
     """
-    return _parse(SensorThingsService, crd.schema(crd.SERVICE), obj, unknown_fields)
+    return _parse(SensorThingsService, crd.SERVICE, obj, unknown_fields)
 
 
 def parse_connector(obj: Mapping[str, Any], *, unknown_fields: UnknownFields) -> Connector:
     """Read a Connector; as ``parse_service``."""
-    return _parse(Connector, crd.schema(crd.CONNECTOR), obj, unknown_fields)
+    return _parse(Connector, crd.CONNECTOR, obj, unknown_fields)
 
 
 def _parse(
-    model: type[_Resource], schema: Mapping[str, Any], obj: Mapping[str, Any], unknown_fields: UnknownFields
+    model: type[_Resource], resource: crd.Resource, obj: Mapping[str, Any], unknown_fields: UnknownFields
 ) -> _Resource:
     fields = {key: value for key, value in obj.items() if key not in _IDENTITY}
     extra: Literal["ignore", "forbid"] = "ignore" if unknown_fields == "ignore" else "forbid"
     try:
         return model.model_validate(fields, strict=True, extra=extra, by_alias=True, by_name=False)
     except ValidationError as error:
+        # Only what is wrong is held against the schema: it takes a fraction of a second to make, once.
+        schema = crd.schema(resource)
         raise InvalidSpec(tuple(_problem(each, schema) for each in error.errors(include_url=False))) from None
 
 

@@ -8,6 +8,7 @@ Job.
 
 from typing import Any, Final
 
+from sensorthings_operator.api.base import ResourceRequirements
 from sensorthings_operator.desired import addresses, frost, keycloak
 from sensorthings_operator.desired.accounts import frost_account_name
 from sensorthings_operator.desired.http import things_probe
@@ -92,7 +93,8 @@ def _migration(service: Service, settings: OperatorSettings, image: str) -> Mani
         restartPolicy="Always",
         env=frost.environment(service, settings, module, service.spec.http.settings),
         ports=[{"name": "http", "containerPort": addresses.HTTP_PORT, "protocol": "TCP"}],
-        resources=resources(service.spec.http.resources, cpu="250m", memory="768Mi"),
+        # Not those of the HTTP module: more memory for its pods is no reason to migrate again.
+        resources=resources(ResourceRequirements(), cpu="250m", memory="768Mi"),
         startupProbe={
             **things_probe(service),
             "periodSeconds": 1,

@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from prometheus_client.metrics import MetricWrapperBase
 
+from sensorthings_operator import metrics
 from sensorthings_operator.clients.database import DatabaseAnswer
+from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions import PARTS
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.conditions.routes import RoutesReason
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.observe.figures import ServiceFigures
+from sensorthings_operator.observe.services import Services
 
 ROOT: Final = Path(__file__).parents[3]
 PACKAGE: Final = ROOT / "operator" / "sensorthings_operator"
 CONDITIONS: Final = (ROOT / "docs" / "conditions.md").read_text()
+METRICS: Final = (ROOT / "docs" / "metrics.md").read_text()
 SETTINGS: Final = (ROOT / "docs" / "settings.md").read_text()
 
 
@@ -73,3 +79,15 @@ def _settings(model: object, prefix: str = "") -> Iterator[str]:
 
 def test_settings_are_documented() -> None:
     assert _documented(SETTINGS) == set(_settings(OperatorSettings()))
+
+
+def _metrics() -> Iterator[str]:
+    for metric in vars(metrics).values():
+        if isinstance(metric, MetricWrapperBase):
+            (family,) = metric.collect()
+            yield f"{family.name}_total" if family.type == "counter" else family.name
+    yield from (family.name for family in ServiceFigures(Services(), OwnedStore({})).collect())
+
+
+def test_metrics_are_documented() -> None:
+    assert {name for name in _documented(METRICS) if name.startswith("sensorthings_")} == set(_metrics())
