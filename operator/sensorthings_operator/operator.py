@@ -14,7 +14,6 @@ import aiohttp
 from prometheus_client import REGISTRY
 
 from sensorthings_operator import health, metrics
-from sensorthings_operator.apply.status import StatusWriter
 from sensorthings_operator.clients import database
 from sensorthings_operator.clients.connection import Connection
 from sensorthings_operator.clients.errors import ApiError
@@ -79,7 +78,7 @@ class Operator:
         self._keycloak_probes = keycloak_probes(
             self._keycloak.ensure, changed=self._queue.add, interval_seconds=settings.keycloak_probe_seconds
         )
-        self._reporter = Reporter(StatusWriter(self._client, instance=identity), self._services, settings)
+        self._reporter = Reporter(self._client, self._services, settings, instance=identity)
         self._reconciler = Reconciler(
             self._client,
             settings=settings,

@@ -258,6 +258,7 @@ class Reconciler:
                 before = plan.found(stage, self._store)
                 applied = await self._children.apply_all(plan.manifests(stage))
                 plan.keep(stage, applied, before=before, after=plan.found(stage, self._store))
+                await self._reporter.repaired(now.body, applied)
                 results = [*results, *applied]
                 observed = self._observe(now, results)
         if not waiting and all(result.outcome is not Outcome.REFUSED for result in results):

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from sensorthings_operator.apply.events import Events
+from sensorthings_operator.apply.outcome import Applied, Outcome
 from sensorthings_operator.apply.status import Now, StatusWriter, build, build_failed, build_invalid, utc_now
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
+from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import ServiceKey
 from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.chain import Verdict
@@ -15,6 +18,9 @@ from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.services import Body, Services
 
+REPAIRED: Final = "Repaired"
+"""Reason of the Event about a child that was put right; no condition has it."""
+
 
 class Reporter:
     """Writes statuses, and remembers the services as they are then.
@@ -23,9 +29,16 @@ class Reporter:
     """
 
     def __init__(
-        self, status: StatusWriter, services: Services, settings: OperatorSettings, *, now: Now = utc_now
+        self,
+        client: KubernetesClient,
+        services: Services,
+        settings: OperatorSettings,
+        *,
+        instance: str,
+        now: Now = utc_now,
     ) -> None:
-        self._status = status
+        self._events = Events(client, instance=instance)
+        self._status = StatusWriter(client, self._events)
         self._services = services
         self._settings = settings
         self.now = now
@@ -36,6 +49,12 @@ class Reporter:
         verdicts = evaluate(observed)
         endpoints = addresses.endpoints(observed.service, self._settings)
         await self._write(body, build(body, observed, verdicts, endpoints, now), verdicts, now)
+
+    async def repaired(self, body: Body, applied: Sequence[Applied]) -> None:
+        """Which children were put right, and who had changed them."""
+        for child in applied:
+            if child.outcome is Outcome.REPAIRED:
+                await self._events.tell(body, warning=True, reason=REPAIRED, note=child.message, now=self.now())
 
     async def invalid(self, body: Body, reason: str, problems: Sequence[str]) -> None:
         """That the spec can't be acted on."""

@@ -10,9 +10,10 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
 
 from sensorthings_operator import metrics
+from sensorthings_operator.apply.drift import DELETED_AGAIN, look
 from sensorthings_operator.apply.outcome import Applied, Outcome, refused
 from sensorthings_operator.apply.owners import GENERATED_FIELD_MANAGER, Owners, require_ours
-from sensorthings_operator.apply.ownership import stands, who_took, without_updates
+from sensorthings_operator.apply.ownership import stands, without_updates
 from sensorthings_operator.apply.replicas import hand_over, replicas_are_handed_over
 from sensorthings_operator.apply.rivals import Rivals
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
@@ -22,7 +23,6 @@ from sensorthings_operator.clients.resources import (
     OPTIONAL_CHILDREN,
     SECRETS,
     WATCHED_CHILDREN,
-    resource_of,
 )
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, GENERATED_KEYS_ANNOTATION, Manifest, digest
 
@@ -31,7 +31,6 @@ _CONFLICT: Final = 409
 _INVALID: Final = 422
 _OLDER_THAN_ANY: Final = "1"
 """etcd counts its first write as 2 (etcd API, revision)."""
-_FIELDS_TOLD: Final = 3
 _OPTIONAL_KINDS: Final = {resource.kind for resource in OPTIONAL_CHILDREN}
 
 
@@ -66,28 +65,30 @@ class Children:
         if outcome is not Outcome.UPDATED and self.rivals.wait(service_of(manifest), kind, name) > 0:
             return Applied(kind, name, Outcome.LEFT)
         try:
-            await self._bring(stamped, known, outcome)
+            told = await self._bring(stamped, known, outcome)
         except ApiError as error:
             if not error.is_lasting:
                 raise
             return refused(manifest, error)
-        return Applied(kind, name, outcome)
+        return Applied(kind, name, outcome, message=told)
 
-    async def _bring(self, stamped: Manifest, known: Owned | None, outcome: Outcome) -> None:
+    async def _bring(self, stamped: Manifest, known: Owned | None, outcome: Outcome) -> str:
+        """Create, update or put right a child; what is worth telling of it, for people."""
         kind, name, service = stamped["kind"], stamped["metadata"]["name"], service_of(stamped)
         handed_over = replicas_are_handed_over(stamped)
         if known is None and not handed_over:
             await self.owners.require_owner(stamped)
         elif known is None or known.owner_uid != stamped["metadata"]["ownerReferences"][0]["uid"]:
             await self.owners.refuse_foreign(stamped)
-        told = await self._who(stamped, outcome) if self.rivals.is_fought_for(service, kind, name) else ""
+        drift = await look(self._client, stamped) if outcome is Outcome.REPAIRED else None
         sent = await hand_over(self._client, self._store, stamped) if kind == "Deployment" else stamped
         send = self._create if known is None and not handed_over else self._send
         self._store.put(kind, await send(sent, outcome))
         if outcome is not Outcome.UPDATED:
-            self.rivals.note(service, kind, name, told)
+            self.rivals.note(service, kind, name, DELETED_AGAIN if drift is None else drift.told_again())
         if outcome is Outcome.REPAIRED:
             metrics.DRIFT_REPAIRS.labels(kind).inc()
+        return "" if drift is None else drift.told_once(kind, name)
 
     async def apply_all(self, manifests: Sequence[Manifest]) -> list[Applied]:
         """Bring children to their manifests side by side; over is over: none is on its way when this returns or raises.
@@ -171,21 +172,6 @@ class Children:
                 continue
             pruned.append(Applied(child.kind, child.name, Outcome.PRUNED))
         return pruned
-
-    async def _who(self, stamped: Manifest, outcome: Outcome) -> str:
-        """Who is taking a child back, for people."""
-        if outcome is Outcome.CREATED:
-            return "somebody deletes it each time it is made"
-        described = stamped["metadata"]
-        try:
-            live = await self._client.get(
-                resource_of(stamped), described["namespace"], described["name"], metadata_only=True
-            )
-        except NotFoundError:
-            return "somebody deletes it each time it is made"
-        lost, took = who_took(stamped, live["metadata"], FIELD_MANAGER)
-        fields = ", ".join(lost[:_FIELDS_TOLD]) or "its owner"
-        return f"{' and '.join(took) or 'somebody'} changes {fields} back each time it is put right"
 
     async def _read_secret(self, namespace: str, name: str) -> dict[str, Any] | None:
         try:

@@ -55,10 +55,6 @@ class Rivals:
         times = fights.get((kind, name), _Fight()).times + 1
         self._fights[service] = {**fights, (kind, name): _Fight(times, self._clock(), told)}
 
-    def is_fought_for(self, service: ServiceKey, kind: str, name: str) -> bool:
-        """Whether it is worth finding out by whom, before the child is brought back once more."""
-        return self._standing(service).get((kind, name), _Fight()).times + 1 >= _FREE
-
     def of(self, service: ServiceKey) -> tuple[Contested, ...]:
         """The children that somebody fights for."""
         fights = self._standing(service)

@@ -4,18 +4,15 @@ Used by the reconcile.
 """
 
 import asyncio
-import logging
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-from sensorthings_operator.api.base import API_VERSION, GROUP
+from sensorthings_operator.api.base import API_VERSION
 from sensorthings_operator.api.sensorthingsservice import KIND
 from sensorthings_operator.api.status import Endpoint
-from sensorthings_operator.clients.errors import ApiError
+from sensorthings_operator.apply.events import Events
 from sensorthings_operator.clients.kubernetes import KubernetesClient
-from sensorthings_operator.clients.resources import EVENTS
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.conditions.unobserved import UnobservedReason
@@ -23,11 +20,8 @@ from sensorthings_operator.desired import http, mqtt
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, selector
 from sensorthings_operator.desired.service import Service
 
-_LOG: Final = logging.getLogger(__name__)
 Body = Mapping[str, Any]
 Now = Callable[[], datetime]
-_LONGEST_NOTE: Final = 1024
-"""Of an Event (events.k8s.io/v1, note)."""
 
 
 def utc_now() -> datetime:
@@ -123,16 +117,12 @@ def _stands(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return {**live, "conditions": [found.get(type_) for type_ in ours]} == dict(wanted)
 
 
-def _where(body: Body) -> str:
-    return f"{body['metadata']['namespace']}/{body['metadata']['name']}"
-
-
 class StatusWriter:
-    """Sends statuses and Events."""
+    """Sends statuses, and tells of the conditions that turned."""
 
-    def __init__(self, client: KubernetesClient, *, instance: str) -> None:
+    def __init__(self, client: KubernetesClient, events: Events) -> None:
         self._client = client
-        self._instance = instance
+        self._events = events
 
     async def write(
         self, body: Body, status: Mapping[str, Any], verdicts: Mapping[str, Verdict], now: datetime
@@ -151,39 +141,15 @@ class StatusWriter:
             field_manager=FIELD_MANAGER,
             subresource="status",
         )
-        told = worth_an_event(body, verdicts)
-        await asyncio.gather(*(self._tell(body, type_, verdict, now) for type_, verdict in told))
-        return live
-
-    async def _tell(self, body: Body, type_: str, verdict: Verdict, now: datetime) -> None:
-        try:
-            await self._create_event(body, type_, verdict, now)
-        except ApiError as error:
-            # The status says the same; a namespace that is being deleted takes no Events.
-            _LOG.warning("Event %s was refused: %s", verdict.reason, error, extra={"service": _where(body)})
-
-    async def _create_event(self, body: Body, type_: str, verdict: Verdict, now: datetime) -> None:
-        metadata = body["metadata"]
-        await self._client.create(
-            EVENTS,
-            metadata["namespace"],
-            {
-                "apiVersion": EVENTS.api_version,
-                "kind": EVENTS.kind,
-                "metadata": {"name": f"{metadata['name']}.{uuid.uuid4().hex[:16]}", "namespace": metadata["namespace"]},
-                "type": "Warning" if is_warning(type_, verdict) else "Normal",
-                "reason": verdict.reason,
-                "note": f"{type_}={verdict.status}: {verdict.message}"[:_LONGEST_NOTE],
-                "action": "Reconcile",
-                "regarding": {
-                    "apiVersion": API_VERSION,
-                    "kind": KIND,
-                    "name": metadata["name"],
-                    "namespace": metadata["namespace"],
-                    "uid": metadata["uid"],
-                },
-                "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-                "reportingController": f"{GROUP}/{FIELD_MANAGER}",
-                "reportingInstance": self._instance,
-            },
+        told = (
+            self._events.tell(
+                body,
+                warning=is_warning(type_, verdict),
+                reason=verdict.reason,
+                note=f"{type_}={verdict.status}: {verdict.message}",
+                now=now,
+            )
+            for type_, verdict in worth_an_event(body, verdicts)
         )
+        await asyncio.gather(*told)
+        return live

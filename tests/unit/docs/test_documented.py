@@ -19,6 +19,7 @@ from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.figures import ServiceFigures
 from sensorthings_operator.observe.services import Services
+from sensorthings_operator.reporting import REPAIRED
 
 ROOT: Final = Path(__file__).parents[3]
 PACKAGE: Final = ROOT / "operator" / "sensorthings_operator"
@@ -65,7 +66,7 @@ def test_reason_is_documented(reason: str) -> None:
 
 def test_no_reason_is_documented_that_is_not_there() -> None:
     types = {chain.type for chain in PARTS} | {"Ready", "Reconciling", "Stalled"}
-    assert _documented(CONDITIONS) == _reasons() | types
+    assert _documented(CONDITIONS) == _reasons() | types | {REPAIRED}
 
 
 def _settings(model: object, prefix: str = "") -> Iterator[str]:

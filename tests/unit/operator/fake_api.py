@@ -22,6 +22,7 @@ class FakeApi:
     def __init__(self) -> None:
         self.objects: dict[Key, dict[str, Any]] = {}
         self.calls: list[tuple[str, str, str]] = []
+        self.events: list[dict[str, Any]] = []
         self.running = 0
         self.fails: Callable[[str, str, str], Exception | None] = lambda _verb, _kind, _name: None
         self._version = 100
@@ -117,6 +118,7 @@ class FakeApi:
 
     async def create(self, resource: Resource, _namespace: str, manifest: dict[str, Any]) -> dict[str, Any]:
         await self._call("create", resource.kind, manifest["metadata"]["name"])
+        self.events.append(manifest)
         return manifest
 
     async def delete(self, resource: Resource, _namespace: str, name: str, *, uid: str) -> None:

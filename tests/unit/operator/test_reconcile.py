@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from sensorthings_operator.apply.finalizer import FINALIZER
-from sensorthings_operator.apply.status import StatusWriter
 from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
@@ -89,9 +88,7 @@ class City:
             served=(),
             probes=self.probes,
             outside=outside,
-            reporter=Reporter(
-                StatusWriter(client, instance="test"), self.services, self.settings, now=lambda: self.now
-            ),
+            reporter=Reporter(client, self.services, self.settings, instance="test", now=lambda: self.now),
         )
 
     async def _ask(self, _: DatabaseAddress, __: Credentials) -> tuple[DatabaseAnswer, str]:
@@ -173,6 +170,27 @@ async def test_a_restart_notices_a_database_that_went_meanwhile() -> None:
     await city.look()
     assert city.conditions()["DatabaseReachable"] == "False"
     assert city.conditions()["Ready"] == "False"
+    await city.close()
+
+
+@on_virtual_time
+async def test_an_event_says_who_changed_what_of_a_child_that_is_put_right() -> None:
+    city = City()
+    await city.settle()
+    city.api.events.clear()
+    live = city.api.objects["Deployment", "air-http"]
+    (ours,) = live["metadata"]["managedFields"]
+    taken: dict[str, Any] = {"f:spec": {"f:template": {}}}
+    del ours["fieldsV1"]["f:spec"]["f:template"]
+    live["metadata"]["managedFields"].append({"manager": "kubectl-edit", "operation": "Update", "fieldsV1": taken})
+    city.api.touch(live)
+    await city.look()
+    (told,) = city.api.events
+    assert told["reason"] == "Repaired"
+    assert told["note"].startswith("kubectl-edit changed spec.template of Deployment air-http")
+    city.api.calls.clear()
+    await city.look()
+    assert city.api.writes() == []
     await city.close()
 
 

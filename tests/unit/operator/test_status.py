@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensorthings_operator.api.parse import parse_service
+from sensorthings_operator.apply.events import Events
 from sensorthings_operator.apply.status import (
     StatusWriter,
     build,
@@ -165,7 +166,8 @@ class FakeClient:
 def _write(client: FakeClient, of: Body, seen: Observed) -> Any:
     verdicts = evaluate(seen)
     status = _status(of, seen, LATER)
-    return run(StatusWriter(cast("KubernetesClient", client), instance="test").write(of, status, verdicts, LATER))
+    api = cast("KubernetesClient", client)
+    return run(StatusWriter(api, Events(api, instance="test")).write(of, status, verdicts, LATER))
 
 
 def test_an_unchanged_status_is_not_written() -> None:
