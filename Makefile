@@ -85,6 +85,17 @@ bench-first-observation: sync ## From kubectl apply to the first Observation del
 bench-up: sync ## A warm `up`, step by step
 	$(RUN) python -m benchmarks.up
 
+# What the operator's image holds and nothing else: kopf imports the Kubernetes project's client wherever it finds one.
+OPERATOR := benchmarks/.venv
+
+.PHONY: bench-fleet
+bench-fleet: sync ## A thousand services on one operator, against a bare client and Helm (40 minutes; FLEET="--services 100" for less)
+	UV_PROJECT_ENVIRONMENT=$(OPERATOR) $(UV) sync --frozen --no-default-groups --quiet
+	$(RUN) python -m benchmarks.fleet --python $(OPERATOR)/bin/python $(FLEET)
+
+.PHONY: bench
+bench: bench-fleet bench-up ## The benchmarks that bring everything they need
+
 # An environment of their own: Pulumi's packages are 525 MB, and `make sync` would take them away again.
 STACKS := UV_PROJECT_ENVIRONMENT=stacks/.venv $(UV) run --frozen --group stacks --group stacks-test
 

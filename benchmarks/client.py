@@ -9,12 +9,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.processes import PERIOD
+
 if TYPE_CHECKING:
     from benchmarks.reach import Reach
     from tests.e2e.clients import Http, Subscriber
 
-PERIOD: Final = 0.05
-"""Seconds between two tries."""
 _PATIENCE: Final = 300.0
 
 

@@ -34,11 +34,14 @@ HELM = "helm"
 METRICS_SERVER = "metrics-server"
 CERT_MANAGER = "cert-manager"
 INGRESS_NGINX = "ingress-nginx"
+KWOK = "kwok"
 NODE = (KUBERNETES, ETCD, CONTAINERD, COREDNS, HELM)
 """What every cluster needs."""
 PLATFORM = (METRICS_SERVER, CERT_MANAGER, INGRESS_NGINX)
 """What runs in it where the platform is installed, in images."""
-ALL = NODE + PLATFORM
+SIMULATION = (KWOK,)
+"""What stands in for nodes where thousands of pods are looked at: benchmarks."""
+ALL = NODE + PLATFORM + SIMULATION
 
 _STRIPPED = "-s -w"
 # The module whose version a part's commands report, and the variables that hold it.

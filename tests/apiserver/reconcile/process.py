@@ -38,11 +38,13 @@ class OperatorProcess:
         *,
         module: str = FAKE_DATABASES,
         identity: str = "operator",
+        python: str = sys.executable,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._kubeconfig = kubeconfig
         self._module = module
         self._identity = identity
+        self._python = python
         self._settings = folder / "settings.yaml"
         self._settings.write_text(yaml.safe_dump(dict(settings)))
         self._answers = folder / "database-answers.json"
@@ -86,7 +88,7 @@ class OperatorProcess:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    sys.executable,
+                    self._python,
                     "-m",
                     self._module,
                     f"--settings={self._settings}",

@@ -1,0 +1,208 @@
+"""The processes of a service, started bare from their images' files: nothing stands between them and the machine but a
+changed root. Commands, settings and configuration are those of the manifests that the operator makes; only the
+addresses differ.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from localcluster import images
+from localcluster.images import catalogue
+from sensorthings_operator import desired
+from sensorthings_operator.api.parse import parse_service
+from sensorthings_operator.desired.service import Service
+from tests.e2e.images.containers import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from sensorthings_operator.desired.settings import OperatorSettings
+
+USER: Final = "sensorthings"
+"""Of the database."""
+PASSWORD: Final = base64.b64encode(os.urandom(16)).decode()
+PERIOD: Final = 0.05
+"""Seconds between two tries."""
+_BUS_PORT: Final = "1884"
+"""FROST-Server's MQTT module has 1883; here both share one address."""
+_PATIENCE: Final = 120.0
+# argv: root, folder of volumes, uid, then NAME=VALUE ..., --, command. Volumes are bound over the image's files.
+_ENTER: Final = """
+root=$1 volumes=$2 user=$3; shift 3
+mkdir -p "$root/dev" "$root/proc" "$root/tmp" "$root/etc"; touch "$root/etc/hosts"
+mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"; mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+(cd "$volumes" && find . -mindepth 1 -type d -links 2 | sed 's/^.//') | while read -r folder; do
+  mkdir -p "$root$folder"; mount --bind "$volumes$folder" "$root$folder"
+done
+mount --bind "$volumes/../../hosts" "$root/etc/hosts"
+cd "$root"; exec chroot --userspec="$user:$user" --groups= . env -i "$@"
+"""
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image's files, and what its configuration says."""
+
+    root: Path
+    environment: tuple[str, ...]
+    command: tuple[str, ...]
+
+
+def _unpacked(names: Sequence[str], folder: Path) -> dict[str, _Image]:
+    """The files of images as the node loads them."""
+    archives = images.build_all(lambda _: None, [catalogue.find(name).name for name in names])
+    found = {}
+    for number, name in enumerate(names):
+        root = folder / f"image-{number}"
+        config = unpack(archives[name], root)["config"]
+        root.chmod(0o755)
+        command = (*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ()))
+        found[name] = _Image(root, tuple(config.get("Env") or ()), command)
+    return found
+
+
+@dataclass
+class Processes:
+    """Starts the parts of a service; made by ``unpacked``.
+
+    Args:
+        manifests: what the operator would make.
+        enter: the command that a command is prefixed with to run where the processes are to be.
+    """
+
+    manifests: list[dict[str, Any]]
+    images: Mapping[str, _Image]
+    folder: Path
+    enter: tuple[str, ...] = ()
+    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def end(self) -> None:
+        """End all of them at once."""
+        for process in self._running:
+            end(process)
+        self._running.clear()
+
+    def start(self, part: str) -> subprocess.Popen[bytes]:
+        """Start one part, named as its label says."""
+        workload = next(each for each in self.manifests if _pod(each) and _component(each) == part)
+        spec = _pod(workload)
+        sidecars = (each for each in spec.get("initContainers", []) if each.get("restartPolicy") == "Always")
+        container = next(sidecars, spec["containers"][0])
+        image = self.images[container["image"]]
+        volumes = self.folder / "volumes" / part
+        volumes.mkdir(parents=True)
+        self._lay_out(spec, container, volumes)
+        values = {each["name"]: _value(each) for each in container.get("env", [])}
+        environment = [*image.environment, *(f"{name}={self._at_home(value)}" for name, value in values.items())]
+        command = container.get("command") or image.command
+        user = str(spec["securityContext"]["runAsUser"])
+        process = subprocess.Popen(
+            [
+                *(*self.enter, "unshare", "--mount", "--pid", "--fork"),
+                *("sh", "-ec", _ENTER, "enter", image.root, volumes, user, *environment, *command),
+            ],
+            stdout=(self.folder / f"{part}.log").open("wb"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._running.append(process)
+        return process
+
+    def _lay_out(self, spec: dict[str, Any], container: dict[str, Any], volumes: Path) -> None:
+        """The pod's volumes as folders, at the paths at which the container has them."""
+        user = spec["securityContext"]["runAsUser"]
+        contents = {each["name"]: self._content(each) for each in spec["volumes"]}
+        for mount in container["volumeMounts"]:
+            if mount["name"] == "tmp":
+                continue
+            folder = volumes / mount["mountPath"].lstrip("/")
+            folder.mkdir(parents=True)
+            for name, text in contents.get(mount["name"], {}).items():
+                (folder / name).write_text(text)
+                os.chown(folder / name, user, user)
+            os.chown(folder, user, user)
+
+    def _content(self, volume: dict[str, Any]) -> dict[str, str]:
+        if "secret" in volume:
+            return {"username": USER, "password": PASSWORD}
+        if "configMap" not in volume:
+            return {}
+        name = volume["configMap"]["name"]
+        data: dict[str, str] = next(
+            each["data"] for each in self.manifests if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name
+        )
+        return {key: text.replace("listener 1883", f"listener {_BUS_PORT}") for key, text in data.items()}
+
+    def _at_home(self, value: str) -> str:
+        """A setting with the bus's port of here; names of Services are in the hosts file."""
+        return value.removesuffix("1883") + _BUS_PORT if value.startswith("tcp://") else value
+
+    def await_part(self, part: str, ask: Callable[[], bool]) -> None:
+        """Ask until a part answers.
+
+        Raises:
+            RuntimeError: it ended, or did not answer in two minutes.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while not ask():
+            if time.monotonic() > deadline or self._running[-1].poll() is not None:
+                log = (self.folder / f"{part}.log").read_text(errors="replace")
+                raise RuntimeError(f"the bare {part} does not answer:\n{log[-2000:]}")
+            time.sleep(PERIOD)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """At once: the next one begins on an empty disk."""
+    with suppress(ProcessLookupError):
+        # The group, with the first process of the namespace in it: the kernel ends the others with that one.
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _pod(manifest: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = manifest.get("spec", {}).get("template", {}).get("spec", {})
+    return spec
+
+
+def _component(manifest: dict[str, Any]) -> str:
+    return str(manifest["metadata"]["labels"]["app.kubernetes.io/component"])
+
+
+def _value(variable: dict[str, Any]) -> str:
+    if "valueFrom" not in variable:
+        return str(variable["value"])
+    return {"username": USER, "password": PASSWORD}[variable["valueFrom"]["secretKeyRef"]["key"]]
+
+
+def unpacked(
+    body: dict[str, Any], settings: OperatorSettings, folder: Path, *, parts: Sequence[str], enter: tuple[str, ...] = ()
+) -> Processes:
+    """The processes of a service, ready to be started.
+
+    Args:
+        body: the SensorThingsService.
+        settings: the operator's, with the images.
+        folder: for volumes and logs; empty.
+        parts: those that are to be started.
+        enter: see ``Processes``.
+    """
+    metadata = body["metadata"]
+    spec = parse_service(body, unknown_fields="refuse").spec
+    service = Service(metadata["name"], metadata["namespace"], uid="floor", generation=1, spec=spec)
+    manifests = desired.children(service, settings)
+    services = [each["metadata"] for each in manifests if each["kind"] == "Service"]
+    names = [f"{each['name']}.{each['namespace']}.svc.{settings.cluster_domain}" for each in services]
+    (folder / "volumes").mkdir()
+    (folder / "hosts").write_text(f"127.0.0.1 localhost {' '.join(names)}\n")
+    pods = [spec_ for each in manifests if (spec_ := _pod(each)) and _component(each) in parts]
+    used = sorted({container["image"] for pod in pods for container in pod["containers"]})
+    return Processes(manifests, _unpacked(used, folder), folder, enter)
