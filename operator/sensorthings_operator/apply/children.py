@@ -13,7 +13,7 @@ from sensorthings_operator import metrics
 from sensorthings_operator.apply.drift import DELETED_AGAIN, look
 from sensorthings_operator.apply.outcome import Applied, Outcome, refused
 from sensorthings_operator.apply.owners import GENERATED_FIELD_MANAGER, Owners, require_ours
-from sensorthings_operator.apply.ownership import stands, without_updates
+from sensorthings_operator.apply.ownership import owns_annotation, stands, without_updates
 from sensorthings_operator.apply.replicas import hand_over, replicas_are_handed_over
 from sensorthings_operator.apply.rivals import Rivals
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
@@ -170,6 +170,7 @@ class Children:
                 await self._client.delete(resources[child.kind], child.namespace, child.name, uid=child.uid)
             except NotFoundError:
                 continue
+            self.rivals.settle(key, child.kind, child.name)
             pruned.append(Applied(child.kind, child.name, Outcome.PRUNED))
         return pruned
 
@@ -219,9 +220,11 @@ def _needed(stamped: Manifest, known: Owned | None) -> Outcome:
     """What has to be done about a child: nothing, where the same was sent and all its fields are still ours."""
     if known is None:
         return Outcome.CREATED
+    if known.fields is None or not owns_annotation(known.fields, APPLIED_HASH_ANNOTATION):
+        return Outcome.REPAIRED
     if known.applied_hash != stamped["metadata"]["annotations"][APPLIED_HASH_ANNOTATION]:
         return Outcome.UPDATED
     owner_stands = known.owner_uid == stamped["metadata"]["ownerReferences"][0]["uid"]
-    if known.fields is None or not owner_stands or not stands(stamped, known.fields):
+    if not owner_stands or not stands(stamped, known.fields):
         return Outcome.REPAIRED
     return Outcome.UNCHANGED

@@ -5,7 +5,7 @@ entry when somebody else changes or removes it, and that is how drift is seen. U
 """
 
 import functools
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,8 +46,24 @@ def who_took(
     """Paths of the manifest that a field manager does not own any more, and the field managers that own them now."""
     lost = lost_fields(manifest, applied_fields(metadata, field_manager) or {})
     entries = [entry for entry in metadata.get("managedFields", ()) if entry["manager"] != field_manager]
-    took = {e["manager"] for e in entries if set(lost) - set(lost_fields(manifest, e.get("fieldsV1", {})))}
+    took = {e["manager"] for e in entries if _owns_any(lost, lost_fields(manifest, e.get("fieldsV1", {})))}
     return lost, sorted(took)
+
+
+def _owns_any(paths: Sequence[str], not_owned: Sequence[str]) -> bool:
+    """Whether one of some paths is owned; a path that is not stands for all that lies within it."""
+    return any(not any(_lies_within(path, other) for other in not_owned) for path in paths)
+
+
+def _lies_within(path: str, other: str) -> bool:
+    return path == other or path.startswith((f"{other}.", f"{other}["))
+
+
+def owns_annotation(fields: bytes, name: str) -> bool:
+    """Whether an annotation is ours by our entry of ``managedFields`` as JSON."""
+    metadata = _owned_by_json(fields).members.get("metadata")
+    annotations = None if metadata is None else metadata.members.get("annotations")
+    return annotations is not None and name in annotations.members
 
 
 def lost_fields(manifest: Mapping[str, Any], fields: FieldSet) -> list[str]:

@@ -22,6 +22,7 @@ from sensorthings_operator.desired.workloads import MIN_REPLICAS_ANNOTATION
 
 REPLICAS_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-replicas"
 """Owns the number of pods between us, who apply it no more, and an autoscaler that did not change it yet."""
+_UNFINISHED: Final = "unfinished"
 
 
 def replicas_are_handed_over(manifest: Manifest) -> bool:
@@ -74,9 +75,9 @@ async def _find(client: KubernetesClient, deployment: Manifest) -> dict[str, Any
 
 
 def _first(deployment: Manifest, fewest: int) -> Manifest:
-    """What a Deployment is made of: with a number, and without the hash, since it is not yet what is wanted."""
+    """What a Deployment is made of: with a number, and with no hash of it, since it is not yet what is wanted."""
     described = deployment["metadata"]
-    annotations = {k: v for k, v in described["annotations"].items() if k != APPLIED_HASH_ANNOTATION}
+    annotations = {**described["annotations"], APPLIED_HASH_ANNOTATION: _UNFINISHED}
     return {
         **deployment,
         "metadata": {**described, "annotations": annotations},

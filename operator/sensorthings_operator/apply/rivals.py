@@ -67,6 +67,14 @@ class Rivals:
         moments = [fight.last + after for fight in fights for after in (delay_seconds(fight.times), FORGET_SECONDS)]
         return min((moment - now for moment in moments if moment > now), default=None)
 
+    def settle(self, service: ServiceKey, kind: str, name: str) -> None:
+        """A child is not wanted any more: nobody else is to blame should it be made again."""
+        fights = {child: fight for child, fight in self._standing(service).items() if child != (kind, name)}
+        if fights:
+            self._fights[service] = fights
+        else:
+            self._fights.pop(service, None)
+
     def forget(self, service: ServiceKey) -> None:
         """The service is gone."""
         self._fights.pop(service, None)

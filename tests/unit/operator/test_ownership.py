@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.apply.ownership import applied_fields, lost_fields
+from sensorthings_operator.apply.ownership import applied_fields, lost_fields, owns_annotation, who_took
 from tests.unit.operator.fields import MANIFESTS, Applied, leaves, without
 
 
@@ -108,3 +108,48 @@ def test_our_entry_is_the_one_of_our_applies_without_subresources() -> None:
     assert applied_fields(metadata, "us") == {"f:ours": {}}
     assert applied_fields(metadata, "nobody") is None
     assert applied_fields({}, "us") is None
+
+
+def _entry(manager: str, fields: dict[str, Any], operation: str = "Update") -> dict[str, Any]:
+    return {"manager": manager, "operation": operation, "fieldsV1": fields}
+
+
+def test_nobody_is_blamed_who_owns_something_else_near_by() -> None:
+    manifest = {"metadata": {"annotations": {"a": "1"}}, "spec": {"template": {"image": "i", "name": "n"}}}
+    metadata = {
+        "managedFields": [
+            _entry(
+                "us", {"f:metadata": {"f:annotations": {"f:a": {}}}, "f:spec": {"f:template": {"f:name": {}}}}, "Apply"
+            ),
+            _entry("controller", {"f:metadata": {"f:annotations": {"f:revision": {}}}, "f:status": {}}),
+            _entry("rival", {"f:spec": {"f:template": {"f:image": {}}}}),
+            _entry("neighbour", {"f:spec": {"f:template": {"f:name": {}}}}),
+        ]
+    }
+    assert who_took(manifest, metadata, "us") == (["spec.template.image"], ["rival"])
+
+
+def test_who_owns_a_part_of_what_went_as_a_whole_took_it() -> None:
+    manifest = {"data": {"a": "1", "b": "2"}}
+    metadata = {"managedFields": [_entry("us", {"f:kind": {}}, "Apply"), _entry("rival", {"f:data": {"f:a": {}}})]}
+    assert who_took(manifest, metadata, "us") == (["data"], ["rival"])
+
+
+@given(MANIFESTS, st.data())
+def test_who_owns_all_of_it_is_the_one_who_took_it(applied: Applied, data: st.DataObject) -> None:
+    taken = data.draw(st.sampled_from(sorted(leaves(applied.fields))))
+    left = without(applied.fields, taken)
+    metadata = {
+        "managedFields": [_entry("us", left, "Apply"), _entry("rival", dict(applied.fields)), _entry("else", {})]
+    }
+    lost, took = who_took(applied.value, metadata, "us")
+    assert lost
+    assert took == ["rival"]
+
+
+def test_an_annotation_is_owned_or_not() -> None:
+    fields = b'{"f:metadata":{"f:annotations":{"f:a/b":{}}}}'
+    assert owns_annotation(fields, "a/b")
+    assert not owns_annotation(fields, "a/c")
+    assert not owns_annotation(b'{"f:metadata":{"f:labels":{}}}', "a/b")
+    assert not owns_annotation(b"{}", "a/b")

@@ -94,6 +94,18 @@ def test_other_children_and_services_are_not_kept_waiting() -> None:
     assert rivals.of(_AIR) == ()
 
 
+def test_what_is_not_wanted_any_more_is_no_fight() -> None:
+    clock = Clock()
+    rivals = Rivals(clock)
+    _fight(rivals, clock, 60)
+    rivals.note(_AIR, "ConfigMap", "air-other", "")
+    rivals.settle(_AIR, *_CHILD)
+    assert rivals.of(_AIR) == ()
+    assert rivals.wait(_AIR, *_CHILD) == 0
+    rivals.settle(_AIR, "ConfigMap", "air-other")
+    rivals.settle(_AIR, "ConfigMap", "air-other")
+
+
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 def test_more_times_never_wait_less_and_never_longer_than_it_takes_to_forget(one: int, other: int) -> None:
     fewer, more = sorted((one, other))
@@ -133,6 +145,41 @@ async def test_the_rival_is_named_and_what_it_wants(api: FakeApi) -> None:
     assert Outcome.LEFT in outcomes[8:]
     (contested,) = children.rivals.of(_AIR)
     assert contested.told == "rival changes data back each time it is put right"
+
+
+def _replace(api: FakeApi, store: OwnedStore) -> None:
+    """A rival replaces the object as a whole: annotations of ours go with it."""
+    live = api.objects[_CHILD]
+    entry = {"manager": "rival", "operation": "Update", "fieldsV1": {"f:data": {}}}
+    live["metadata"].pop("annotations", None)
+    live["metadata"]["managedFields"] = [entry]
+    api.touch(live)
+    store.put("ConfigMap", live)
+
+
+@on_virtual_time
+async def test_a_rival_that_replaces_the_object_is_one_too(api: FakeApi) -> None:
+    store = OwnedStore({})
+    children = Children(cast("KubernetesClient", api), store)
+    outcomes: list[Any] = []
+    for _ in range(20):
+        outcomes.append((await children.apply(_CONFIG)).outcome)
+        _replace(api, store)
+    assert outcomes[1:8] == [Outcome.REPAIRED] * 7
+    assert Outcome.LEFT in outcomes[8:]
+
+
+@on_virtual_time
+async def test_the_operator_is_no_rival_of_its_own(api: FakeApi) -> None:
+    """Who switches an option on and off has the same child made and pruned again and again."""
+    store = OwnedStore({})
+    children = Children(cast("KubernetesClient", api), store)
+    for _ in range(20):
+        assert (await children.apply(_CONFIG)).outcome is Outcome.CREATED
+        assert len(await children.prune(UID, _AIR, ())) == 1
+        ((_, name, uid),) = store.names("ConfigMap")
+        store.remove("ConfigMap", "hamburg", name, uid)
+    assert children.rivals.of(_AIR) == ()
 
 
 @on_virtual_time
