@@ -36,7 +36,7 @@ class BareClient:
         self._session = aiohttp.ClientSession(
             self._connection.server,
             connector=aiohttp.TCPConnector(ssl=self._connection.ssl_context(), limit=0),
-            headers={} if token is None else {"Authorization": f"Bearer {token}"},
+            headers={"Accept-Encoding": "identity"} | ({} if token is None else {"Authorization": f"Bearer {token}"}),
         )
         return self
 

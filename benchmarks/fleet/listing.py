@@ -29,7 +29,7 @@ async def _list(session: aiohttp.ClientSession, path: str) -> int:
 
 async def _list_all(server: str, ca: str, token: str, paths: list[str]) -> int:
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=ca))
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
     async with aiohttp.ClientSession(server, connector=connector, headers=headers) as session:
         return sum(await asyncio.gather(*(_list(session, path) for path in paths)))
 
