@@ -14,7 +14,7 @@ from sensorthings_operator.apply.drift import DELETED_AGAIN, look
 from sensorthings_operator.apply.outcome import Applied, Outcome, refused
 from sensorthings_operator.apply.owners import GENERATED_FIELD_MANAGER, Owners, require_ours
 from sensorthings_operator.apply.ownership import owns_annotation, stands, without_updates
-from sensorthings_operator.apply.replicas import hand_over, replicas_are_handed_over
+from sensorthings_operator.apply.replicas import hand_over, is_lent_in_vain, replicas_are_handed_over, take_back
 from sensorthings_operator.apply.rivals import Rivals
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
@@ -61,7 +61,8 @@ class Children:
         known = self._store.get(kind, manifest["metadata"]["namespace"], name)
         outcome = _needed(stamped, known)
         if outcome is Outcome.UNCHANGED:
-            return Applied(kind, name, outcome)
+            taken_back = await self._take_back_replicas(stamped)
+            return Applied(kind, name, Outcome.UPDATED if taken_back else outcome)
         if outcome is not Outcome.UPDATED and self.rivals.wait(service_of(manifest), kind, name) > 0:
             return Applied(kind, name, Outcome.LEFT)
         try:
@@ -84,6 +85,7 @@ class Children:
         sent = await hand_over(self._client, self._store, stamped) if kind == "Deployment" else stamped
         send = self._create if known is None and not handed_over else self._send
         self._store.put(kind, await send(sent, outcome))
+        await self._take_back_replicas(stamped)
         if outcome is not Outcome.UPDATED:
             self.rivals.note(service, kind, name, DELETED_AGAIN if drift is None else drift.told_again())
         if outcome is Outcome.REPAIRED:
@@ -101,6 +103,13 @@ class Children:
             if isinstance(result, BaseException):
                 raise result
         return [result for result in results if isinstance(result, Applied)]
+
+    async def _take_back_replicas(self, stamped: Manifest) -> bool:
+        described = stamped["metadata"]
+        if not is_lent_in_vain(stamped, self._store.get(stamped["kind"], described["namespace"], described["name"])):
+            return False
+        self._store.put(stamped["kind"], await take_back(self._client, stamped))
+        return True
 
     async def _create(self, stamped: Manifest, outcome: Outcome) -> dict[str, Any]:
         try:

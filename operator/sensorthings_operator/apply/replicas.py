@@ -14,14 +14,12 @@ from typing import Any, Final
 from sensorthings_operator.apply.ownership import applied_fields
 from sensorthings_operator.clients.errors import NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
-from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, OwnedStore
+from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, Owned, OwnedStore
 from sensorthings_operator.clients.resources import resource_of
 from sensorthings_operator.desired import autoscaling
-from sensorthings_operator.desired.metadata import FIELD_MANAGER, Manifest
+from sensorthings_operator.desired.metadata import FIELD_MANAGER, REPLICAS_FIELD_MANAGER, Manifest
 from sensorthings_operator.desired.workloads import MIN_REPLICAS_ANNOTATION
 
-REPLICAS_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-replicas"
-"""Owns the number of pods between us, who apply it no more, and an autoscaler that did not change it yet."""
 _UNFINISHED: Final = "unfinished"
 
 
@@ -42,6 +40,18 @@ async def hand_over(client: KubernetesClient, store: OwnedStore, deployment: Man
     uid = await _let_go(client, deployment)
     # One that was deleted since would be made anew, with a single pod: with its uid that is a conflict.
     return {**deployment, "metadata": {**deployment["metadata"], "uid": uid}}
+
+
+def is_lent_in_vain(deployment: Manifest, known: Owned | None) -> bool:
+    """Whether the number of pods is ours, and the field manager in between has it as well."""
+    return known is not None and known.replicas_lent and not replicas_are_handed_over(deployment)
+
+
+async def take_back(client: KubernetesClient, deployment: Manifest) -> dict[str, Any]:
+    """The field manager in between lets go; the number stays, since it is ours too. The Deployment afterwards."""
+    described = {name: deployment["metadata"][name] for name in ("name", "namespace")}
+    nothing = {"apiVersion": deployment["apiVersion"], "kind": deployment["kind"], "metadata": described}
+    return await client.apply(nothing, field_manager=REPLICAS_FIELD_MANAGER)
 
 
 async def _end_autoscaler(client: KubernetesClient, store: OwnedStore, deployment: Manifest) -> None:

@@ -12,7 +12,7 @@ import orjson
 
 from sensorthings_operator.api.base import GROUP
 from sensorthings_operator.api.sensorthingsservice import KIND
-from sensorthings_operator.desired.metadata import COMPONENT_LABEL, FIELD_MANAGER, SERVICE_LABEL
+from sensorthings_operator.desired.metadata import COMPONENT_LABEL, FIELD_MANAGER, REPLICAS_FIELD_MANAGER, SERVICE_LABEL
 
 APPLIED_HASH_ANNOTATION: Final = f"{GROUP}/applied-hash"
 
@@ -40,6 +40,8 @@ class Owned:
     """What observe made of the status; None for kinds that have none."""
     component: str = ""
     """The part of the service that it belongs to, as its label says."""
+    replicas_lent: bool = False
+    """Whether the field manager that stands between us and an autoscaler owns the number of pods."""
     figures: Any = None
     """What is told to Prometheus alone: a change of it is no news; None for kinds that have none."""
 
@@ -116,6 +118,7 @@ class OwnedStore:
             applied_hash=metadata.get("annotations", {}).get(APPLIED_HASH_ANNOTATION, ""),
             fields=self._interned(_our_fields(metadata)),
             summary=None if summarise is None else summarise(live),
+            replicas_lent=any(each["manager"] == REPLICAS_FIELD_MANAGER for each in metadata.get("managedFields", ())),
             component=labels.get(COMPONENT_LABEL, ""),
             figures=None if figures is None else figures(live),
         )

@@ -4,12 +4,13 @@ Ready says whether clients are served as the spec wants; Reconciling that someth
 will move until somebody does something (https://github.com/kubernetes-sigs/cli-utils, pkg/kstatus).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sensorthings_operator.conditions import auth, routes
-from sensorthings_operator.conditions.chain import Verdict
+from sensorthings_operator.conditions.chain import Verdict, pod_problem
 from sensorthings_operator.conditions.observed import Observed, Workload
+from sensorthings_operator.desired import http, mqtt
 
 _FINE_UNKNOWN: Final = {"BusExternal"}
 _NEEDS_SOMEBODY: Final = frozenset(
@@ -59,15 +60,20 @@ def _ready(observed: Observed, parts: Mapping[str, Verdict], stalled: Verdict) -
     for type_, verdict in parts.items():
         if not verdict.holds and verdict.reason not in _FINE_UNKNOWN:
             return Verdict("False", verdict.reason, f"{type_}: {verdict.message}", expected=verdict.expected)
-    rolling = [w for w in (observed.http, observed.mqtt) if w is not None and not _complete(w)]
+    tiers = {http.COMPONENT: observed.http, mqtt.COMPONENT: observed.mqtt}
+    rolling = [tier for tier, workload in tiers.items() if workload is not None and not _complete(workload)]
     if rolling:
-        return Verdict(
-            "False",
-            "RollingOut",
-            "pods of the newest spec are starting; older ones answer meanwhile",
-            expected=True,
-        )
+        return _rolling_out(observed, rolling)
     return Verdict("True", "ServiceReady", "HTTP and MQTT answer as the spec wants")
+
+
+def _rolling_out(observed: Observed, tiers: Sequence[str]) -> Verdict:
+    problem = next((found for tier in tiers if (found := pod_problem(observed, tier)) is not None), None)
+    if problem is not None:
+        told = f"pods of the newest spec do not start, older ones answer meanwhile: pod {problem.pod}: {problem.message}"
+        return Verdict("False", problem.reason, told)
+    told = "pods of the newest spec are starting; older ones answer meanwhile"
+    return Verdict("False", "RollingOut", told, expected=True)
 
 
 def _complete(workload: Workload) -> bool:

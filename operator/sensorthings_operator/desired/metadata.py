@@ -14,6 +14,8 @@ from sensorthings_operator.api.sensorthingsservice import KIND
 from sensorthings_operator.desired.service import Service
 
 FIELD_MANAGER: Final = "sensorthings-operator"
+REPLICAS_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-replicas"
+"""Owns the number of pods between us, who apply it no more, and an autoscaler that did not change it yet."""
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 COMPONENT_LABEL: Final = "app.kubernetes.io/component"
 SERVICE_LABEL: Final = f"{GROUP}/service"

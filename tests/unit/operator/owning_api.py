@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import orjson
 
 from sensorthings_operator.apply.children import Children
-from sensorthings_operator.apply.replicas import REPLICAS_FIELD_MANAGER
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.desired import HTTP, stage_children
-from sensorthings_operator.desired.metadata import FIELD_MANAGER
+from sensorthings_operator.desired.metadata import FIELD_MANAGER, REPLICAS_FIELD_MANAGER
 from sensorthings_operator.observe.summaries import SUMMARIES
 from tests.unit.operator.fake_api import FakeApi, names_of
 from tests.unit.operator.samples import SETTINGS, UID, service
@@ -75,7 +74,7 @@ class OwningApi(FakeApi):
     def _deployment(self, manifest: Manifest, manager: str, *, force: bool) -> Manifest:
         live = self.objects.get(NAME)
         self._check(manifest["metadata"], live)
-        given = manifest["spec"].get("replicas")
+        given = manifest.get("spec", {}).get("replicas")
         number = 1 if live is None else live["spec"]["replicas"]
         if given is None:
             was_only_owner = self.owners == {manager}

@@ -52,6 +52,19 @@ def test_kstatus(seen: Observed) -> None:
         assert reconciling.holds, "something has to be said to be on its way"
 
 
+def test_why_pods_of_a_new_version_do_not_start_is_told_while_old_ones_answer() -> None:
+    rolling = workload(2, updated=1, settled=False)
+    verdicts = evaluate(observed(http=rolling))
+    assert verdicts["Ready"].reason == "RollingOut"
+    problem = PodProblem("http", "air-http-1", "ImagePullBackOff", "no such image")
+    verdicts = evaluate(observed(http=rolling, pod_problems=(problem,)))
+    assert verdicts["HTTPAvailable"].holds
+    assert verdicts["Ready"].reason == verdicts["Reconciling"].reason == "ImagePullBackOff"
+    assert "older ones answer meanwhile: pod air-http-1: no such image" in verdicts["Ready"].message
+    assert not verdicts["Ready"].expected, "it is worth an Event"
+    assert evaluate(observed(pod_problems=(problem,)))["Ready"].holds, "one that is of no rollout"
+
+
 def test_all_is_well() -> None:
     verdicts = evaluate(observed())
     parts = {chain.type for chain in _parts(observed())}

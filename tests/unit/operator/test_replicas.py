@@ -11,8 +11,7 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from sensorthings_operator.apply.replicas import REPLICAS_FIELD_MANAGER
-from sensorthings_operator.desired.metadata import FIELD_MANAGER
+from sensorthings_operator.desired.metadata import FIELD_MANAGER, REPLICAS_FIELD_MANAGER
 from tests.unit.operator.owning_api import AUTOSCALER, NAME, Operator, OwningApi, manifests_of
 from tests.unit.operator.samples import UID, body
 from tests.unit.operator.virtual_time import run
@@ -104,6 +103,8 @@ def test_a_turn_cut_short_anywhere_is_taken_up_and_loses_no_pod(turn: Turn) -> N
         await operator.settle(turn.after)
         assert tuple(operator.api.numbers) == turn.numbers
         assert (FIELD_MANAGER in operator.api.owners) == (not _decides(turn.after)), "who says a number owns it"
+        if not _decides(turn.after):
+            assert REPLICAS_FIELD_MANAGER not in operator.api.owners, "and nobody stands in between"
 
     for at in range(run(_calls(turn)) + 1):
         for lost in (False, True):
