@@ -1,8 +1,8 @@
 """Asks what lies outside the cluster, beside the reconcile. A pass never waits: only a changed answer wakes it.
 
 One probe for each service, at most ``concurrency`` at a time; soon again while what is asked is not as it should be,
-slowly once it is: those that are well are asked one each second at most, however many they are, and one of them at
-once where a pass has a reason to doubt it. ``databases`` and ``keycloak`` say what is asked.
+slowly once it is: those that are well are asked one every two seconds at most, however many they are, and one of
+them at once where a pass has a reason to doubt it. ``databases`` and ``keycloak`` say what is asked.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ _LOG: Final = logging.getLogger(__name__)
 _FIRST_DELAY_SECONDS: Final = 0.3
 _LONGEST_DELAY_SECONDS: Final = 15.0
 _GROWTH: Final = 1.5
-_SECONDS_BETWEEN: Final = 1.0
-"""Between two questions about what is well: a thousand services cost no more than thirty with the shortest interval."""
+_SECONDS_BETWEEN: Final = 2.0
+"""Between two questions about what is well: a thousand services cost no more than fifteen that are asked twice a minute."""
 
 TargetT = TypeVar("TargetT")
 """Says what is asked, and with which credentials; another one ends the probe of the one before."""

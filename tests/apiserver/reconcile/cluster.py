@@ -16,10 +16,12 @@ _APPLY: Final = "application/apply-patch+yaml"
 _API_VERSIONS: Final = {
     "SensorThingsService": "sensorthings.city/v1alpha1",
     "Deployment": "apps/v1",
+    "ReplicaSet": "apps/v1",
     "StatefulSet": "apps/v1",
     "Job": "batch/v1",
     "PodDisruptionBudget": "policy/v1",
     "HorizontalPodAutoscaler": "autoscaling/v2",
+    "Ingress": "networking.k8s.io/v1",
     "NetworkPolicy": "networking.k8s.io/v1",
     "PodMonitor": "monitoring.coreos.com/v1",
     "Event": "events.k8s.io/v1",
@@ -114,12 +116,14 @@ class Cluster:
             force_conflicts=force,
         )
 
-    def patch(self, kind: str, name: str, patch: Any, *, subresource: str | None = None) -> None:
+    def patch(
+        self, kind: str, name: str, patch: Any, *, subresource: str | None = None, field_manager: str = "somebody"
+    ) -> None:
         """Merge patch of an object or of its ``status`` or ``scale``."""
         target = self._resource(kind)
         if subresource is not None:
             target = target.subresources[subresource]
-        target.patch(body=patch, name=name, namespace=self.namespace, content_type=_MERGE, field_manager="somebody")
+        target.patch(body=patch, name=name, namespace=self.namespace, content_type=_MERGE, field_manager=field_manager)
 
     def delete(self, kind: str, name: str, *, propagation: str = "Background") -> None:
         """Delete an object, if it is there."""

@@ -51,12 +51,27 @@ class Kubelet:
         eventually(check)
 
     def cannot_pull(self, component: str) -> None:
-        """The image of the part's pods is nowhere to be had."""
-        for pod in self._awaited((component,)):
+        """The image of the part's pods that do not run yet is nowhere to be had."""
+
+        def check() -> list[Manifest]:
+            pending = [pod for pod in self._pods((component,)) if pod["status"]["phase"] == "Pending"]
+            assert pending, f"there is no pod of {component} that does not run yet"
+            return pending
+
+        for pod in eventually(check):
             waiting = {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}
             self._write(
                 pod, {"phase": "Pending", "containerStatuses": [_container(pod, {"waiting": waiting}, ready=False)]}
             )
+
+    def no_progress(self, deployment: str) -> None:
+        """A rollout is at a standstill; what the controller says after ten minutes of it, and leaves as it is."""
+        told = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+        conditions = self._cluster.require("Deployment", deployment)["status"]["conditions"]
+        others = [condition for condition in conditions if condition["type"] != "Progressing"]
+        stuck = {**told, "message": "ReplicaSet has timed out progressing.", "lastUpdateTime": _NOW}
+        over = {"conditions": [*others, {**stuck, "lastTransitionTime": _NOW}]}
+        self._cluster.patch("Deployment", deployment, {"status": over}, subresource="status")
 
     def _awaited(self, components: tuple[str, ...]) -> list[Manifest]:
         """Pods of all these parts, once each has one."""
