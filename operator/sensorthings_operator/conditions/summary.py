@@ -70,7 +70,7 @@ def _ready(observed: Observed, parts: Mapping[str, Verdict], stalled: Verdict) -
 def _rolling_out(observed: Observed, tiers: Sequence[str]) -> Verdict:
     problem = next((found for tier in tiers if (found := pod_problem(observed, tier)) is not None), None)
     if problem is not None:
-        told = f"pods of the newest spec do not start, older ones answer meanwhile: pod {problem.pod}: {problem.message}"
+        told = f"new pods do not start, older ones answer meanwhile: pod {problem.pod}: {problem.message}"
         return Verdict("False", problem.reason, told)
     told = "pods of the newest spec are starting; older ones answer meanwhile"
     return Verdict("False", "RollingOut", told, expected=True)

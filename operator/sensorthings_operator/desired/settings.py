@@ -70,7 +70,8 @@ class OperatorSettings(Model):
     keycloak_realms: dict[str, KeycloakRealm] = Field(default_factory=dict)
     """Realms by the name that a service's auth.keycloak.realm says."""
     keycloak_probe_seconds: Annotated[float, Field(gt=0)] = 60
-    """How often a client in Keycloak is looked at that was as it should be, in seconds; one every two seconds at most."""
+    """How often a client in Keycloak is looked at that was as it should be, in seconds; one every two seconds at
+    most."""
     network_policies: bool = True
     """Make NetworkPolicies for the pods of services."""
     pod_monitor_labels: dict[str, str] = Field(default_factory=dict)
@@ -82,8 +83,8 @@ class OperatorSettings(Model):
     resync_seconds: Annotated[int, Field(ge=10)] = 300
     """How often every service is looked at even when nothing happened, in seconds."""
     database_probe_seconds: Annotated[float, Field(gt=0)] = 30
-    """How often a database that answers is asked again, in seconds; one every two seconds at most, and at once where pods of
-    the service are not ready any more."""
+    """How often a database that answers is asked again, in seconds; one every two seconds at most, and at once where
+    pods of the service are not ready any more."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe log record that is written."""
 

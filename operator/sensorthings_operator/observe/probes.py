@@ -20,7 +20,7 @@ _FIRST_DELAY_SECONDS: Final = 0.3
 _LONGEST_DELAY_SECONDS: Final = 15.0
 _GROWTH: Final = 1.5
 _SECONDS_BETWEEN: Final = 2.0
-"""Between two questions about what is well: a thousand services cost no more than fifteen that are asked twice a minute."""
+"""Between two questions about what is well: a thousand cost no more than fifteen that are asked twice a minute."""
 
 TargetT = TypeVar("TargetT")
 """Says what is asked, and with which credentials; another one ends the probe of the one before."""
