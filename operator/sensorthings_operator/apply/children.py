@@ -24,6 +24,7 @@ from sensorthings_operator.clients.resources import (
     SECRETS,
     WATCHED_CHILDREN,
 )
+from sensorthings_operator.desired import autoscaling
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, GENERATED_KEYS_ANNOTATION, Manifest, digest
 
 _GENERATED_BYTES: Final = 24
@@ -77,12 +78,16 @@ class Children:
         """Create, update or put right a child; what is worth telling of it, for people."""
         kind, name, service = stamped["kind"], stamped["metadata"]["name"], service_of(stamped)
         handed_over = replicas_are_handed_over(stamped)
+        uid = "" if known is None else known.uid
         if known is None and not handed_over:
             await self.owners.require_owner(stamped)
         elif known is None or known.owner_uid != stamped["metadata"]["ownerReferences"][0]["uid"]:
-            await self.owners.refuse_foreign(stamped)
+            uid = await self.owners.refuse_foreign(stamped)
         drift = await look(self._client, stamped) if outcome is Outcome.REPAIRED else None
-        sent = await hand_over(self._client, self._store, stamped) if kind == "Deployment" else stamped
+        sent = _that_one(stamped, uid)
+        if kind == "Deployment":
+            sent = await hand_over(self._client, self._store, sent)
+            self._settle_autoscaler(service, name, handed_over=handed_over)
         send = self._create if known is None and not handed_over else self._send
         self._store.put(kind, await send(sent, outcome))
         await self._take_back_replicas(stamped)
@@ -91,6 +96,11 @@ class Children:
         if outcome is Outcome.REPAIRED:
             metrics.DRIFT_REPAIRS.labels(kind).inc()
         return "" if drift is None else drift.told_once(kind, name)
+
+    def _settle_autoscaler(self, service: ServiceKey, name: str, *, handed_over: bool) -> None:
+        """It ends with the handing over, before anything is pruned, and by our own hand."""
+        if not handed_over:
+            self.rivals.settle(service, autoscaling.KIND, name)
 
     async def apply_all(self, manifests: Sequence[Manifest]) -> list[Applied]:
         """Bring children to their manifests side by side; over is over: none is on its way when this returns or raises.
@@ -118,8 +128,7 @@ class Children:
             if error.status != _CONFLICT:
                 raise
         # One is there of which the watch has not told: somebody else's, or what a pass that was cut short had begun.
-        await self.owners.refuse_foreign(stamped)
-        return await self._send(stamped, outcome)
+        return await self._send(_that_one(stamped, await self.owners.refuse_foreign(stamped)), outcome)
 
     async def _send(self, stamped: Manifest, outcome: Outcome) -> dict[str, Any]:
         try:
@@ -175,11 +184,11 @@ class Children:
             ours = child.kind in resources and child.owner_uid == owner_uid and child.fields is not None
             if not ours or (child.kind, child.name) in wanted:
                 continue
+            self.rivals.settle(key, child.kind, child.name)
             try:
                 await self._client.delete(resources[child.kind], child.namespace, child.name, uid=child.uid)
             except NotFoundError:
                 continue
-            self.rivals.settle(key, child.kind, child.name)
             pruned.append(Applied(child.kind, child.name, Outcome.PRUNED))
         return pruned
 
@@ -223,6 +232,11 @@ def _only_where_absent(stamped: Manifest) -> Manifest:
     before each object that is made.
     """
     return {**stamped, "metadata": {**stamped["metadata"], "resourceVersion": _OLDER_THAN_ANY}}
+
+
+def _that_one(stamped: Manifest, uid: str) -> Manifest:
+    """A manifest for the very object that was looked at: one that took its name since is a conflict."""
+    return {**stamped, "metadata": {**stamped["metadata"], "uid": uid}} if uid else stamped
 
 
 def _needed(stamped: Manifest, known: Owned | None) -> Outcome:

@@ -57,8 +57,16 @@ class Owners:
                 raise OwnerGoneError
             self._seen.add(owner["uid"])
 
-    async def refuse_foreign(self, manifest: Manifest) -> None:
-        """Applying to somebody else's object would make it ours, and deleted with the service."""
+    async def refuse_foreign(self, manifest: Manifest) -> str:
+        """Applying to somebody else's object would make it ours, and deleted with the service.
+
+        Returns:
+            uid of the object that may be applied to; empty where there is none.
+
+        Raises:
+            NameTakenError: Somebody else made it.
+            OwnerGoneError: The service is gone.
+        """
         await self.require_owner(manifest)
         described = manifest["metadata"]
         try:
@@ -66,8 +74,9 @@ class Owners:
                 resource_of(manifest), described["namespace"], described["name"], metadata_only=True
             )
         except NotFoundError:
-            return
+            return ""
         require_ours(live, described)
+        return str(live["metadata"]["uid"])
 
 
 def require_ours(live: Mapping[str, Any], described: Mapping[str, Any]) -> None:

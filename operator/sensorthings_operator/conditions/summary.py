@@ -10,7 +10,7 @@ from typing import Final
 from sensorthings_operator.conditions import auth, routes
 from sensorthings_operator.conditions.chain import Verdict, pod_problem
 from sensorthings_operator.conditions.observed import Observed, Workload
-from sensorthings_operator.desired import http, mqtt
+from sensorthings_operator.desired import bus, database, http, mqtt
 
 _FINE_UNKNOWN: Final = {"BusExternal"}
 _NEEDS_SOMEBODY: Final = frozenset(
@@ -60,15 +60,20 @@ def _ready(observed: Observed, parts: Mapping[str, Verdict], stalled: Verdict) -
     for type_, verdict in parts.items():
         if not verdict.holds and verdict.reason not in _FINE_UNKNOWN:
             return Verdict("False", verdict.reason, f"{type_}: {verdict.message}", expected=verdict.expected)
-    tiers = {http.COMPONENT: observed.http, mqtt.COMPONENT: observed.mqtt}
-    rolling = [tier for tier, workload in tiers.items() if workload is not None and not _complete(workload)]
+    parts_with_pods = {
+        http.COMPONENT: observed.http,
+        mqtt.COMPONENT: observed.mqtt,
+        bus.COMPONENT: observed.bus,
+        database.COMPONENT: observed.managed_database,
+    }
+    rolling = [part for part, workload in parts_with_pods.items() if workload is not None and not _complete(workload)]
     if rolling:
         return _rolling_out(observed, rolling)
     return Verdict("True", "ServiceReady", "HTTP and MQTT answer as the spec wants")
 
 
-def _rolling_out(observed: Observed, tiers: Sequence[str]) -> Verdict:
-    problem = next((found for tier in tiers if (found := pod_problem(observed, tier)) is not None), None)
+def _rolling_out(observed: Observed, components: Sequence[str]) -> Verdict:
+    problem = next((found for each in components if (found := pod_problem(observed, each)) is not None), None)
     if problem is not None:
         told = f"new pods do not start, older ones answer meanwhile: pod {problem.pod}: {problem.message}"
         return Verdict("False", problem.reason, told)

@@ -97,11 +97,13 @@ class FakeApi:
         return self.put(manifest, field_manager)
 
     def _hold_against(self, manifest: dict[str, Any]) -> None:
-        """A resource version is a precondition on what stands, and none on what is made."""
-        live = self.objects.get((manifest["kind"], manifest["metadata"]["name"]))
-        given = manifest["metadata"].get("resourceVersion")
-        if live is not None and given not in (None, live["metadata"]["resourceVersion"]):
+        """A resource version is a precondition on what stands, and none on what is made; a uid is one on both."""
+        live = self.objects.get((manifest["kind"], manifest["metadata"]["name"]), {"metadata": {}})["metadata"]
+        given = manifest["metadata"]
+        if live and given.get("resourceVersion") not in (None, live["resourceVersion"]):
             raise ApiError(409, "Conflict", "the object has been modified")
+        if given.get("uid") not in (None, live.get("uid")):
+            raise ApiError(409, "Conflict", "another uid")
 
     def _apply_finalizers(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Nothing else of a service is applied."""

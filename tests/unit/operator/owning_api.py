@@ -1,6 +1,6 @@
 """A fake API server that knows who owns a Deployment's number of pods, and the part of the operator that asks it.
 
-Its rules are those that ``tests/apiserver/test_ownership.py`` finds the real one to have.
+Its rules are those that ``tests/apiserver/test_shared_ownership.py`` finds the real one to have.
 """
 
 import copy

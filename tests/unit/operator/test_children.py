@@ -126,6 +126,18 @@ async def test_an_object_of_somebody_else_is_refused_and_not_written(children: C
 
 
 @on_virtual_time
+async def test_an_object_that_took_the_name_of_ours_a_moment_ago_is_left_alone(
+    children: Children, api: FakeApi
+) -> None:
+    """The watch has not told of it yet."""
+    await children.apply(CONFIG)
+    theirs = api.put({**CONFIG, "metadata": {"name": "air-bus"}}, uid="theirs")
+    with pytest.raises(ApiError, match="another uid"):
+        await children.apply({**CONFIG, "data": {"mosquitto.conf": "other"}})
+    assert api.objects["ConfigMap", "air-bus"] == theirs
+
+
+@on_virtual_time
 async def test_a_child_of_a_deleted_namesake_is_waited_for(children: Children, api: FakeApi) -> None:
     owner = {**CONFIG["metadata"]["ownerReferences"][0], "uid": "old"}
     before = api.put({**CONFIG, "metadata": {**CONFIG["metadata"], "ownerReferences": [owner]}}, FIELD_MANAGER)

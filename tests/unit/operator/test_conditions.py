@@ -65,6 +65,12 @@ def test_why_pods_of_a_new_version_do_not_start_is_told_while_old_ones_answer() 
     assert evaluate(observed(pod_problems=(problem,)))["Ready"].holds, "one that is of no rollout"
 
 
+@pytest.mark.parametrize("part", ["http", "mqtt", "bus", "managed_database"])
+def test_ready_waits_for_the_pods_of_every_part_to_be_of_the_newest_spec(part: str) -> None:
+    verdicts = evaluate(observed(**{part: workload(1, updated=0, settled=False)}))
+    assert (verdicts["Ready"].status, verdicts["Ready"].reason) == ("False", "RollingOut")
+
+
 def test_all_is_well() -> None:
     verdicts = evaluate(observed())
     parts = {chain.type for chain in _parts(observed())}
