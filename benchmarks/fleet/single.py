@@ -27,7 +27,7 @@ _BARE: Final = "bare-0-http"
 """A Deployment that the bare client made."""
 _COMPONENT: Final = "app.kubernetes.io/component"
 _PART_OF: Final = "app.kubernetes.io/part-of"
-_REST: Final = 0.5
+_REST: Final = 1.5
 """Seconds after each measurement, in which controllers come to rest."""
 
 
