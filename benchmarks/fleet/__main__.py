@@ -23,8 +23,8 @@ from benchmarks.fleet.cluster import FleetCluster, fleet_cluster
 from benchmarks.fleet.database import running_database
 from benchmarks.fleet.eyes import open_eyes
 from benchmarks.fleet.helm import Installing
-from benchmarks.fleet.measuring import spread
-from benchmarks.fleet.single import Single, Turns
+from benchmarks.fleet.measuring import Turns, spread
+from benchmarks.fleet.single import Single
 from benchmarks.report import bench_line, machine
 from sensorthings_operator.clients.resources import SERVICES
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -33,7 +33,7 @@ from tests.apiserver.reconcile.process import REAL, OperatorProcess
 if TYPE_CHECKING:
     from benchmarks.fleet.services import Credentials
 
-_MIB_PER_SERVICE: Final = 1024.0
+_KIB_PER_MIB: Final = 1024.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class _Fleet:
             await life.until_quiet(cluster)
             full = operator.rss_mebibytes()
             self._tell("fleet-memory", full, "MiB", goal=150, digits=0)
-            growth = (full - empty) / len(self._fleet) * _MIB_PER_SERVICE
+            growth = (full - empty) / len(self._fleet) * _KIB_PER_MIB
             self._say(f"{empty:.0f} MiB without a service, {growth:.0f} KiB more for each")
             await self._one_among_many(Single(client, eyes, credentials, self._settings))
             await life.until_quiet(cluster)

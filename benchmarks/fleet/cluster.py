@@ -42,7 +42,6 @@ class Audited:
     resource: str
     namespace: str
     name: str
-    code: int
     at: str
     """When it was received: RFC 3339 with microseconds."""
 
@@ -71,13 +70,11 @@ class FleetCluster:
 def _audited(event: dict[str, Any]) -> Audited:
     where = event["objectRef"]
     resource = "/".join(part for part in (where["resource"], where.get("subresource")) if part)
-    code = event.get("responseStatus", {}).get("code", 0)
     return Audited(
         event["verb"],
         resource,
         where.get("namespace", ""),
         where.get("name", ""),
-        code,
         event["requestReceivedTimestamp"],
     )
 

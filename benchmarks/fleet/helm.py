@@ -11,7 +11,7 @@ import yaml
 
 from benchmarks.fleet import services
 from benchmarks.fleet.eyes import Eyes, key_of
-from benchmarks.fleet.single import Turns
+from benchmarks.fleet.measuring import Turns
 from localcluster import parts
 
 if TYPE_CHECKING:

@@ -53,12 +53,17 @@ async def at_rest(cluster: FleetCluster, operator: OperatorProcess, seconds: flo
 
 
 async def until_quiet(cluster: FleetCluster, seconds: float = 5.0) -> None:
-    """Wait until the operator has written nothing for some time."""
-    while True:
-        cluster.audited()
-        await asyncio.sleep(seconds)
-        if all(call.resource == "leases" for call in _writes(cluster.audited())):
-            return
+    """Wait until the operator has written nothing for some time.
+
+    Raises:
+        TimeoutError: It never stops.
+    """
+    async with asyncio.timeout(_PATIENCE):
+        quiet = False
+        while not quiet:
+            cluster.audited()
+            await asyncio.sleep(seconds)
+            quiet = all(call.resource == "leases" for call in _writes(cluster.audited()))
 
 
 def _writes(calls: Sequence[Audited]) -> list[Audited]:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Durations in seconds, one of each in every turn."""
+
+    operator: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+    bare_in_order: list[float] = field(default_factory=list)
+    """Of a bare client that makes the modules only once the schema is there, as anybody must."""
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.fleet import services
 from benchmarks.fleet.eyes import Eyes, key_of
+from benchmarks.fleet.measuring import Turns
 from sensorthings_operator.clients.resources import PODS, SERVICES, resource_of
 
 if TYPE_CHECKING:
@@ -31,16 +31,6 @@ _REST: Final = 1.5
 """Seconds after each measurement, in which controllers come to rest."""
 
 
-@dataclass(frozen=True)
-class Turns:
-    """Durations in seconds, one of each in every turn."""
-
-    operator: list[float] = field(default_factory=list)
-    bare: list[float] = field(default_factory=list)
-    bare_in_order: list[float] = field(default_factory=list)
-    """Of a bare client that makes the modules only once the schema is there, as anybody must."""
-
-
 class Single:
     """Measures one thing at a time in a fleet that has settled."""
 
@@ -52,7 +42,6 @@ class Single:
 
     async def made(self, turns: int) -> Turns:
         """From the apply of one service until all of its children were seen."""
-        await self._client.apply(_OWNER)
         results = Turns()
         for turn in range(turns):
             results.operator.append(await self._made_by_operator(f"one-{turn}"))
@@ -123,6 +112,9 @@ class Single:
     async def _made_bare(self, children: list[Manifest]) -> float:
         begun = time.monotonic()
         await self._client.apply_all(children)
+        return await self._until_there(children, begun)
+
+    async def _until_there(self, children: list[Manifest], begun: float) -> float:
         seconds = await self._eyes.all_there([key_of(child) for child in children]) - begun
         await asyncio.sleep(_REST)
         return seconds
@@ -136,9 +128,7 @@ class Single:
         await self._client.apply_all(first)
         await ended
         await self._client.apply_all(last)
-        seconds = await self._eyes.all_there([key_of(child) for child in children]) - begun
-        await asyncio.sleep(_REST)
-        return seconds
+        return await self._until_there(children, begun)
 
     async def _patched_bare(self, patch: Manifest, holds: Callable[[Manifest], bool]) -> float:
         """A patch of a Deployment that nobody of ours looks at, until it was seen."""

@@ -155,13 +155,11 @@ class Reconciler:
             told = [f"{problem.path}: {problem.message}" for problem in problems]
             await self._reporter.invalid(body, problems[0].reason, told)
             return None
-        self._children.owners.begin(service.uid, is_new="status" not in body)
         try:
-            return await self._steps(body, service)
+            with self._children.owners.in_pass(service.uid, is_new="status" not in body):
+                return await self._steps(body, service)
         except OwnerGoneError:
             return None
-        finally:
-            self._children.owners.end(service.uid)
 
     async def _release(self, body: Body) -> float | None:
         """Let a deleted service go once nothing of it is left outside, or after it was tried for long enough."""

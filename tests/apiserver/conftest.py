@@ -20,6 +20,7 @@ from localcluster.controlplane import ControlPlane, ControlPlaneConfig
 from localcluster.parts import ensure
 from sensorthings_operator.api import crd
 from sensorthings_operator.api.base import GROUP, VERSION
+from tests.apiserver.reconcile.cluster import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -144,3 +145,18 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     kubectl("create", "namespace", name)
     yield name
     kubectl.run("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def cluster(kubernetes_client: DynamicClient, kubectl: Kubectl) -> Iterator[Cluster]:
+    """A namespace for all tests: each has an object of a name of its own."""
+    name = f"test-{uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    yield Cluster(kubernetes_client, name)
+    kubectl.run("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def name() -> str:
+    """Of one object, in a namespace that tests share."""
+    return f"probe-{uuid4().hex[:8]}"

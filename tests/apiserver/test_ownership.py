@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 import pytest
 from kubernetes.dynamic.exceptions import ConflictError
@@ -15,16 +14,11 @@ from kubernetes.dynamic.exceptions import ConflictError
 from sensorthings_operator.apply.ownership import applied_fields, lost_fields, who_took
 from sensorthings_operator.clients.resources import WATCHED_CHILDREN
 from tests.apiserver.probes import PROBES, probe
-from tests.apiserver.reconcile.cluster import Cluster
 from tests.apiserver.reconcile.waiting import eventually
 from tests.unit.api.examples import patched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kubernetes.dynamic import DynamicClient
-
-    from tests.apiserver.conftest import Kubectl
+    from tests.apiserver.reconcile.cluster import Cluster
     from tests.unit.api.examples import Manifest
 
 pytestmark = pytest.mark.usefixtures("crds")
@@ -33,20 +27,6 @@ _OURS: Final = "sensorthings-operator"
 _OLDER_THAN_ANY: Final = "1"
 _every_kind = pytest.mark.parametrize("kind", PROBES)
 _forced_or_not = pytest.mark.parametrize("force", [True, False], ids=["forced", "not forced"])
-
-
-@pytest.fixture(scope="module")
-def cluster(kubernetes_client: DynamicClient, kubectl: Kubectl) -> Iterator[Cluster]:
-    """A namespace for all tests: each has an object of a name of its own."""
-    name = f"test-{uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    yield Cluster(kubernetes_client, name)
-    kubectl.run("delete", "namespace", name, "--wait=false")
-
-
-@pytest.fixture
-def name() -> str:
-    return f"probe-{uuid4().hex[:8]}"
 
 
 def _is_gone(cluster: Cluster, kind: str, name: str) -> None:

@@ -7,39 +7,19 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 import pytest
 from kubernetes.dynamic.exceptions import ConflictError, UnprocessibleEntityError
 
 from tests.apiserver.probes import probe
-from tests.apiserver.reconcile.cluster import Cluster
 from tests.apiserver.reconcile.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kubernetes.dynamic import DynamicClient
-
-    from tests.apiserver.conftest import Kubectl
+    from tests.apiserver.reconcile.cluster import Cluster
     from tests.unit.api.examples import Manifest
 
 _OURS: Final = "sensorthings-operator"
 _BETWEEN: Final = "sensorthings-operator-replicas"
-
-
-@pytest.fixture(scope="module")
-def cluster(kubernetes_client: DynamicClient, kubectl: Kubectl) -> Iterator[Cluster]:
-    """A namespace for all tests: each has an object of a name of its own."""
-    name = f"test-{uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    yield Cluster(kubernetes_client, name)
-    kubectl.run("delete", "namespace", name, "--wait=false")
-
-
-@pytest.fixture
-def name() -> str:
-    return f"probe-{uuid4().hex[:8]}"
 
 
 # The number of pods changes hands.

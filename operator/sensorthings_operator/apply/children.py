@@ -84,10 +84,7 @@ class Children:
         elif known is None or known.owner_uid != stamped["metadata"]["ownerReferences"][0]["uid"]:
             uid = await self.owners.refuse_foreign(stamped)
         drift = await look(self._client, stamped) if outcome is Outcome.REPAIRED else None
-        sent = _that_one(stamped, uid)
-        if kind == "Deployment":
-            sent = await hand_over(self._client, self._store, sent)
-            self._settle_autoscaler(service, name, handed_over=handed_over)
+        sent = await self._hand_over(_that_one(stamped, uid))
         send = self._create if known is None and not handed_over else self._send
         self._store.put(kind, await send(sent, outcome))
         await self._take_back_replicas(stamped)
@@ -97,10 +94,13 @@ class Children:
             metrics.DRIFT_REPAIRS.labels(kind).inc()
         return "" if drift is None else drift.told_once(kind, name)
 
-    def _settle_autoscaler(self, service: ServiceKey, name: str, *, handed_over: bool) -> None:
-        """It ends with the handing over, before anything is pruned, and by our own hand."""
-        if not handed_over:
-            self.rivals.settle(service, autoscaling.KIND, name)
+    async def _hand_over(self, manifest: Manifest) -> Manifest:
+        if manifest["kind"] != "Deployment":
+            return manifest
+        if not replicas_are_handed_over(manifest):
+            # An autoscaler ends with that, before anything is pruned, and by our own hand.
+            self.rivals.settle(service_of(manifest), autoscaling.KIND, manifest["metadata"]["name"])
+        return await hand_over(self._client, self._store, manifest)
 
     async def apply_all(self, manifests: Sequence[Manifest]) -> list[Applied]:
         """Bring children to their manifests side by side; over is over: none is on its way when this returns or raises.

@@ -1,7 +1,8 @@
 """Whose an object is: made for this service, for one that is gone, or by somebody else. Used by the children."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sensorthings_operator.apply.outcome import NameTakenError
@@ -28,18 +29,19 @@ class Owners:
         """uids of the services that are known to exist in their present passes."""
         self._looks: dict[str, asyncio.Lock] = {}
 
-    def begin(self, owner_uid: str, *, is_new: bool) -> None:
-        """A pass over a service begins: whether it still exists is to be seen anew, should something be missing.
+    @contextmanager
+    def in_pass(self, owner_uid: str, *, is_new: bool) -> Iterator[None]:
+        """A pass over a service, in which one look at whether it still exists is enough.
 
         Nothing of a service that ``is_new`` can have been collected: it was never made.
         """
-        self._looks[owner_uid] = asyncio.Lock()
-        (self._seen.add if is_new else self._seen.discard)(owner_uid)
-
-    def end(self, owner_uid: str) -> None:
-        """The pass is over."""
-        self._looks.pop(owner_uid, None)
-        self._seen.discard(owner_uid)
+        if is_new:
+            self._seen.add(owner_uid)
+        try:
+            yield
+        finally:
+            self._looks.pop(owner_uid, None)
+            self._seen.discard(owner_uid)
 
     async def require_owner(self, manifest: Manifest) -> None:
         """A child that is missing may have been collected with its service, of whose end the operator hears later."""

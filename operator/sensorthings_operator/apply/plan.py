@@ -6,7 +6,7 @@ next to nothing.
 """
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from sensorthings_operator import desired
 from sensorthings_operator.apply.outcome import Applied, Outcome
@@ -31,7 +31,7 @@ class _Standing:
 class _Kept:
     """What is kept of a service's plan."""
 
-    inputs: tuple[object, ...]
+    inputs: dict[str, object]
     schema_job: str
     stages: dict[str, tuple[_Standing, ...]] = field(default_factory=dict)
 
@@ -115,6 +115,6 @@ class Plans:
         self._kept.pop(key, None)
 
 
-def _inputs(service: Service) -> tuple[object, ...]:
+def _inputs(service: Service) -> dict[str, object]:
     """All that a service's children are made from, beside the settings: its generation stands for its spec."""
-    return service.uid, service.generation, dict(service.secret_digests), service.realm_ca
+    return {each.name: getattr(service, each.name) for each in fields(service) if each.name != "spec"}

@@ -78,13 +78,13 @@ async def test_children_of_a_service_that_went_are_not_made_again(
 
 @on_virtual_time
 async def test_a_service_is_looked_for_once_in_a_pass(children: Children, api: FakeApi) -> None:
-    await children.apply_all(MANIFESTS[:1])
-    await children.apply_all(MANIFESTS[1:])
+    with children.owners.in_pass(UID, is_new=False):
+        await children.apply_all(MANIFESTS[:1])
+        await children.apply_all(MANIFESTS[1:])
     assert api.calls.count(("get", "SensorThingsService", "air")) == 1
 
-    children.owners.begin(UID, is_new=False)
     del api.objects["SensorThingsService", "air"]
-    with pytest.raises(OwnerGoneError):
+    with pytest.raises(OwnerGoneError), children.owners.in_pass(UID, is_new=False):
         await children.apply(stage_children(HTTP, service(), SETTINGS)[0])
 
 
@@ -92,16 +92,16 @@ async def test_a_service_is_looked_for_once_in_a_pass(children: Children, api: F
 async def test_children_that_are_made_side_by_side_look_for_their_service_once(
     children: Children, api: FakeApi
 ) -> None:
-    children.owners.begin(UID, is_new=False)
-    await children.apply_all(MANIFESTS)
+    with children.owners.in_pass(UID, is_new=False):
+        await children.apply_all(MANIFESTS)
     assert api.calls.count(("get", "SensorThingsService", "air")) == 1
 
 
 @on_virtual_time
 async def test_children_of_a_new_service_are_made_without_a_look(children: Children, api: FakeApi) -> None:
     """Each look costs the API server nearly as much as the child."""
-    children.owners.begin(UID, is_new=True)
-    await children.apply_all(MANIFESTS)
+    with children.owners.in_pass(UID, is_new=True):
+        await children.apply_all(MANIFESTS)
     assert {call[0] for call in api.calls} == {"apply"}
 
 
