@@ -3,7 +3,8 @@
 Level-triggered: a pass looks at everything and remembers nothing but what stands in the cluster. Called by the queue.
 """
 
-from collections.abc import Callable, Container, Mapping
+import asyncio
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,20 +20,18 @@ from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
-from sensorthings_operator.conditions.certificate import CertificateState
 from sensorthings_operator.conditions.observed import Observed, Workload
-from sensorthings_operator.conditions.unobserved import (
-    UnobservedReason,
-)
+from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
+from sensorthings_operator.gates import Gate, gate, rounds
 from sensorthings_operator.observe.databases import Target, last_answer
 from sensorthings_operator.observe.gather import gather
 from sensorthings_operator.observe.keycloak import realm_ca
 from sensorthings_operator.observe.probes import Probes
-from sensorthings_operator.observe.secrets import SecretsRead, read
+from sensorthings_operator.observe.secrets import SecretReader, SecretsRead
 from sensorthings_operator.observe.services import Body, Services
 from sensorthings_operator.outside import Outside
 from sensorthings_operator.reporting import Reporter
@@ -48,8 +47,6 @@ _LONGEST_RELEASE: Final = timedelta(minutes=10)
 _REFUSED_SECONDS: Final = 30.0
 """How soon a child that was refused is tried again."""
 
-Gate = Callable[[Observed], bool]
-
 
 @dataclass(frozen=True)
 class _Pass:
@@ -61,48 +58,10 @@ class _Pass:
     plan: Plan
 
 
-def _database_usable(observed: Observed) -> bool:
-    """The schema Job needs a database; where it was made already, it stands while the database is away."""
-    if observed.missing_secrets:
-        return False
-    return observed.schema is not None or (observed.database is not None and observed.database.holds)
-
-
-def _schema_complete(observed: Observed) -> bool:
-    hibernated = observed.service.spec.hibernated
-    return hibernated or (observed.schema is not None and observed.schema.outcome == "Complete")
-
-
-def _certificate_usable(observed: Observed) -> bool:
-    """Pods that mount a Secret which is not there wait for minutes after it is, and old ones are away meanwhile."""
-    spec, answer = observed.service.spec, observed.certificate
-    if spec.certificate is None or spec.hibernated:
-        return True
-    return answer is not None and (answer.holds or answer.reason == CertificateState.EXPIRED)
-
-
 def _database_in_doubt(observed: Observed) -> bool:
     """Whether its last answer may be outdated: the schema waits for it, or pods that read it are not ready."""
     tiers = (observed.http, observed.mqtt)
     return observed.schema is None or any(tier is not None and tier.ready < tier.wanted for tier in tiers)
-
-
-def _realm_known(observed: Observed) -> bool:
-    """Pods that mount a ConfigMap which is not there wait for minutes after it is; running ones keep what they have."""
-    return observed.service.realm_ca is not None
-
-
-_GATED_STAGES: Final[tuple[tuple[desired.Stage, Gate], ...]] = (
-    (desired.FOUNDATION, lambda _: True),
-    (desired.SCHEMA, lambda observed: observed.service.spec.hibernated or _database_usable(observed)),
-    (desired.HTTP, lambda observed: _schema_complete(observed) and _realm_known(observed)),
-    (
-        desired.MQTT,
-        lambda observed: _schema_complete(observed) and _realm_known(observed) and _certificate_usable(observed),
-    ),
-    (desired.EDGE, _schema_complete),
-)
-"""What has to be seen before a stage's children are applied. What a stage that waits made before stays."""
 
 
 class Reconciler:
@@ -128,6 +87,7 @@ class Reconciler:
         self._outside = outside
         self._children = Children(client, store, served=served)
         self._plans = Plans(settings)
+        self._secrets = SecretReader(client)
         self._reporter = reporter
 
     async def reconcile(self, key: ServiceKey) -> float | None:
@@ -198,7 +158,7 @@ class Reconciler:
         # Nobody watches the ingress controller's objects.
         port_refused = observed.mqtt_port is not None and not observed.mqtt_port.holds
         refused_later = _REFUSED_SECONDS if observed.apply_problems or port_refused else None
-        later = (refused_later, self._children.rivals.look_again(service.key))
+        later = (refused_later, self._children.rivals.look_again(service.key), secrets.look_again)
         return min((seconds for seconds in later if seconds is not None), default=None)
 
     async def _apply_secrets(self, service: Service) -> tuple[dict[str, dict[str, Any]], list[Applied]]:
@@ -217,7 +177,7 @@ class Reconciler:
 
     async def _read_secrets(self, service: Service, live: Mapping[str, dict[str, Any]]) -> tuple[SecretsRead, Service]:
         address = addresses.database_address(service, self._settings)
-        secrets = await read(self._client, service, address, live)
+        secrets = await self._secrets.read(service, address, live)
         return secrets, replace(service, secret_digests=secrets.digests)
 
     def _observe(self, now: _Pass, results: list[Applied]) -> Observed:
@@ -244,24 +204,39 @@ class Reconciler:
 
     async def _apply_stages(self, now: _Pass, results: list[Applied]) -> tuple[Observed, bool]:
         """Apply what can be applied; what was seen in the end, and whether a stage waits."""
-        service, plan = now.service, now.plan
         observed = self._observe(now, results)
-        if service.spec.paused:
+        if now.service.spec.paused:
             return observed, True
         waiting = False
-        for stage, opens in _GATED_STAGES:
-            if not opens(observed):
-                waiting = True
-            elif not plan.stands(stage, self._store):
-                before = plan.found(stage, self._store)
-                applied = await self._children.apply_all(plan.manifests(stage))
-                plan.keep(stage, applied, before=before, after=plan.found(stage, self._store))
-                await self._reporter.repaired(now.body, applied)
+        for stages in rounds(observed):
+            gates = {stage: gate(stage, observed) for stage in stages}
+            waiting = waiting or any(found is not Gate.OPEN for found in gates.values())
+            applied = await self._apply_round(now, gates)
+            if applied:
                 results = [*results, *applied]
                 observed = self._observe(now, results)
         if not waiting and all(result.outcome is not Outcome.REFUSED for result in results):
-            await self._children.prune(service.uid, service.key, plan.names())
+            await self._children.prune(now.service.uid, now.service.key, now.plan.names())
         return observed, waiting
+
+    async def _apply_round(self, now: _Pass, gates: Mapping[desired.Stage, Gate]) -> list[Applied]:
+        """Apply the children of stages side by side, where they do not stand as they should."""
+        plan = now.plan
+        stages = [stage for stage, found in gates.items() if found is not Gate.SHUT]
+        stages = [stage for stage in stages if not plan.stands(stage, self._store)]
+        before = {stage: plan.found(stage, self._store) for stage in stages}
+        applied = await asyncio.gather(
+            *(self._children.apply_all(plan.manifests(each), updates=gates[each] is Gate.OPEN) for each in stages),
+            return_exceptions=True,
+        )
+        results: list[Applied] = []
+        for stage, found in zip(stages, applied, strict=True):
+            if isinstance(found, BaseException):
+                raise found
+            plan.keep(stage, found, before=before[stage], after=plan.found(stage, self._store))
+            results += found
+        await self._reporter.repaired(now.body, results)
+        return results
 
 
 def _service(body: Body) -> Service:

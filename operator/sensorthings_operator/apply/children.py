@@ -47,8 +47,8 @@ class Children:
         """Children that somebody takes back again and again."""
         self.owners = Owners(client)
 
-    async def apply(self, manifest: Manifest) -> Applied:
-        """Bring one child to its manifest.
+    async def apply(self, manifest: Manifest, *, updates: bool = True) -> Applied:
+        """Bring one child to its manifest; one that was made to another manifest, only where ``updates``.
 
         A lasting refusal by the API server is a result; anything that may pass is raised as ApiError.
 
@@ -64,6 +64,8 @@ class Children:
         if outcome is Outcome.UNCHANGED:
             taken_back = await self._take_back_replicas(stamped)
             return Applied(kind, name, Outcome.UPDATED if taken_back else outcome)
+        if outcome is Outcome.UPDATED and not updates:
+            return Applied(kind, name, Outcome.WAITING)
         if outcome is not Outcome.UPDATED and self.rivals.wait(service_of(manifest), kind, name) > 0:
             return Applied(kind, name, Outcome.LEFT)
         try:
@@ -102,13 +104,15 @@ class Children:
             self.rivals.settle(service_of(manifest), autoscaling.KIND, manifest["metadata"]["name"])
         return await hand_over(self._client, self._store, manifest)
 
-    async def apply_all(self, manifests: Sequence[Manifest]) -> list[Applied]:
+    async def apply_all(self, manifests: Sequence[Manifest], *, updates: bool = True) -> list[Applied]:
         """Bring children to their manifests side by side; over is over: none is on its way when this returns or raises.
 
         Raises:
             ApiError: The first of what may pass.
         """
-        results = await asyncio.gather(*(self.apply(manifest) for manifest in manifests), return_exceptions=True)
+        results = await asyncio.gather(
+            *(self.apply(manifest, updates=updates) for manifest in manifests), return_exceptions=True
+        )
         for result in results:
             if isinstance(result, BaseException):
                 raise result

@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     PRUNED = "Pruned"
     LEFT = "Left"
     """Somebody changes it back each time; it is brought back later."""
+    WAITING = "Waiting"
+    """It is as it was made; what the spec wants of it now waits for something else."""
     REFUSED = "Refused"
     UNSERVED = "Unserved"
     """The API server does not serve the kind: what brings it is not installed."""

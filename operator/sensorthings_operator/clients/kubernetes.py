@@ -4,7 +4,7 @@ A client of our own, because the ones there are cost several times the CPU and m
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final, Self
 
 import aiohttp
@@ -19,7 +19,9 @@ _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 _JSON: Final = "application/json"
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-_PAGE: Final = 500
+_PAGE: Final = 250
+_LISTS_AT_ONCE: Final = 2
+"""While one page is looked at, another one comes."""
 _REQUEST_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 _WATCH_SECONDS: Final = 290
 """The API server ends a watch after this time, so that a stream that went silent is noticed by the next one."""
@@ -32,6 +34,7 @@ class KubernetesClient:
     def __init__(self, connection: Connection, *, concurrency: int = 16) -> None:
         self._connection = connection
         self._limit = asyncio.Semaphore(concurrency)
+        self._lists = asyncio.Semaphore(_LISTS_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -65,16 +68,20 @@ class KubernetesClient:
 
     async def list(
         self, resource: Resource, *, namespace: str | None = None, label_selector: str = ""
-    ) -> tuple[list[dict[str, Any]], str]:
-        """All objects of a kind, and the resource version to watch from."""
-        objects: list[dict[str, Any]] = []
+    ) -> AsyncGenerator[tuple[list[dict[str, Any]], str]]:
+        """All objects of a kind, page by page, each with the resource version to watch from.
+
+        A page is let go before the next one is asked for, and few are there at a time, of all kinds.
+        """
         parameters = {"limit": str(_PAGE), "labelSelector": label_selector}
         while True:
-            page = await self._call("list", "GET", resource, resource.path(namespace), parameters=parameters)
-            objects += page["items"]
-            token = page["metadata"].get("continue")
+            async with self._lists:
+                page = await self._call("list", "GET", resource, resource.path(namespace), parameters=parameters)
+                yield page["items"], page["metadata"]["resourceVersion"]
+                token = page["metadata"].get("continue")
+                del page
             if not token:
-                return objects, page["metadata"]["resourceVersion"]
+                return
             parameters["continue"] = token
 
     async def watch(

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Final, NoReturn
 
 import aiohttp
@@ -70,13 +71,14 @@ class Watch:
                 delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
 
     async def _list(self) -> str:
-        objects, version = await self._client.list(
-            self._resource, namespace=self._namespace, label_selector=self._selector
-        )
-        there = set()
-        for live in objects:
-            there.add((live["metadata"]["namespace"], live["metadata"]["name"]))
-            self._tell(self._store.put(self._resource.kind, live))
+        there, version = set(), ""
+        pages = self._client.list(self._resource, namespace=self._namespace, label_selector=self._selector)
+        async with aclosing(pages):
+            async for objects, listed_at in pages:
+                version = listed_at
+                for live in objects:
+                    there.add((live["metadata"]["namespace"], live["metadata"]["name"]))
+                    self._tell(self._store.put(self._resource.kind, live))
         self._keep(there)
         self.listed.set()
         return version

@@ -1,10 +1,11 @@
 """Reads the Secrets that a service's spec names, by GET in a pass: the operator watches no Secrets."""
 
+import asyncio
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from sensorthings_operator.clients.database import Credentials
 from sensorthings_operator.clients.errors import NotFoundError
@@ -13,6 +14,9 @@ from sensorthings_operator.clients.resources import SECRETS
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.desired.metadata import secret_digest
 from sensorthings_operator.desired.service import Service
+
+MOMENT_SECONDS: Final = 2.0
+"""How long what a Secret held is taken for what it holds; a pass that did so is followed by one that reads it."""
 
 
 @dataclass(frozen=True)
@@ -23,33 +27,53 @@ class SecretsRead:
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why a Secret can't be used, for people, by its name."""
     credentials: Credentials | None = None
+    look_again: float | None = None
+    """Seconds after which to read them, where they were read a moment ago and not now."""
 
 
-async def read(
-    client: KubernetesClient, service: Service, address: DatabaseAddress, known: Mapping[str, dict[str, Any]]
-) -> SecretsRead:
-    """Read what the database needs; ``known`` holds Secrets that were just read or applied, by name."""
-    wanted = {address.credentials_secret: ("username", "password")}
-    if address.ca_secret is not None:
-        wanted[address.ca_secret] = (*wanted.get(address.ca_secret, ()), "ca.crt")
-    data: dict[str, dict[str, str]] = {}
-    missing: dict[str, str] = {}
-    for name, keys in wanted.items():
-        live = known.get(name) or await _get(client, service.namespace, name)
-        problem = _problem(name, keys, live)
-        if live is None or problem is not None:
-            missing[name] = problem or ""
-        else:
-            data[name] = live["data"]
-    digests = {name: secret_digest(service, {k: held[k] for k in wanted[name]}) for name, held in data.items()}
-    return SecretsRead(digests, missing, None if missing else _credentials(address, data))
+class SecretReader:
+    """Reads Secrets for passes, which come in quick succession while a service changes: each not twice in a moment."""
 
+    def __init__(self, client: KubernetesClient) -> None:
+        self._client = client
+        self._just_read: dict[tuple[str, str], dict[str, Any]] = {}
 
-async def _get(client: KubernetesClient, namespace: str, name: str) -> dict[str, Any] | None:
-    try:
-        return await client.get(SECRETS, namespace, name)
-    except NotFoundError:
-        return None
+    async def read(
+        self, service: Service, address: DatabaseAddress, known: Mapping[str, dict[str, Any]]
+    ) -> SecretsRead:
+        """What the database needs; ``known`` holds Secrets that were just read or applied, by name.
+
+        Raises:
+            ApiError: The API server could not be asked.
+        """
+        wanted = {address.credentials_secret: ("username", "password")}
+        if address.ca_secret is not None:
+            wanted[address.ca_secret] = (*wanted.get(address.ca_secret, ()), "ca.crt")
+        data: dict[str, dict[str, str]] = {}
+        missing: dict[str, str] = {}
+        remembered = False
+        for name, keys in wanted.items():
+            live = known.get(name) or self._just_read.get((service.namespace, name))
+            remembered = remembered or (live is not None and name not in known)
+            live = live or await self._get(service.namespace, name)
+            problem = _problem(name, keys, live)
+            if live is None or problem is not None:
+                missing[name] = problem or ""
+                self._just_read.pop((service.namespace, name), None)
+            else:
+                data[name] = live["data"]
+        digests = {name: secret_digest(service, {k: held[k] for k in wanted[name]}) for name, held in data.items()}
+        credentials = None if missing else _credentials(address, data)
+        return SecretsRead(digests, missing, credentials, MOMENT_SECONDS if remembered else None)
+
+    async def _get(self, namespace: str, name: str) -> dict[str, Any] | None:
+        try:
+            live = await self._client.get(SECRETS, namespace, name)
+        except NotFoundError:
+            return None
+        self._just_read[namespace, name] = live
+        asyncio.get_running_loop().call_later(MOMENT_SECONDS, self._just_read.pop, (namespace, name), None)
+        return live
 
 
 def _problem(name: str, keys: tuple[str, ...], live: Mapping[str, Any] | None) -> str | None:

@@ -132,18 +132,46 @@ def test_a_rollout_at_a_standstill_is_told_and_ends_with_the_old_version(walk: W
     assert _pods(walk, "http") == old["http"], "clients noticed nothing"
 
 
-def test_a_module_that_does_not_start_holds_up_no_other(walk: Walk) -> None:
-    """Each waits for the schema of its version, and not for another module."""
+def _image_of_mqtt(walk: Walk) -> str:
+    containers = walk.cluster.require("Deployment", "air-mqtt")["spec"]["template"]["spec"]["containers"]
+    return str(containers[0]["image"].rpartition(":")[2])
+
+
+def test_a_new_version_that_does_not_start_goes_no_further(walk: Walk) -> None:
     old = _rolls_out_what_can_not_be_pulled(walk)
+    walk.becomes("Ready", "False", "ImagePullBackOff")
     walk.change({"mqtt": {"replicas": 2}})
+    walk.settle()
+    assert _image_of_mqtt(walk) == "2.0.0"
+    assert _pods(walk, "mqtt") == old["mqtt"], "no change comes by HTTP"
+
+    walk.cluster.delete("Service", "air-mqtt")
+    walk.cluster.patch("Deployment", "air-mqtt", {"metadata": {"labels": {"app.kubernetes.io/part-of": "else"}}})
+    walk.appears("Service", "air-mqtt")
+    walk.change({"version": "2.0.0", "mqtt": {"replicas": 1}})
+    walk.becomes_ready()
+    assert _pods(walk, "mqtt") == old["mqtt"]
+    labels = walk.cluster.require("Deployment", "air-mqtt")["metadata"]["labels"]
+    assert labels["app.kubernetes.io/part-of"] == "sensorthings"
+
+
+def test_mqtt_gets_a_new_version_once_all_pods_of_http_have_it(walk: Walk) -> None:
+    walk.external({"http": {"replicas": 2}})
+    walk.becomes_ready()
+    walk.change(_NEW_VERSION)
+    seen: list[tuple[dict[str, int], str]] = []
 
     def rolled() -> None:
-        walk.kubelet.run("mqtt")
-        assert _pods(walk, "mqtt").isdisjoint(old["mqtt"])
-        assert walk.service()["status"]["mqtt"]["readyReplicas"] == 2
+        walk.kubelet.end_schema_jobs()
+        walk.kubelet.run()
+        # HTTP is looked at first: what it is not by then, it was not when MQTT was changed.
+        seen.append((_replica_sets(walk), _image_of_mqtt(walk)))
+        assert seen[-1][1] == "2.8.0"
 
     eventually(rolled)
-    assert _replica_sets(walk) == {"2.0.0": 2, "2.8.0": 1}
+    assert seen[-1][0] == {"2.0.0": 0, "2.8.0": 2}
+    assert any(version == "2.0.0" and sets.get("2.8.0") for sets, version in seen), "HTTP was first"
+    walk.becomes_ready()
 
 
 def test_paused_begins_no_new_version_and_takes_nothing_away(walk: Walk) -> None:

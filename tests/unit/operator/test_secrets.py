@@ -1,5 +1,6 @@
 """What is made of the Secrets that a spec names."""
 
+import asyncio
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.resources import Resource
 from sensorthings_operator.desired.addresses import database_address
-from sensorthings_operator.observe.secrets import SecretsRead, read
+from sensorthings_operator.observe.secrets import MOMENT_SECONDS, SecretReader, SecretsRead
 from tests.unit.operator.samples import EXTERNAL, SETTINGS, service
-from tests.unit.operator.virtual_time import run
+from tests.unit.operator.virtual_time import on_virtual_time, run
 
 if TYPE_CHECKING:
     from sensorthings_operator.clients.kubernetes import KubernetesClient
@@ -49,8 +50,15 @@ class FakeClient:
         return {"metadata": {"name": name}, **({} if data is None else {"data": data})}
 
 
+def _reader(client: FakeClient) -> SecretReader:
+    return SecretReader(cast("KubernetesClient", client))
+
+
 def _read(secrets: dict[str, Data | None], known: dict[str, dict[str, Any]] | None = None) -> SecretsRead:
-    return run(read(cast("KubernetesClient", FakeClient(secrets)), SERVICE, ADDRESS, known or {}))
+    async def read() -> SecretsRead:
+        return await _reader(FakeClient(secrets)).read(SERVICE, ADDRESS, known or {})
+
+    return run(read())
 
 
 def test_good_secrets_give_credentials_and_digests() -> None:
@@ -89,19 +97,47 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
     assert set(_read({}).missing) == {"air-db", "db-ca"}
 
 
-def test_what_was_just_applied_is_not_read_again() -> None:
+@on_virtual_time
+async def test_what_was_just_applied_is_not_read_again() -> None:
     client = FakeClient({**GOOD})
     known = {"air-db": {"data": GOOD["air-db"]}}
-    run(read(cast("KubernetesClient", client), SERVICE, ADDRESS, known))
+    found = await _reader(client).read(SERVICE, ADDRESS, known)
     assert client.got == ["db-ca"]
+    assert found.look_again is None
 
 
-def test_other_trouble_is_no_missing_secret() -> None:
+@on_virtual_time
+async def test_passes_in_quick_succession_read_once_and_look_again() -> None:
+    secrets: dict[str, Data | None] = {**GOOD}
+    client = FakeClient(secrets)
+    reader = _reader(client)
+    first = await reader.read(SERVICE, ADDRESS, {})
+    secrets["air-db"] = {**GOOD["air-db"], "password": _encoded("rotated")}
+    second = await reader.read(SERVICE, ADDRESS, {})
+    assert sorted(client.got) == ["air-db", "db-ca"]
+    assert (first.look_again, second.look_again) == (None, MOMENT_SECONDS)
+    assert second.digests == first.digests
+    await asyncio.sleep(MOMENT_SECONDS)
+    third = await reader.read(SERVICE, ADDRESS, {})
+    assert third.credentials is not None
+    assert (third.credentials.password, third.look_again) == ("rotated", None)
+
+
+@on_virtual_time
+async def test_what_can_not_be_used_is_read_in_each_pass() -> None:
+    secrets: dict[str, Data | None] = {**GOOD, "air-db": {}}
+    reader = _reader(FakeClient(secrets))
+    assert (await reader.read(SERVICE, ADDRESS, {})).missing
+    secrets["air-db"] = GOOD["air-db"]
+    assert not (await reader.read(SERVICE, ADDRESS, {})).missing
+
+
+@on_virtual_time
+async def test_other_trouble_is_no_missing_secret() -> None:
     external = {**EXTERNAL["database"]["external"], "credentialsSecretRef": {"name": "forbidden"}}
     refused = service({"database": {"type": "External", "external": external}})
-    reading = read(cast("KubernetesClient", FakeClient({})), refused, database_address(refused, SETTINGS), {})
     with pytest.raises(ApiError, match="no"):
-        run(reading)
+        await _reader(FakeClient({})).read(refused, database_address(refused, SETTINGS), {})
 
 
 @given(st.text(min_size=1), st.text(min_size=1))

@@ -42,12 +42,14 @@ class FakeClient:
     async def exists(self, _: str) -> bool:
         return self.served
 
-    async def list(self, _: Resource, **__: Any) -> tuple[list[dict[str, Any]], str]:
+    async def list(self, _: Resource, **__: Any) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
         self.lists.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0)
+        for each in self.objects:
+            yield [each], self.version
         if self.list_errors:
             raise self.list_errors.pop(0)
-        return self.objects, self.version
+        yield [], self.version
 
     async def watch(self, _: Resource, resource_version: str, **__: Any) -> AsyncIterator[Event]:
         self.watches.append((asyncio.get_running_loop().time(), resource_version))
@@ -86,6 +88,21 @@ async def test_it_lists_and_goes_on_from_there() -> None:
     assert [owned.name for owned in told] == ["a", "b", "c", "a"]
     assert {name for _, name, _ in store.names("ConfigMap")} == {"b", "c"}
     assert client.watches == [(0, "10")]
+
+
+@on_virtual_time
+async def test_a_list_that_breaks_off_takes_nothing_away_and_is_begun_again() -> None:
+    client, store = FakeClient(), OwnedStore({})
+    for name in ("a", "b"):
+        store.put("ConfigMap", _named(name, 1))
+    client.objects = [_named("a", 2)]
+    client.list_errors = [GoneError(410, "Expired", "the continue parameter is too old")]
+    watching = asyncio.create_task(_watched(client, store, 5))
+    await asyncio.sleep(0.1)
+    assert {name for _, name, _ in store.names("ConfigMap")} == {"a", "b"}, "not all pages were seen"
+    await watching
+    assert len(client.lists) == 2
+    assert {name for _, name, _ in store.names("ConfigMap")} == {"a"}
 
 
 @on_virtual_time
