@@ -45,6 +45,8 @@ _NOT_OURS: Final = (ApiError, aiohttp.ClientError, TimeoutError)
 """What a pass may raise without a mistake of the operator's own."""
 _FAILURES_TOLD: Final = 3
 """Passes that fail in a row until the status says so: one conflict is nobody's concern."""
+_RESYNC_PAUSE_SECONDS: Final = 0.5
+"""Between two passes that nothing asked for, at least: what they cost at rest has a bound, however many services."""
 
 
 class Operator:
@@ -226,10 +228,10 @@ class Operator:
             _LOG.warning("the status of %s can't be written: %s", where, unheard, extra={"service": where})
 
     async def _resync(self) -> None:
-        """Every service is looked at once in each interval, spread evenly over it."""
+        """Every service is looked at once in each interval, spread evenly over it; many make it longer."""
         while True:
             keys = list(self._services)
-            pause = self._settings.resync_seconds / max(1, len(keys))
+            pause = resync_pause_seconds(self._settings.resync_seconds, len(keys))
             for key in keys:
                 await asyncio.sleep(pause)
                 self._queue.add(key)
@@ -252,6 +254,11 @@ class Operator:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
+
+
+def resync_pause_seconds(interval_seconds: float, services: int) -> float:
+    """How long to wait before each service's turn, so that all have one in the interval, or two of them a second."""
+    return max(interval_seconds / max(1, services), _RESYNC_PAUSE_SECONDS)
 
 
 def _error_name(error: Exception) -> str:

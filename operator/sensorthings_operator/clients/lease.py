@@ -1,13 +1,14 @@
 """The Lease by which at most one operator acts at a time (coordination.k8s.io/v1). Held by the operator while it works.
 
 The rules and the times are those of client-go's leader election: a Lease is taken over only when its holder has not
-renewed it for as long as this operator itself has watched, so that clocks that differ do no harm; and a holder that
-can't renew it stops well before anybody else may take it.
+renewed it for as long as this operator itself has watched, so that clocks that differ do no harm; a holder that can't
+renew it stops well before anybody else may take it; and a holder renews it by the resource version of its own last
+write, without a read.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -46,6 +47,8 @@ class Lease:
         self._identity = identity
         self._seen: tuple[str, float] = ("", 0.0)
         """The resource version that was seen last, and since when, on the event loop's clock."""
+        self._own_version: str | None = None
+        """The resource version of this operator's own last write: while the Lease has it, nobody else took it."""
 
     async def acquire(self) -> None:
         """Wait until this operator holds it."""
@@ -87,22 +90,26 @@ class Lease:
 
     async def release(self) -> None:
         """Give it up, so that the next operator need not wait; nothing where it is not ours or can't be reached."""
+        self._own_version = None
         try:
             live = await self._read()
             if live is not None and live["spec"].get("holderIdentity") == self._identity:
-                await self._write(live, {"holderIdentity": None, "renewTime": _now(), "leaseDurationSeconds": 1})
+                free = {"holderIdentity": None, "renewTime": _now(), "leaseDurationSeconds": 1}
+                await self._write(_version(live), free)
         except _Unreachable as error:
             _LOG.warning("Lease %s/%s is left to expire: %s", self._namespace, self._name, error)
 
     async def _try(self) -> str | None:
         """Take it or renew it; None where that was done, else who holds it, empty where somebody wrote it meanwhile."""
+        if await self._renew_unread():
+            return None
         live = await self._read()
         if live is None:
-            return await self._unless_conflict(self._create)
+            return await self._keep(self._create())
         spec = live["spec"]
         holder: str | None = spec.get("holderIdentity")
         if holder == self._identity:
-            return await self._unless_conflict(lambda: self._write(live, {"renewTime": _now()}))
+            return await self._keep(self._write(_version(live), {"renewTime": _now()}))
         if holder and not self._is_expired(live):
             return holder
         taken = {
@@ -112,22 +119,35 @@ class Lease:
             "renewTime": _now(),
             "leaseTransitions": int(spec.get("leaseTransitions") or 0) + 1,
         }
-        return await self._unless_conflict(lambda: self._write(live, taken))
+        return await self._keep(self._write(_version(live), taken))
+
+    async def _renew_unread(self) -> bool:
+        """Renew it as it was after this operator's last write; False where it is another one by now, or not known."""
+        # Whatever comes instead of an answer, an error or being cancelled: the write may be stored, so it is forgotten.
+        version, self._own_version = self._own_version, None
+        if version is None:
+            return False
+        try:
+            return await self._keep(self._write(version, {"renewTime": _now()})) is None
+        except NotFoundError:
+            return False
 
     def _is_expired(self, live: dict[str, Any]) -> bool:
         clock = asyncio.get_running_loop().time()
-        version = live["metadata"]["resourceVersion"]
+        version = _version(live)
         if version != self._seen[0]:
             self._seen = (version, clock)
         return clock - self._seen[1] > float(live["spec"].get("leaseDurationSeconds") or DURATION_SECONDS)
 
-    async def _unless_conflict(self, write: Callable[[], Any]) -> str | None:
+    async def _keep(self, write: Awaitable[dict[str, Any]]) -> str | None:
+        """None where the write made it this operator's, empty where somebody else wrote before."""
         try:
-            await write()
+            stored = await write
         except ApiError as error:
             if error.status != _CONFLICT:
                 raise
             return ""
+        self._own_version = _version(stored)
         return None
 
     async def _read(self) -> dict[str, Any] | None:
@@ -136,7 +156,7 @@ class Lease:
         except NotFoundError:
             return None
 
-    async def _create(self) -> None:
+    async def _create(self) -> dict[str, Any]:
         now = _now()
         spec = {
             "holderIdentity": self._identity,
@@ -145,15 +165,19 @@ class Lease:
             "renewTime": now,
             "leaseTransitions": 0,
         }
-        await self._client.create(LEASES, self._namespace, self._manifest({"name": self._name}, spec))
+        return await self._client.create(LEASES, self._namespace, self._manifest({"name": self._name}, spec))
 
-    async def _write(self, live: dict[str, Any], spec: dict[str, Any]) -> None:
-        version = live["metadata"]["resourceVersion"]
+    async def _write(self, version: str, spec: dict[str, Any]) -> dict[str, Any]:
         described = {"name": self._name, "namespace": self._namespace, "resourceVersion": version}
-        await self._client.merge(self._manifest(described, spec), field_manager=_FIELD_MANAGER)
+        return await self._client.merge(self._manifest(described, spec), field_manager=_FIELD_MANAGER)
 
     def _manifest(self, metadata: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
         return {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata, "spec": spec}
+
+
+def _version(live: dict[str, Any]) -> str:
+    version: str = live["metadata"]["resourceVersion"]
+    return version
 
 
 def _now() -> str:
