@@ -212,8 +212,8 @@ class Reconciler:
             gates = {stage: gate(stage, observed) for stage in stages}
             waiting = waiting or any(found is not Gate.OPEN for found in gates.values())
             applied = await self._apply_round(now, gates)
-            if applied:
-                results = [*results, *applied]
+            results = [*results, *applied]
+            if any(result.outcome is not Outcome.UNCHANGED for result in applied):
                 observed = self._observe(now, results)
         if not waiting and all(result.outcome is not Outcome.REFUSED for result in results):
             await self._children.prune(now.service.uid, now.service.key, now.plan.names())

@@ -73,7 +73,11 @@ def lost_fields(manifest: Mapping[str, Any], fields: FieldSet) -> list[str]:
 
 def stands(manifest: Mapping[str, Any], fields: bytes) -> bool:
     """Whether all fields of a manifest are ours by our entry of ``managedFields`` as JSON."""
-    return not _lost_of_manifest(manifest, _owned_by_json(fields))
+    owned = _owned_by_json(fields)
+    for name, value in manifest.items():
+        if name not in _IDENTITY and not _stands_below(name, _described(name, value), owned):
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +89,8 @@ class _Owned:
     """Of a list of maps: by the names of its key fields, and then by their values."""
     values: Set[bytes]
     """Of a list that is a set: its members as JSON."""
-
-    @property
-    def is_whole(self) -> bool:
-        """A scalar, an atomic list or map, or an empty one: owned as a whole."""
-        return not (self.members or self.items or self.values)
+    is_whole: bool
+    """A scalar, an atomic list or map, or an empty one: owned as a whole."""
 
 
 @functools.lru_cache(maxsize=_FIELD_SETS)
@@ -111,18 +112,22 @@ def _owned(fields: FieldSet) -> _Owned:
             items.setdefault(tuple(keys), {})[tuple(keys.values())] = _owned(below)
         elif kind == "v":
             values.add(orjson.dumps(orjson.loads(name)))
-    return _Owned(members, items, values)
+    return _Owned(members, items, values, is_whole=not (members or items or values))
 
 
 def _lost_of_manifest(manifest: Mapping[str, Any], owned: _Owned) -> list[str]:
     lost = []
     for name, value in manifest.items():
-        if name == "metadata":
-            described = {key: member for key, member in value.items() if key not in _METADATA_IDENTITY}
-            lost += _lost_member(name, described, owned, name) if described else []
-        elif name not in _IDENTITY:
-            lost += _lost_member(name, value, owned, name)
+        if name not in _IDENTITY:
+            lost += _lost_member(name, _described(name, value), owned, name)
     return lost
+
+
+def _described(name: str, value: Any) -> Any:
+    """A field of a manifest, but for what tells which object it is."""
+    if name != "metadata":
+        return value
+    return {key: member for key, member in value.items() if key not in _METADATA_IDENTITY} or []
 
 
 def _lost_member(name: str, value: Any, owned: _Owned, path: str) -> list[str]:
@@ -144,6 +149,36 @@ def _lost(value: Any, owned: _Owned, path: str) -> list[str]:
         for index, item in enumerate(value):
             lost += _lost_item(item, owned, f"{path}[{index}]")
     return lost
+
+
+def _stands(value: Any, owned: _Owned) -> bool:
+    """Whether nothing is lost: for every child of every service at a start, so without the paths and much faster."""
+    if owned.is_whole:
+        return True
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if not _stands_below(name, member, owned):
+                return False
+    elif isinstance(value, list):
+        for item in value:
+            if not _item_stands(item, owned):
+                return False
+    return True
+
+
+def _stands_below(name: str, value: Any, owned: _Owned) -> bool:
+    below = owned.members.get(name)
+    return value == [] if below is None else _stands(value, below)
+
+
+def _item_stands(item: Any, owned: _Owned) -> bool:
+    if not isinstance(item, dict):
+        return orjson.dumps(item) in owned.values
+    for names, by_values in owned.items.items():
+        found = by_values.get(tuple([item.get(name) for name in names]))
+        if found is not None:
+            return _stands(item, found)
+    return False
 
 
 def _lost_item(item: Any, owned: _Owned, path: str) -> list[str]:

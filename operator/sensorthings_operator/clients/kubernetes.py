@@ -19,7 +19,7 @@ _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 _JSON: Final = "application/json"
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-_PAGE: Final = 250
+_PAGE: Final = 50
 _LISTS_AT_ONCE: Final = 2
 """While one page is looked at, another one comes."""
 _REQUEST_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)

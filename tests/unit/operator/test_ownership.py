@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.apply.ownership import applied_fields, lost_fields, owns_annotation, who_took
+from sensorthings_operator.apply.ownership import applied_fields, lost_fields, owns_annotation, stands, who_took
 from tests.unit.operator.fields import MANIFESTS, Applied, leaves, without
 
 
@@ -47,6 +48,13 @@ def _path(value: Any, keys: tuple[str, ...]) -> str:
 
 def _is_item(item: Any, sought: Any) -> bool:
     return isinstance(item, dict) and isinstance(sought, dict) and sought.items() <= item.items()
+
+
+@given(MANIFESTS, MANIFESTS, st.data())
+def test_what_stands_is_what_lost_nothing(applied: Applied, other: Applied, data: st.DataObject) -> None:
+    taken = data.draw(st.sampled_from(sorted(leaves(applied.fields))))
+    for fields in (applied.fields, without(applied.fields, taken), other.fields):
+        assert stands(applied.value, orjson.dumps(fields)) == (lost_fields(applied.value, fields) == [])
 
 
 @given(MANIFESTS, MANIFESTS)
