@@ -210,7 +210,7 @@ def _operator() -> list[Builder[Panel]]:
         figure(
             "Last pass",
             (asked.LAST_PASS,),
-            description="Time since a pass was finished. Every service is looked at within resyncSeconds.",
+            description="Time since a pass was finished. Every service has one in resyncSeconds, of many two a second.",
             width=6,
             unit="s",
             steps=((None, "green"), (600, "orange"), (1800, "red")),

@@ -64,12 +64,12 @@ class Operator:
         self._connection = connection
         self._settings = settings
         self._health_port = health_port
-        self._health = health.Health()
         self._client = KubernetesClient(connection)
         identity = identity or socket.gethostname()
         self._lease = Lease(self._client, namespace=settings.namespace, name=settings.lease_name, identity=identity)
         self._lease_lost = False
         self._services = Services()
+        self._health = health.Health(self._passes_are_due, interval_seconds=settings.resync_seconds)
         self._store = OwnedStore(SUMMARIES, FIGURES)
         self._figures = ServiceFigures(self._services, self._store)
         self._served: set[str] = set()
@@ -162,6 +162,9 @@ class Operator:
         await self._close_probes()
         stop.set()
         await kopf
+
+    def _passes_are_due(self) -> bool:
+        return self._health.ready and any(True for _ in self._services)
 
     async def _close_probes(self) -> None:
         await asyncio.gather(self._probes.close(), self._keycloak_probes.close())

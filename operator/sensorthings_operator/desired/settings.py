@@ -81,7 +81,7 @@ class OperatorSettings(Model):
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Services reconciled at the same time."""
     resync_seconds: Annotated[int, Field(ge=10)] = 300
-    """How often every service is looked at even when nothing happened, in seconds."""
+    """How often every service is looked at even when nothing happened, in seconds; two of them a second at most."""
     database_probe_seconds: Annotated[float, Field(gt=0)] = 30
     """How often a database that answers is asked again, in seconds; one every two seconds at most, and at once where
     pods of the service are not ready any more."""

@@ -1,6 +1,7 @@
 """Liveness is whether passes end, readiness whether everything was listed."""
 
 import socket
+import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ async def answers() -> AsyncIterator[tuple[Health, str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    state = Health()
+    state = Health(lambda: state.ready, interval_seconds=60)
     runner = await health.serve(state, port=port)
     yield state, f"http://127.0.0.1:{port}"
     await runner.cleanup()
@@ -36,23 +37,45 @@ async def test_ready_is_said_once_everything_is_listed(answers: tuple[Health, st
     assert await _status(f"{url}/readyz") == 200
 
 
+class Clock:
+    """Not the event loop's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = time.monotonic()
+        clock = SimpleNamespace(monotonic=lambda: self.now)
+        monkeypatch.setattr("sensorthings_operator.health.time", clock)
+
+
 async def test_a_pass_that_hangs_ends_the_life(answers: tuple[Health, str], monkeypatch: pytest.MonkeyPatch) -> None:
     state, url = answers
-    now = 1000.0
-    # Not the event loop's.
-    monkeypatch.setattr("sensorthings_operator.health.time", SimpleNamespace(monotonic=lambda: now))
+    clock = Clock(monkeypatch)
     hanging, other = object(), object()
     state.pass_started(hanging)
-    now = 1299.0
+    clock.now += 299
     state.pass_started(other)
-    assert state.stuck_seconds() == 299
     assert await _status(f"{url}/livez") == 200
-    now = 1301.0
+    clock.now += 2
     state.pass_finished(other)
+    assert state.trouble() == "a pass has been running for 301 s"
     assert await _status(f"{url}/livez") == 503
     state.pass_finished(hanging)
     assert await _status(f"{url}/livez") == 200
-    assert state.stuck_seconds() == 0
+
+
+async def test_passes_that_do_not_come_end_it_too(answers: tuple[Health, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    state, url = answers
+    clock = Clock(monkeypatch)
+    clock.now += 10_000
+    assert await _status(f"{url}/livez") == 200, "none is due while another one acts"
+    state.ready = True
+    clock.now += 359
+    assert await _status(f"{url}/livez") == 200
+    clock.now += 2
+    assert state.trouble() == "no pass was finished for 361 s"
+    assert await _status(f"{url}/livez") == 503
+    state.pass_started("late")
+    state.pass_finished("late")
+    assert await _status(f"{url}/livez") == 200
 
 
 async def test_metrics_are_served(answers: tuple[Health, str]) -> None:
