@@ -7,6 +7,7 @@ import asyncio
 import secrets
 from base64 import b64encode
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sensorthings_operator import metrics
@@ -35,6 +36,27 @@ _OLDER_THAN_ANY: Final = "1"
 _OPTIONAL_KINDS: Final = {resource.kind for resource in OPTIONAL_CHILDREN}
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """A child, and what has to be done about it."""
+
+    stamped: Manifest
+    known: Owned | None
+    outcome: Outcome
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is to be sent: so it is with nearly all children in nearly all passes."""
+        if self.outcome is Outcome.UNSERVED:
+            return True
+        return self.outcome is Outcome.UNCHANGED and not is_lent_in_vain(self.stamped, self.known)
+
+    @property
+    def applied(self) -> Applied:
+        """The result, where nothing was to be sent."""
+        return Applied(self.stamped["kind"], self.stamped["metadata"]["name"], self.outcome)
+
+
 class Children:
     """Sends the children of services, and takes away what their specs no longer ask for."""
 
@@ -55,25 +77,32 @@ class Children:
         Raises:
             OwnerGoneError: The service is gone.
         """
-        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        return (await self.apply_all([manifest], updates=updates))[0]
+
+    def _judge(self, manifest: Manifest) -> _Judged:
+        kind, described = manifest["kind"], manifest["metadata"]
         if kind in _OPTIONAL_KINDS and kind not in self._served:
-            return Applied(kind, name, Outcome.UNSERVED)
+            return _Judged(manifest, None, Outcome.UNSERVED)
         stamped = _stamped(manifest)
-        known = self._store.get(kind, manifest["metadata"]["namespace"], name)
-        outcome = _needed(stamped, known)
+        known = self._store.get(kind, described["namespace"], described["name"])
+        return _Judged(stamped, known, _needed(stamped, known))
+
+    async def _act(self, judged: _Judged, *, updates: bool) -> Applied:
+        stamped, known, outcome = judged.stamped, judged.known, judged.outcome
+        kind, name = stamped["kind"], stamped["metadata"]["name"]
         if outcome is Outcome.UNCHANGED:
-            taken_back = await self._take_back_replicas(stamped)
-            return Applied(kind, name, Outcome.UPDATED if taken_back else outcome)
+            await self._take_back_replicas(stamped)
+            return Applied(kind, name, Outcome.UPDATED)
         if outcome is Outcome.UPDATED and not updates:
             return Applied(kind, name, Outcome.WAITING)
-        if outcome is not Outcome.UPDATED and self.rivals.wait(service_of(manifest), kind, name) > 0:
+        if outcome is not Outcome.UPDATED and self.rivals.wait(service_of(stamped), kind, name) > 0:
             return Applied(kind, name, Outcome.LEFT)
         try:
             told = await self._bring(stamped, known, outcome)
         except ApiError as error:
             if not error.is_lasting:
                 raise
-            return refused(manifest, error)
+            return refused(stamped, error)
         return Applied(kind, name, outcome, message=told)
 
     async def _bring(self, stamped: Manifest, known: Owned | None, outcome: Outcome) -> str:
@@ -110,20 +139,20 @@ class Children:
         Raises:
             ApiError: The first of what may pass.
         """
-        results = await asyncio.gather(
-            *(self.apply(manifest, updates=updates) for manifest in manifests), return_exceptions=True
-        )
+        judged = [self._judge(manifest) for manifest in manifests]
+        to_do = [each for each in judged if not each.is_done]
+        results = await asyncio.gather(*(self._act(each, updates=updates) for each in to_do), return_exceptions=True)
+        done = []
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        return [result for result in results if isinstance(result, Applied)]
+            done.append(result)
+        return [each.applied for each in judged if each.is_done] + done
 
-    async def _take_back_replicas(self, stamped: Manifest) -> bool:
+    async def _take_back_replicas(self, stamped: Manifest) -> None:
         described = stamped["metadata"]
-        if not is_lent_in_vain(stamped, self._store.get(stamped["kind"], described["namespace"], described["name"])):
-            return False
-        self._store.put(stamped["kind"], await take_back(self._client, stamped))
-        return True
+        if is_lent_in_vain(stamped, self._store.get(stamped["kind"], described["namespace"], described["name"])):
+            self._store.put(stamped["kind"], await take_back(self._client, stamped))
 
     async def _create(self, stamped: Manifest, outcome: Outcome) -> dict[str, Any]:
         try:

@@ -32,7 +32,7 @@ class _Kept:
     """What is kept of a service's plan."""
 
     inputs: dict[str, object]
-    schema_job: str
+    schema_job: str = ""
     stages: dict[str, tuple[_Standing, ...]] = field(default_factory=dict)
 
 
@@ -48,6 +48,10 @@ class Plan:
     @property
     def schema_job(self) -> str:
         """Name of the Job that brings the schema to where the spec wants it."""
+        if not self._kept.schema_job:
+            # It is a hash of all that the Job is, which is not built twice; while hibernated there is none.
+            names = [job["metadata"]["name"] for job in self.manifests(desired.SCHEMA)]
+            self._kept.schema_job = names[0] if names else schema.name(self._service, self._settings)
         return self._kept.schema_job
 
     def manifests(self, stage: Stage) -> list[Manifest]:
@@ -107,7 +111,7 @@ class Plans:
         inputs = _inputs(service)
         kept = self._kept.get(service.key)
         if kept is None or kept.inputs != inputs:
-            kept = self._kept[service.key] = _Kept(inputs, schema.name(service, self._settings))
+            kept = self._kept[service.key] = _Kept(inputs)
         return Plan(service, self._settings, kept)
 
     def forget(self, key: ServiceKey) -> None:
