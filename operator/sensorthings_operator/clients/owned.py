@@ -42,6 +42,8 @@ class Owned:
     """The part of the service that it belongs to, as its label says."""
     replicas_lent: bool = False
     """Whether the field manager that stands between us and an autoscaler owns the number of pods."""
+    sent_generation: int = 0
+    """The generation that the newest of what was sent made, or one that came soon after; 0 where the kind has none."""
     figures: Any = None
     """What is told to Prometheus alone: a change of it is no news; None for kinds that have none."""
 
@@ -76,6 +78,8 @@ class OwnedStore:
         entry = self._entry(kind, live)
         key = (kind, entry.namespace, entry.name)
         known = self._objects.get(key)
+        if known is not None and _was_sent_as(entry, known):
+            entry = replace(entry, sent_generation=known.sent_generation)
         if known is not None and not _is_newer(entry, known):
             return None
         if known is not None and known.service_key != entry.service_key:
@@ -120,6 +124,7 @@ class OwnedStore:
             summary=None if summarise is None else summarise(live),
             replicas_lent=any(each["manager"] == REPLICAS_FIELD_MANAGER for each in metadata.get("managedFields", ())),
             component=labels.get(COMPONENT_LABEL, ""),
+            sent_generation=metadata.get("generation", 0),
             figures=None if figures is None else figures(live),
         )
 
@@ -139,6 +144,11 @@ def _our_fields(metadata: Mapping[str, Any]) -> bytes | None:
 
 def _tells_the_same(entry: Owned, known: Owned) -> bool:
     return replace(entry, resource_version=known.resource_version, figures=known.figures) == known
+
+
+def _was_sent_as(entry: Owned, known: Owned) -> bool:
+    """Whether a newer generation is others' doing, such as an autoscaler's: nothing of what was sent is another."""
+    return (entry.uid, entry.applied_hash, entry.fields) == (known.uid, known.applied_hash, known.fields)
 
 
 def _is_newer(entry: Owned, known: Owned) -> bool:

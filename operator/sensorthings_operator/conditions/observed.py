@@ -28,6 +28,8 @@ class Workload:
     available: int
     settled: bool
     """Its controller has seen the newest spec, and every pod is of it."""
+    seen: int = 0
+    """The newest generation that its controller has seen."""
     stuck: str = ""
     """Why a rollout stopped making progress, in the controller's words; empty while it makes some."""
 

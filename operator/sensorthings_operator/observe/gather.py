@@ -1,6 +1,7 @@
 """Puts what the store, the probes and the pass itself know of a service into an Observed. Used by the reconcile."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sensorthings_operator.apply.outcome import Applied, Outcome
 from sensorthings_operator.clients.owned import OwnedStore
@@ -30,7 +31,10 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
 
     def workload(kind: str, name: str) -> Workload | None:
         child = store.get(kind, service.namespace, name)
-        return child.summary if child is not None and isinstance(child.summary, Workload) else None
+        if child is None or not isinstance(child.summary, Workload):
+            return None
+        seen = child.summary.seen >= child.sent_generation
+        return replace(child.summary, settled=child.summary.settled and seen)
 
     return Observed(
         service=service,

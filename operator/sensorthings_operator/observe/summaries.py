@@ -26,15 +26,15 @@ def deployment(live: Mapping[str, Any]) -> Workload:
     stuck = progressing.get("message", "") if progressing.get("reason") == "ProgressDeadlineExceeded" else ""
     workload = _workload(live, stuck)
     fewest = live["metadata"].get("annotations", {}).get(MIN_REPLICAS_ANNOTATION, "")
-    return _autoscaled(live, workload, int(fewest)) if fewest.isdecimal() else workload
+    return _autoscaled(workload, int(fewest)) if fewest.isdecimal() else workload
 
 
-def _autoscaled(live: Mapping[str, Any], workload: Workload, fewest: int) -> Workload:
-    """A service is as its spec wants it also while its autoscaler adds pods and takes some away."""
-    # What the controller has not seen yet is the other number, where there is one, and not other pods.
-    seen = _seen(live) or workload.wanted != workload.replicas
-    settled = seen and workload.updated == workload.replicas
-    return replace(workload, wanted=min(workload.wanted, fewest), settled=settled)
+def _autoscaled(workload: Workload, fewest: int) -> Workload:
+    """A service is as its spec wants it also while its autoscaler adds pods and takes some away.
+
+    The autoscaler makes new generations too: whether the newest that was sent has been seen is for ``gather`` to say.
+    """
+    return replace(workload, wanted=min(workload.wanted, fewest), settled=workload.updated == workload.replicas)
 
 
 def autoscaler(live: Mapping[str, Any]) -> Answer:
@@ -113,6 +113,7 @@ def _workload(live: Mapping[str, Any], stuck: str) -> Workload:
         updated=updated,
         available=status.get("availableReplicas", 0),
         settled=_seen(live) and updated == replicas == wanted,
+        seen=status.get("observedGeneration", 0),
         stuck=stuck,
     )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.clients.owned import OwnedStore
+from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, OwnedStore
 from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.autoscaling import AutoscalerState
 from sensorthings_operator.conditions.observed import Answer, Observed
@@ -210,22 +210,35 @@ def test_a_service_stays_ready_while_its_autoscaler_adds_pods(replicas: int, ava
 
 
 @pytest.mark.parametrize(
-    ("status", "ready"),
+    ("applied_hash", "replicas", "status", "settled"),
     [
-        ({"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3}, True),
-        ({"replicas": 3, "updatedReplicas": 3}, True),
-        ({"observedGeneration": 1, "replicas": 9, "updatedReplicas": 9}, True),
-        ({"observedGeneration": 1}, False),
-        ({"replicas": 7, "updatedReplicas": 1}, False),
-        ({"observedGeneration": 1, "replicas": 7, "updatedReplicas": 1}, False),
+        pytest.param("old", 6, {}, True, id="more"),
+        pytest.param("old", 2, {}, True, id="fewer"),
+        pytest.param("old", 6, {"observedGeneration": 2, "replicas": 6, "updatedReplicas": 6}, True, id="more, seen"),
+        pytest.param("new", 3, {}, False, id="new pods"),
+        pytest.param("new", 6, {}, False, id="new pods and another number"),
+        pytest.param(
+            "new", 3, {"observedGeneration": 2, "replicas": 4, "updatedReplicas": 1}, False, id="new pods come"
+        ),
+        pytest.param("new", 3, {"observedGeneration": 2}, True, id="new pods are there"),
     ],
-    ids=["more", "more, seen", "fewer", "new pods", "new pods, seen", "new pods and another number"],
 )
-def test_it_waits_for_new_pods_and_not_for_another_number(status: dict[str, int], ready: bool) -> None:
-    live = _autoscaled_deployment(6, 3)
-    live["status"] |= status
-    pods = deployment(live)
-    assert evaluate(observed(service=service(_BOTH), http=pods))["Ready"].holds == ready
+def test_it_waits_for_new_pods_and_not_for_another_number(
+    applied_hash: str, replicas: int, status: dict[str, int], settled: bool
+) -> None:
+    store, before = OwnedStore(SUMMARIES), _autoscaled_deployment(3, 3)
+    before["status"]["observedGeneration"] = 1
+    store.put("Deployment", _sent(before, "old", generation=1, resourceVersion="1"))
+    after = {**before, "spec": {"replicas": replicas}, "status": before["status"] | status}
+    store.put("Deployment", _sent(after, applied_hash, generation=2, resourceVersion="2"))
+    found = gather(store, service(_BOTH), schema_job="").http
+    assert found is not None
+    assert found.settled == settled
+
+
+def _sent(deployment: Manifest, applied_hash: str, **metadata: Any) -> Manifest:
+    annotations = {**deployment["metadata"]["annotations"], APPLIED_HASH_ANNOTATION: applied_hash}
+    return {**deployment, "metadata": {**deployment["metadata"], "annotations": annotations, **metadata}}
 
 
 def test_an_annotation_that_somebody_spoilt_harms_nobody() -> None:
