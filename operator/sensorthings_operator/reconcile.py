@@ -210,8 +210,8 @@ class Reconciler:
         waiting = False
         for stages in rounds(observed):
             gates = {stage: gate(stage, observed) for stage in stages}
-            waiting = waiting or any(found is not Gate.OPEN for found in gates.values())
             applied = await self._apply_round(now, gates)
+            waiting = waiting or Gate.SHUT in gates.values() or any(each.outcome is Outcome.WAITING for each in applied)
             results = [*results, *applied]
             if any(result.outcome is not Outcome.UNCHANGED for result in applied):
                 observed = self._observe(now, results)

@@ -98,5 +98,7 @@ class Observed:
     """Kinds that the service needs and that the API server does not serve."""
     pod_problems: tuple[PodProblem, ...] = ()
     apply_problems: tuple[ApplyProblem, ...] = ()
+    waiting_children: tuple[str, ...] = ()
+    """Names of children that are as they were made, while what the spec wants of them waits for other pods."""
     contested: tuple[tuple[str, str, str], ...] = ()
     """Kind and name of children that somebody takes back again and again, and what is known of who it is."""

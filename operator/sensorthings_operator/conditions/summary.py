@@ -67,7 +67,7 @@ def _ready(observed: Observed, parts: Mapping[str, Verdict], stalled: Verdict) -
         database.COMPONENT: observed.managed_database,
     }
     rolling = [part for part, workload in parts_with_pods.items() if workload is not None and not _complete(workload)]
-    if rolling:
+    if rolling or observed.waiting_children:
         return _rolling_out(observed, rolling)
     return Verdict("True", "ServiceReady", "HTTP and MQTT answer as the spec wants")
 
@@ -78,7 +78,10 @@ def _rolling_out(observed: Observed, components: Sequence[str]) -> Verdict:
         told = f"new pods do not start, older ones answer meanwhile: pod {problem.pod}: {problem.message}"
         return Verdict("False", problem.reason, told)
     told = "pods of the newest spec are starting; older ones answer meanwhile"
-    return Verdict("False", "RollingOut", told, expected=True)
+    following = ", ".join(observed.waiting_children)
+    return Verdict(
+        "False", "RollingOut", f"{told}; {following} follows after them" if following else told, expected=True
+    )
 
 
 def _complete(workload: Workload) -> bool:

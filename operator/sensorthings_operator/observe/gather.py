@@ -54,6 +54,7 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
             for child in applied
             if child.outcome is Outcome.REFUSED
         ),
+        waiting_children=tuple(child.name for child in applied if child.outcome is Outcome.WAITING),
         missing_apis=frozenset(child.kind for child in applied if child.outcome is Outcome.UNSERVED),
     )
 

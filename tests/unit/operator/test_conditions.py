@@ -71,6 +71,13 @@ def test_ready_waits_for_the_pods_of_every_part_to_be_of_the_newest_spec(part: s
     assert (verdicts["Ready"].status, verdicts["Ready"].reason) == ("False", "RollingOut")
 
 
+def test_ready_waits_for_what_waits_for_other_pods() -> None:
+    """HTTP may be done when it is judged, and was not when it was looked at for MQTT."""
+    verdict = evaluate(observed(waiting_children=("air-mqtt",)))["Ready"]
+    assert (verdict.status, verdict.reason) == ("False", "RollingOut")
+    assert verdict.message.endswith("; air-mqtt follows after them")
+
+
 def test_all_is_well() -> None:
     verdicts = evaluate(observed())
     parts = {chain.type for chain in _parts(observed())}
