@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PASSED_ON: Final = ("Authorization", "Accept", "Content-Type")
+_CLOSING_SECONDS: Final = 0.25
 _ANSWERED: Final = ("Content-Type", "Retry-After")
 
 
@@ -99,6 +100,8 @@ class FaultyApi:
         await self._cut()
         await self._runner.cleanup()
         await self._session.close()
+        # Encrypted connections are closed a little later, and nothing tells when (aiohttp's docs, graceful shutdown).
+        await asyncio.sleep(_CLOSING_SECONDS)
 
     async def _cut(self) -> None:
         for stream in list(self._streams):

@@ -27,8 +27,8 @@ def test_an_api_that_is_missing_is_told_and_found_when_it_comes(walk: Walk, kube
         assert monitor["spec"]["podMetricsEndpoints"] == [{"port": "metrics", "path": "/metrics"}]
         walk.settle()
         walk.change({"monitoring": {"podMonitor": False}})
-        walk.disappears("PodMonitor", "air")
         walk.becomes_ready()
+        walk.disappears("PodMonitor", "air")
         assert not [c for c in walk.service()["status"]["conditions"] if c["type"] == "MonitoringReady"]
         walk.change({"monitoring": {"podMonitor": True}})
         walk.becomes("MonitoringReady", "True", "PodMonitorReady")
@@ -66,6 +66,7 @@ def test_policies_follow_the_spec(walk: Walk) -> None:
     walk.becomes_ready()
     walk.appears("NetworkPolicy", "air-bus")
     walk.change({"bus": {"type": "External", "external": {"host": "bus.city.internal", "port": 8885}}})
+    walk.becomes_ready()
     walk.disappears("NetworkPolicy", "air-bus")
     egress = walk.cluster.require("NetworkPolicy", "air-http")["spec"]["egress"]
     assert {"protocol": "TCP", "port": 8885} in [port for rule in egress for port in rule["ports"]]
