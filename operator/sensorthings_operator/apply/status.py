@@ -1,4 +1,4 @@
-"""Writes a service's status where it differs from what stands there, and an Event for each condition that turned.
+"""Writes a service's status where it differs from what stands there, and Events about what turned.
 
 Used by the reconcile.
 """
@@ -6,7 +6,7 @@ Used by the reconcile.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sensorthings_operator.api.base import API_VERSION
 from sensorthings_operator.api.sensorthingsservice import KIND
@@ -15,6 +15,7 @@ from sensorthings_operator.apply.events import Events
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, Workload
+from sensorthings_operator.conditions.schema import SCHEMA_UP_TO_DATE
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.desired import http, mqtt
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, selector
@@ -22,6 +23,8 @@ from sensorthings_operator.desired.service import Service
 
 Body = Mapping[str, Any]
 Now = Callable[[], datetime]
+_TOLD_WHEN_THEY_HOLD: Final = (SCHEMA_UP_TO_DATE.type, "Ready")
+"""Each Event is a write as dear as a child's: the other parts are told by the status, and by Ready when all hold."""
 
 
 def utc_now() -> datetime:
@@ -89,12 +92,12 @@ def _tier(service: Service, component: str, workload: Workload | None) -> dict[s
 
 
 def worth_an_event(body: Body, verdicts: Mapping[str, Verdict]) -> list[tuple[str, Verdict]]:
-    """Conditions that newly hold, and new causes for a warning. What starts as it should is not told."""
+    """New causes for a warning, the schema that is there, and that it is Ready: a part that starts is not told."""
     before = {c["type"]: (c["status"], c["reason"]) for c in body.get("status", {}).get("conditions", ())}
     told = []
     for type_, verdict in verdicts.items():
         status, reason = before.get(type_, ("Unknown", ""))
-        newly_holds = verdict.holds and status != "True" and type_ != "Reconciling"
+        newly_holds = verdict.holds and status != "True" and type_ in _TOLD_WHEN_THEY_HOLD
         newly_bad = is_warning(type_, verdict) and (status, reason) != (verdict.status, verdict.reason)
         if newly_holds or newly_bad:
             told.append((type_, verdict))

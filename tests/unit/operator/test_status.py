@@ -118,7 +118,7 @@ def test_a_new_service_over_which_passes_fail_is_not_judged() -> None:
     assert {type_: verdict.status for type_, verdict in told.items()} == {"Ready": "Unknown", "Reconciling": "True"}
 
 
-_TYPES = st.sampled_from(["Ready", "Stalled", "Reconciling", "HTTPAvailable"])
+_TYPES = st.sampled_from(["Ready", "Stalled", "Reconciling", "HTTPAvailable", "SchemaUpToDate"])
 _VERDICTS = st.builds(
     Verdict,
     st.sampled_from(["True", "False", "Unknown"]),
@@ -131,7 +131,8 @@ _VERDICTS = st.builds(
 @given(_TYPES, _VERDICTS)
 def test_events_for_what_newly_holds_and_for_new_causes_of_warnings(type_: str, verdict: Verdict) -> None:
     told = bool(worth_an_event(body(), {type_: verdict}))
-    assert told == ((verdict.holds and type_ != "Reconciling") or is_warning(type_, verdict))
+    holds = verdict.holds and type_ in ("Ready", "SchemaUpToDate")
+    assert told == (holds or is_warning(type_, verdict))
     if verdict.expected and not verdict.holds:
         assert not told or type_ == "Stalled", "what starts as it should is not told"
 
