@@ -24,7 +24,7 @@ class Health:
         interval_seconds: in which each service has a pass also when nothing happens.
     """
 
-    def __init__(self, passes_are_due: Callable[[], bool] = lambda: False, *, interval_seconds: float = 0) -> None:
+    def __init__(self, passes_are_due: Callable[[], bool], *, interval_seconds: float) -> None:
         self.ready = False
         """Everything that exists has been listed."""
         self._passes_are_due = passes_are_due
