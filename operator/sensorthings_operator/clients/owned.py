@@ -52,6 +52,10 @@ class Owned:
         """The service it belongs to: its owner, or else the one that its label names."""
         return (self.namespace, self.service)
 
+    def is_newer_than(self, resource_version: str) -> bool:
+        """Whether it was seen as it is after a version; they can be compared within one resource (KEP-5504)."""
+        return int(self.resource_version) > int(resource_version)
+
 
 class OwnedStore:
     """All labelled objects by kind, namespace and name, with an index by service."""
@@ -80,7 +84,8 @@ class OwnedStore:
         known = self._objects.get(key)
         if known is not None and _was_sent_as(entry, known):
             entry = replace(entry, sent_generation=known.sent_generation)
-        if known is not None and not _is_newer(entry, known):
+        # Versions of namesakes can be compared, too.
+        if known is not None and not entry.is_newer_than(known.resource_version):
             return None
         if known is not None and known.service_key != entry.service_key:
             self._by_service[known.service_key].discard(key)
@@ -101,9 +106,9 @@ class OwnedStore:
             del self._by_service[known.service_key]
         return known
 
-    def names(self, kind: str) -> list[tuple[str, str, str]]:
-        """(namespace, name, uid) of every object of a kind."""
-        return [(o.namespace, o.name, o.uid) for o in self._objects.values() if o.kind == kind]
+    def of_kind(self, kind: str) -> list[Owned]:
+        """All objects of a kind."""
+        return [known for known in self._objects.values() if known.kind == kind]
 
     def _entry(self, kind: str, live: Mapping[str, Any]) -> Owned:
         metadata = live["metadata"]
@@ -149,8 +154,3 @@ def _tells_the_same(entry: Owned, known: Owned) -> bool:
 def _was_sent_as(entry: Owned, known: Owned) -> bool:
     """Whether a newer generation is others' doing, such as an autoscaler's: nothing of what was sent is another."""
     return (entry.uid, entry.applied_hash, entry.fields) == (known.uid, known.applied_hash, known.fields)
-
-
-def _is_newer(entry: Owned, known: Owned) -> bool:
-    """Resource versions of one resource can be compared as numbers (Kubernetes KEP-5504), also those of namesakes."""
-    return int(entry.resource_version) > int(known.resource_version)

@@ -61,7 +61,7 @@ class Watch:
                 await self._follow(await self._list())
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 if while_served and isinstance(error, NotFoundError):
-                    self._keep(set())
+                    self._forget(self._store.of_kind(self._resource.kind))
                     raise
                 if clock.time() - began > _LONGEST_DELAY_SECONDS:
                     delay = _FIRST_DELAY_SECONDS
@@ -79,15 +79,16 @@ class Watch:
                 for live in objects:
                     there.add((live["metadata"]["namespace"], live["metadata"]["name"]))
                     self._tell(self._store.put(self._resource.kind, live))
-        self._keep(there)
+        # What was made since is not in the list, and the watch that begins there tells of it.
+        listed = (known for known in self._store.of_kind(self._resource.kind) if not known.is_newer_than(version))
+        self._forget([known for known in listed if (known.namespace, known.name) not in there])
         self.listed.set()
         return version
 
-    def _keep(self, there: set[tuple[str, str]]) -> None:
-        for namespace, name, uid in self._store.names(self._resource.kind):
-            in_scope = self._namespace in (None, namespace)
-            if in_scope and (namespace, name) not in there:
-                self._tell(self._store.remove(self._resource.kind, namespace, name, uid))
+    def _forget(self, gone: list[Owned]) -> None:
+        for known in gone:
+            if self._namespace in (None, known.namespace):
+                self._tell(self._store.remove(known.kind, known.namespace, known.name, known.uid))
 
     async def run_while_served(self, served: set[str], turned: Callable[[], None]) -> NoReturn:
         """Never returns: watches while the kind is served, and looks for it while it is not.

@@ -138,14 +138,15 @@ class Operator:
     def restart(self) -> None:
         """Begin with empty hands."""
         self.store = OwnedStore(SUMMARIES)
-        self.children = Children(cast("KubernetesClient", self.api), self.store)
+        self.children = Children(cast("KubernetesClient", self.api), self.store, repaired=lambda *_: None)
 
     async def look(self, spec: Manifest) -> None:
         """One pass, after the watches have told what is there."""
         for kind in (NAME[0], AUTOSCALER[0]):
-            for namespace, name, uid in self.store.names(kind):
-                if self.api.objects.get((kind, name), {"metadata": {"uid": ""}})["metadata"]["uid"] != uid:
-                    self.store.remove(kind, namespace, name, uid)
+            for known in self.store.of_kind(kind):
+                there = self.api.objects.get((kind, known.name), {"metadata": {"uid": ""}})
+                if there["metadata"]["uid"] != known.uid:
+                    self.store.remove(kind, known.namespace, known.name, known.uid)
         for (kind, _), live in self.api.objects.items():
             self.store.put(kind, live)
         manifests = manifests_of(spec)

@@ -72,8 +72,8 @@ def test_a_child_that_changed_does_not_stand(known: Known, metadata: dict[str, A
 def test_a_child_that_went_does_not_stand(known: Known) -> None:
     known.keep()
     first = known.manifests[0]
-    ((namespace, name, uid), *_) = known.store.names(first["kind"])
-    known.store.remove(first["kind"], namespace, name, uid)
+    (made, *_) = known.store.of_kind(first["kind"])
+    known.store.remove(made.kind, made.namespace, made.name, made.uid)
     assert not known.plan().stands(FOUNDATION, known.store)
 
 

@@ -59,7 +59,7 @@ def test_the_index_by_service_agrees_with_the_objects(steps: list[tuple[bool, st
     for service in ("air", "water"):
         found = {owned.name for owned in store.of_service(("hamburg", service))}
         assert found == {name for name, of in model.items() if of == service}
-    assert sorted(name for _, name, _ in store.names("ConfigMap")) == sorted(model)
+    assert sorted(known.name for known in store.of_kind("ConfigMap")) == sorted(model)
 
 
 def test_an_owner_counts_more_than_a_label() -> None:

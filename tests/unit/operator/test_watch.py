@@ -86,8 +86,18 @@ async def test_it_lists_and_goes_on_from_there() -> None:
     client.streams = [[("ADDED", _named("c", 11)), ("DELETED", _named("a", 12))]]
     told = await _watched(client, store, 1)
     assert [owned.name for owned in told] == ["a", "b", "c", "a"]
-    assert {name for _, name, _ in store.names("ConfigMap")} == {"b", "c"}
+    assert {known.name for known in store.of_kind("ConfigMap")} == {"b", "c"}
     assert client.watches == [(0, "10")]
+
+
+@on_virtual_time
+async def test_what_was_made_since_the_list_stays() -> None:
+    """An answer to an apply may come before the list does: its watch tells of the object, if ever it goes."""
+    client, store = FakeClient(), OwnedStore({})
+    store.put("ConfigMap", _named("older", 9))
+    store.put("ConfigMap", _named("newer", 11))
+    assert [owned.name for owned in await _watched(client, store, 1)] == ["older"]
+    assert {known.name for known in store.of_kind("ConfigMap")} == {"newer"}
 
 
 @on_virtual_time
@@ -99,10 +109,10 @@ async def test_a_list_that_breaks_off_takes_nothing_away_and_is_begun_again() ->
     client.list_errors = [GoneError(410, "Expired", "the continue parameter is too old")]
     watching = asyncio.create_task(_watched(client, store, 5))
     await asyncio.sleep(0.1)
-    assert {name for _, name, _ in store.names("ConfigMap")} == {"a", "b"}, "not all pages were seen"
+    assert {known.name for known in store.of_kind("ConfigMap")} == {"a", "b"}, "not all pages were seen"
     await watching
     assert len(client.lists) == 2
-    assert {name for _, name, _ in store.names("ConfigMap")} == {"a"}
+    assert {known.name for known in store.of_kind("ConfigMap")} == {"a"}
 
 
 @on_virtual_time
