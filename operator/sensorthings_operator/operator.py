@@ -14,6 +14,7 @@ import aiohttp
 from prometheus_client import REGISTRY
 
 from sensorthings_operator import health, metrics
+from sensorthings_operator.apply.events import Events
 from sensorthings_operator.clients import database
 from sensorthings_operator.clients.connection import Connection
 from sensorthings_operator.clients.errors import ApiError
@@ -41,6 +42,8 @@ _CRD_SECONDS: Final = 2.0
 _DRAIN_SECONDS: Final = 10.0
 _LOST_DRAIN_SECONDS: Final = 3.0
 """How long passes may still run once the Lease is lost: less than others wait until they take it."""
+_EVENTS_SECONDS: Final = 1.0
+"""How long Events may still be sent after the last pass."""
 _NOT_OURS: Final = (ApiError, aiohttp.ClientError, TimeoutError)
 """What a pass may raise without a mistake of the operator's own."""
 _FAILURES_TOLD: Final = 3
@@ -80,7 +83,8 @@ class Operator:
         self._keycloak_probes = keycloak_probes(
             self._keycloak.ensure, changed=self._queue.add, interval_seconds=settings.keycloak_probe_seconds
         )
-        self._reporter = Reporter(self._client, self._services, settings, instance=identity)
+        self._events = Events(self._client, instance=identity)
+        self._reporter = Reporter(self._client, self._services, settings, events=self._events)
         self._reconciler = Reconciler(
             self._client,
             settings=settings,
@@ -132,7 +136,7 @@ class Operator:
         """Act until it is time to stop; the tasks that still run then."""
         metrics.LEADER.set(1)
         tasks = [group.create_task(self._queue.work()) for _ in range(self._settings.concurrency)]
-        tasks += [group.create_task(self._resync()), group.create_task(self._hold())]
+        tasks += [group.create_task(task) for task in (self._resync(), self._hold(), self._events.run())]
         await self._serve(group)
         metrics.LEADER.set(0)
         if not self._lease_lost:
@@ -158,6 +162,7 @@ class Operator:
             await self.stopping.wait()
         self._health.ready = False
         await self._queue.drain(_LOST_DRAIN_SECONDS if self._lease_lost else _DRAIN_SECONDS)
+        await self._events.drain(_EVENTS_SECONDS)
         # kopf waits 5 s for whatever was started since it began.
         await self._close_probes()
         stop.set()

@@ -85,7 +85,7 @@ class Reconciler:
         self._store = store
         self._probes = probes
         self._outside = outside
-        self._children = Children(client, store, served=served)
+        self._children = Children(client, store, served=served, repaired=reporter.repaired)
         self._plans = Plans(settings)
         self._secrets = SecretReader(client)
         self._reporter = reporter
@@ -235,7 +235,6 @@ class Reconciler:
                 raise found
             plan.keep(stage, found, before=before[stage], after=plan.found(stage, self._store))
             results += found
-        await self._reporter.repaired(now.body, results)
         return results
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from sensorthings_operator.apply.events import Events
-from sensorthings_operator.apply.outcome import Applied, Outcome
 from sensorthings_operator.apply.status import Now, StatusWriter, build, build_failed, build_invalid, utc_now
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
@@ -15,6 +14,7 @@ from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed
 from sensorthings_operator.conditions.unobserved import failed_verdicts, invalid_verdicts, release_verdicts
 from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.services import Body, Services
 
@@ -25,7 +25,7 @@ REPAIRED: Final = "Repaired"
 class Reporter:
     """Writes statuses, and remembers the services as they are then.
 
-    Every method raises ApiError where the API server does not take the status.
+    Every method that writes one raises ApiError where the API server does not take it.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Reporter:
         services: Services,
         settings: OperatorSettings,
         *,
-        instance: str,
+        events: Events,
         now: Now = utc_now,
     ) -> None:
-        self._events = Events(client, instance=instance)
-        self._status = StatusWriter(client, self._events)
+        self._events = events
+        self._status = StatusWriter(client, events)
         self._services = services
         self._settings = settings
         self.now = now
@@ -50,11 +50,12 @@ class Reporter:
         endpoints = addresses.endpoints(observed.service, self._settings)
         await self._write(body, build(body, observed, verdicts, endpoints, now), verdicts, now)
 
-    async def repaired(self, body: Body, applied: Sequence[Applied]) -> None:
-        """Which children were put right, and who had changed them."""
-        for child in applied:
-            if child.outcome is Outcome.REPAIRED:
-                await self._events.tell(body, warning=True, reason=REPAIRED, note=child.message, now=self.now())
+    def repaired(self, child: Manifest, note: str) -> None:
+        """A child was put right, and who had changed it."""
+        metadata = child["metadata"]
+        owner = metadata["ownerReferences"][0]
+        service = {"namespace": metadata["namespace"], "name": owner["name"], "uid": owner["uid"]}
+        self._events.tell(service, warning=True, reason=REPAIRED, note=note, now=self.now())
 
     async def invalid(self, body: Body, reason: str, problems: Sequence[str]) -> None:
         """That the spec can't be acted on."""

@@ -6,7 +6,7 @@ Used by the reconcile.
 import asyncio
 import secrets
 from base64 import b64encode
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,6 +35,9 @@ _OLDER_THAN_ANY: Final = "1"
 """etcd counts its first write as 2 (etcd API, revision)."""
 _OPTIONAL_KINDS: Final = {resource.kind for resource in OPTIONAL_CHILDREN}
 
+Repaired = Callable[[Manifest, str], None]
+"""Told of a child that was put right, and who had changed what of it."""
+
 
 @dataclass(frozen=True)
 class _Judged:
@@ -60,11 +63,14 @@ class _Judged:
 class Children:
     """Sends the children of services, and takes away what their specs no longer ask for."""
 
-    def __init__(self, client: KubernetesClient, store: OwnedStore, *, served: Container[str] = ()) -> None:
+    def __init__(
+        self, client: KubernetesClient, store: OwnedStore, *, served: Container[str] = (), repaired: Repaired
+    ) -> None:
         self._client = client
         self._store = store
         self._served = served
         """Optional kinds that the API server serves at the moment."""
+        self._repaired = repaired
         self.rivals = Rivals()
         """Children that somebody takes back again and again."""
         self.owners = Owners(client)
@@ -98,15 +104,15 @@ class Children:
         if outcome is not Outcome.UPDATED and self.rivals.wait(service_of(stamped), kind, name) > 0:
             return Applied(kind, name, Outcome.LEFT)
         try:
-            told = await self._bring(stamped, known, outcome)
+            await self._bring(stamped, known, outcome)
         except ApiError as error:
             if not error.is_lasting:
                 raise
             return refused(stamped, error)
-        return Applied(kind, name, outcome, message=told)
+        return Applied(kind, name, outcome)
 
-    async def _bring(self, stamped: Manifest, known: Owned | None, outcome: Outcome) -> str:
-        """Create, update or put right a child; what is worth telling of it, for people."""
+    async def _bring(self, stamped: Manifest, known: Owned | None, outcome: Outcome) -> None:
+        """Create, update or put right a child."""
         kind, name, service = stamped["kind"], stamped["metadata"]["name"], service_of(stamped)
         handed_over = replicas_are_handed_over(stamped)
         uid = "" if known is None else known.uid
@@ -123,7 +129,8 @@ class Children:
             self.rivals.note(service, kind, name, DELETED_AGAIN if drift is None else drift.told_again())
         if outcome is Outcome.REPAIRED:
             metrics.DRIFT_REPAIRS.labels(kind).inc()
-        return "" if drift is None else drift.told_once(kind, name)
+        if drift is not None:
+            self._repaired(stamped, drift.told_once(kind, name))
 
     async def _hand_over(self, manifest: Manifest) -> Manifest:
         if manifest["kind"] != "Deployment":

@@ -3,7 +3,6 @@
 Used by the reconcile.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -144,15 +143,12 @@ class StatusWriter:
             field_manager=FIELD_MANAGER,
             subresource="status",
         )
-        told = (
+        for type_, verdict in worth_an_event(body, verdicts):
             self._events.tell(
-                body,
+                metadata,
                 warning=is_warning(type_, verdict),
                 reason=verdict.reason,
                 note=f"{type_}={verdict.status}: {verdict.message}",
                 now=now,
             )
-            for type_, verdict in worth_an_event(body, verdicts)
-        )
-        await asyncio.gather(*told)
         return live

@@ -211,8 +211,8 @@ class _City(City):
 def _city_with(monkeypatch: pytest.MonkeyPatch, served: set[str]) -> _City:
     """A service that wants a certificate, in a cluster that serves these optional kinds."""
 
-    def children_there(client: Any, store: Any, **_: Any) -> Children:
-        return Children(client, store, served=served)
+    def children_there(client: Any, store: Any, **given: Any) -> Children:
+        return Children(client, store, **{**given, "served": served})
 
     monkeypatch.setattr("sensorthings_operator.reconcile.Children", children_there)
     return _City(_TLS)

@@ -38,8 +38,15 @@ def store() -> OwnedStore:
 
 
 @pytest.fixture
-def children(api: FakeApi, store: OwnedStore) -> Children:
-    return Children(cast("KubernetesClient", api), store)
+def told() -> list[str]:
+    """What was put right."""
+    return []
+
+
+@pytest.fixture
+def children(api: FakeApi, store: OwnedStore, told: list[str]) -> Children:
+    client = cast("KubernetesClient", api)
+    return Children(client, store, repaired=lambda child, _: told.append(child["metadata"]["name"]))
 
 
 def _drifted(api: FakeApi, store: OwnedStore) -> None:
@@ -49,6 +56,11 @@ def _drifted(api: FakeApi, store: OwnedStore) -> None:
         del entry["fieldsV1"]["f:data"]
     api.touch(live)
     store.put("ConfigMap", live)
+
+
+def _relabelled(manifest: Manifest) -> Manifest:
+    metadata: Manifest = manifest["metadata"]
+    return {**metadata, "labels": {**metadata["labels"], "changed": "true"}}
 
 
 @on_virtual_time
@@ -115,6 +127,21 @@ async def test_what_changed_is_sent_and_what_drifted_is_repaired(
     _drifted(api, store)
     assert (await children.apply(changed)).outcome is Outcome.REPAIRED
     assert (await children.apply(changed)).outcome is Outcome.UNCHANGED
+
+
+@on_virtual_time
+async def test_what_was_put_right_is_told_also_where_a_child_beside_it_fails(
+    children: Children, api: FakeApi, store: OwnedStore, told: list[str]
+) -> None:
+    await children.apply_all(MANIFESTS)
+    _drifted(api, store)
+    changed = [CONFIG, *({**manifest, "metadata": _relabelled(manifest)} for manifest in MANIFESTS[1:])]
+    api.fails = lambda verb, kind, _: (
+        ApiError(500, "InternalError", "etcd") if (verb, kind) == ("apply", "StatefulSet") else None
+    )
+    with pytest.raises(ApiError, match="etcd"):
+        await children.apply_all(changed)
+    assert told == ["air-bus"]
 
 
 @on_virtual_time

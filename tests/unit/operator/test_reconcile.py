@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from sensorthings_operator.apply.events import Events
 from sensorthings_operator.apply.finalizer import FINALIZER
 from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
@@ -71,6 +72,7 @@ class City:
     def start(self) -> None:
         """Begin with empty hands, and list."""
         client = cast("KubernetesClient", self.api)
+        self.events = Events(client, instance="test")
         self.services, self.store = Services(), OwnedStore(SUMMARIES)
         self.probes = database_probes(self._ask, changed=lambda _: None, interval_seconds=30)
         self.keycloak_probes = keycloak_probes(self.keycloak.ensure, changed=lambda _: None, interval_seconds=60)
@@ -88,7 +90,7 @@ class City:
             served=(),
             probes=self.probes,
             outside=outside,
-            reporter=Reporter(client, self.services, self.settings, instance="test", now=lambda: self.now),
+            reporter=Reporter(client, self.services, self.settings, events=self.events, now=lambda: self.now),
         )
 
     async def _ask(self, _: DatabaseAddress, __: Credentials) -> tuple[DatabaseAnswer, str]:
@@ -107,7 +109,11 @@ class City:
                 self.services.put(copy.deepcopy(live))
             else:
                 self.store.put(kind, live)
-        return await self.reconciler.reconcile(KEY)
+        later = await self.reconciler.reconcile(KEY)
+        sending = asyncio.create_task(self.events.run())
+        await self.events.drain(60)
+        sending.cancel()
+        return later
 
     def succeed(self) -> None:
         """Every workload is where its spec wants it."""

@@ -135,7 +135,7 @@ def api() -> FakeApi:
 @on_virtual_time
 async def test_the_rival_is_named_and_what_it_wants(api: FakeApi) -> None:
     store = OwnedStore({})
-    children = Children(cast("KubernetesClient", api), store)
+    children = Children(cast("KubernetesClient", api), store, repaired=lambda *_: None)
     outcomes: list[Any] = []
     for _ in range(20):
         outcomes.append((await children.apply(_CONFIG)).outcome)
@@ -160,7 +160,7 @@ def _replace(api: FakeApi, store: OwnedStore) -> None:
 @on_virtual_time
 async def test_a_rival_that_replaces_the_object_is_one_too(api: FakeApi) -> None:
     store = OwnedStore({})
-    children = Children(cast("KubernetesClient", api), store)
+    children = Children(cast("KubernetesClient", api), store, repaired=lambda *_: None)
     outcomes: list[Any] = []
     for _ in range(20):
         outcomes.append((await children.apply(_CONFIG)).outcome)
@@ -173,19 +173,19 @@ async def test_a_rival_that_replaces_the_object_is_one_too(api: FakeApi) -> None
 async def test_the_operator_is_no_rival_of_its_own(api: FakeApi) -> None:
     """Who switches an option on and off has the same child made and pruned again and again."""
     store = OwnedStore({})
-    children = Children(cast("KubernetesClient", api), store)
+    children = Children(cast("KubernetesClient", api), store, repaired=lambda *_: None)
     for _ in range(20):
         assert (await children.apply(_CONFIG)).outcome is Outcome.CREATED
         assert len(await children.prune(UID, _AIR, ())) == 1
-        ((_, name, uid),) = store.names("ConfigMap")
-        store.remove("ConfigMap", "hamburg", name, uid)
+        (made,) = store.of_kind("ConfigMap")
+        store.remove("ConfigMap", "hamburg", made.name, made.uid)
     assert children.rivals.of(_AIR) == ()
 
 
 @on_virtual_time
 async def test_a_new_spec_is_applied_all_the_same(api: FakeApi) -> None:
     store = OwnedStore({})
-    children = Children(cast("KubernetesClient", api), store)
+    children = Children(cast("KubernetesClient", api), store, repaired=lambda *_: None)
     for _ in range(12):
         await children.apply(_CONFIG)
         _take(api, store)

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensorthings_operator.api.parse import parse_service
-from sensorthings_operator.apply.events import Events
 from sensorthings_operator.apply.status import (
     StatusWriter,
     build,
@@ -17,8 +16,6 @@ from sensorthings_operator.apply.status import (
     is_warning,
     worth_an_event,
 )
-from sensorthings_operator.clients.errors import ApiError
-from sensorthings_operator.clients.resources import Resource
 from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed, SchemaJob
@@ -29,6 +26,7 @@ from tests.unit.operator.strategies import OBSERVED
 from tests.unit.operator.virtual_time import run
 
 if TYPE_CHECKING:
+    from sensorthings_operator.apply.events import Events
     from sensorthings_operator.clients.kubernetes import KubernetesClient
 
 THEN = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -149,32 +147,35 @@ def test_a_warning_is_told_again_for_another_cause_only() -> None:
 class FakeClient:
     """Keeps what is written."""
 
-    def __init__(self, refuses_events: bool = False) -> None:
+    def __init__(self) -> None:
         self.statuses: list[dict[str, Any]] = []
-        self.events: list[dict[str, Any]] = []
-        self._refuses_events = refuses_events
 
     async def apply(self, manifest: dict[str, Any], **_: Any) -> dict[str, Any]:
         self.statuses.append(manifest)
         return manifest
 
-    async def create(self, _: Resource, __: str, manifest: dict[str, Any]) -> None:
-        if self._refuses_events:
-            raise ApiError(403, "Forbidden", "the namespace is being terminated")
-        self.events.append(manifest)
+
+class FakeEvents:
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+
+    def tell(self, service: Body, **event: Any) -> None:
+        self.told.append({"service": service["uid"], **event})
 
 
-def _write(client: FakeClient, of: Body, seen: Observed) -> Any:
+def _write(client: FakeClient, of: Body, seen: Observed, events: FakeEvents | None = None) -> Any:
     verdicts = evaluate(seen)
     status = _status(of, seen, LATER)
-    api = cast("KubernetesClient", client)
-    return run(StatusWriter(api, Events(api, instance="test")).write(of, status, verdicts, LATER))
+    writer = StatusWriter(cast("KubernetesClient", client), cast("Events", events or FakeEvents()))
+    return run(writer.write(of, status, verdicts, LATER))
 
 
 def test_an_unchanged_status_is_not_written() -> None:
-    client = FakeClient()
-    assert _write(client, _with(_status(body(), observed(), THEN)), observed()) is None
-    assert (client.statuses, client.events) == ([], [])
+    client, events = FakeClient(), FakeEvents()
+    assert _write(client, _with(_status(body(), observed(), THEN)), observed(), events) is None
+    assert (client.statuses, events.told) == ([], [])
 
 
 def test_a_condition_of_somebody_else_is_no_change() -> None:
@@ -193,17 +194,9 @@ def test_whatever_else_differs_is_written(change: dict[str, Any]) -> None:
     assert len(client.statuses) == 1
 
 
-def test_an_event_names_its_service_and_fits() -> None:
-    client = FakeClient()
-    _write(client, body(), observed(missing_secrets={"a": "x" * 5000}, http=workload(2)))
-    warning = next(event for event in client.events if event["reason"] == "SecretUnusable")
-    assert warning["type"] == "Warning"
-    assert len(warning["note"]) == 1024
-    assert warning["regarding"]["uid"] == body()["metadata"]["uid"]
-    assert warning["eventTime"] == "2026-01-01T13:00:00.000000Z"
-
-
-def test_an_event_that_is_refused_does_not_fail_the_pass() -> None:
-    client = FakeClient(refuses_events=True)
-    assert _write(client, body(), observed()) is not None
-    assert len(client.statuses) == 1
+def test_a_condition_that_turned_is_told_with_its_status_and_message() -> None:
+    events = FakeEvents()
+    _write(FakeClient(), body(), observed(missing_secrets={"a": "no password"}, http=workload(2)), events)
+    told = {event["note"]: event for event in events.told}
+    warning = told["DatabaseReachable=False: no password"]
+    assert (warning["service"], warning["warning"], warning["now"]) == (body()["metadata"]["uid"], True, LATER)
