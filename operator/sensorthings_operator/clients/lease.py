@@ -90,18 +90,19 @@ class Lease:
 
     async def release(self) -> None:
         """Give it up, so that the next operator need not wait; nothing where it is not ours or can't be reached."""
-        self._own_version = None
+        free = {"holderIdentity": None, "renewTime": _now(), "leaseDurationSeconds": 1}
         try:
-            live = await self._read()
-            if live is not None and live["spec"].get("holderIdentity") == self._identity:
-                free = {"holderIdentity": None, "renewTime": _now(), "leaseDurationSeconds": 1}
-                await self._write(_version(live), free)
+            if not await self._write_unread(free):
+                live = await self._read()
+                if live is not None and live["spec"].get("holderIdentity") == self._identity:
+                    await self._write(_version(live), free)
         except _Unreachable as error:
             _LOG.warning("Lease %s/%s is left to expire: %s", self._namespace, self._name, error)
+        self._own_version = None
 
     async def _try(self) -> str | None:
         """Take it or renew it; None where that was done, else who holds it, empty where somebody wrote it meanwhile."""
-        if await self._renew_unread():
+        if await self._write_unread({"renewTime": _now()}):
             return None
         live = await self._read()
         if live is None:
@@ -121,14 +122,14 @@ class Lease:
         }
         return await self._keep(self._write(_version(live), taken))
 
-    async def _renew_unread(self) -> bool:
-        """Renew it as it was after this operator's last write; False where it is another one by now, or not known."""
+    async def _write_unread(self, spec: dict[str, Any]) -> bool:
+        """Write to it as it was after this operator's last write; False where it is another by now, or not known."""
         # Whatever comes instead of an answer, an error or being cancelled: the write may be stored, so it is forgotten.
         version, self._own_version = self._own_version, None
         if version is None:
             return False
         try:
-            return await self._keep(self._write(version, {"renewTime": _now()})) is None
+            return await self._keep(self._write(version, spec)) is None
         except NotFoundError:
             return False
 

@@ -268,6 +268,24 @@ async def test_a_released_one_is_taken_anew_not_renewed() -> None:
 
 
 @on_virtual_time
+async def test_a_release_is_one_write_and_knows_what_was_written_meanwhile() -> None:
+    server = OneLease()
+    one = server.of("one")
+    await one.acquire()
+    server.calls.clear()
+    await one.release()
+    assert (server.holder, server.calls) == (None, ["merge"])
+    await one.acquire()
+    server.edit(leaseTransitions=7)
+    await one.release()
+    assert server.holder is None
+    await one.acquire()
+    server.edit(holderIdentity="other")
+    await one.release()
+    assert server.holder == "other"
+
+
+@on_virtual_time
 async def test_what_is_not_ours_is_not_released() -> None:
     server = OneLease()
     await server.of("one").acquire()
