@@ -117,7 +117,7 @@ class _Fleet:
         self._tell_spread("fleet-drift", await single.repaired(chosen), goal=3.0)
 
     async def _beside_helm(self, installing: Installing) -> None:
-        for at_once, rounds in ((1, self._sizes.helm), (8, max(1, self._sizes.helm // 4))):
+        for at_once, rounds in ((1, self._sizes.helm), (8, max(1, self._sizes.helm // 2))):
             self._say(f"helm install of the same children, {at_once} at once")
             turns = await installing.compared(rounds, at_once=at_once)
             ours, theirs = spread(turns.operator), spread(turns.bare)
