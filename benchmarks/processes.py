@@ -12,12 +12,15 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from localcluster import images
 from localcluster.images import catalogue
 from sensorthings_operator import desired
 from sensorthings_operator.api.parse import parse_service
+from sensorthings_operator.apply import certificates
+from sensorthings_operator.desired.metadata import CERTIFICATE_HOSTS_ANNOTATION
 from sensorthings_operator.desired.service import Service
 from tests.e2e.images.containers import unpack
 
@@ -32,8 +35,6 @@ USER: Final = "sensorthings"
 PASSWORD: Final = base64.b64encode(os.urandom(16)).decode()
 PERIOD: Final = 0.05
 """Seconds between two tries."""
-_BUS_PORT: Final = "1884"
-"""FROST-Server's MQTT module has 1883; here both share one address."""
 _PATIENCE: Final = 120.0
 # argv: root, folder of volumes, uid, then NAME=VALUE ..., --, command. Volumes are bound over the image's files.
 _ENTER: Final = """
@@ -76,11 +77,13 @@ class Processes:
 
     Args:
         manifests: what the operator would make.
+        secrets: the values of Secrets that pods mount, by name.
         enter: the command that a command is prefixed with to run where the processes are to be.
     """
 
     manifests: list[dict[str, Any]]
     images: Mapping[str, _Image]
+    secrets: Mapping[str, Mapping[str, bytes]]
     folder: Path
     enter: tuple[str, ...] = ()
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -102,7 +105,7 @@ class Processes:
         volumes.mkdir(parents=True)
         self._lay_out(spec, container, volumes)
         values = {each["name"]: _value(each) for each in container.get("env", [])}
-        environment = [*image.environment, *(f"{name}={self._at_home(value)}" for name, value in values.items())]
+        environment = [*image.environment, *(f"{name}={value}" for name, value in values.items())]
         command = container.get("command") or image.command
         user = str(spec["securityContext"]["runAsUser"])
         process = subprocess.Popen(
@@ -126,25 +129,22 @@ class Processes:
                 continue
             folder = volumes / mount["mountPath"].lstrip("/")
             folder.mkdir(parents=True)
-            for name, text in contents.get(mount["name"], {}).items():
-                (folder / name).write_text(text)
+            for name, content in contents.get(mount["name"], {}).items():
+                (folder / name).write_bytes(content)
                 os.chown(folder / name, user, user)
             os.chown(folder, user, user)
 
-    def _content(self, volume: dict[str, Any]) -> dict[str, str]:
+    def _content(self, volume: dict[str, Any]) -> dict[str, bytes]:
         if "secret" in volume:
-            return {"username": USER, "password": PASSWORD}
+            values = self.secrets[volume["secret"]["secretName"]]
+            return {item["path"]: values[item["key"]] for item in volume["secret"]["items"]}
         if "configMap" not in volume:
             return {}
         name = volume["configMap"]["name"]
         data: dict[str, str] = next(
             each["data"] for each in self.manifests if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name
         )
-        return {key: text.replace("listener 1883", f"listener {_BUS_PORT}") for key, text in data.items()}
-
-    def _at_home(self, value: str) -> str:
-        """A setting with the bus's port of here; names of Services are in the hosts file."""
-        return value.removesuffix("1883") + _BUS_PORT if value.startswith("tcp://") else value
+        return {key: text.encode() for key, text in data.items()}
 
     def await_part(self, part: str, ask: Callable[[], bool]) -> None:
         """Ask until a part answers.
@@ -205,4 +205,9 @@ def unpacked(
     (folder / "hosts").write_text(f"127.0.0.1 localhost {' '.join(names)}\n")
     pods = [spec_ for each in manifests if (spec_ := _pod(each)) and _component(each) in parts]
     used = sorted({container["image"] for pod in pods for container in pod["containers"]})
-    return Processes(manifests, _unpacked(used, folder), folder, enter)
+    secrets = {
+        each["metadata"]["name"]: certificates.issue({}, hosts.split(","), datetime.now(UTC))
+        for each in manifests
+        if (hosts := each["metadata"].get("annotations", {}).get(CERTIFICATE_HOSTS_ANNOTATION))
+    }
+    return Processes(manifests, _unpacked(used, folder), secrets, folder, enter)

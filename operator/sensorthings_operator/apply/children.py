@@ -4,31 +4,25 @@ Used by the reconcile.
 """
 
 import asyncio
-import secrets
-from base64 import b64encode
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sensorthings_operator import metrics
 from sensorthings_operator.apply.drift import DELETED_AGAIN, look
 from sensorthings_operator.apply.outcome import Applied, Outcome, refused
-from sensorthings_operator.apply.owners import GENERATED_FIELD_MANAGER, Owners, require_ours
-from sensorthings_operator.apply.ownership import owns_annotation, stands, without_updates
+from sensorthings_operator.apply.owners import Owners
+from sensorthings_operator.apply.ownership import without_updates
 from sensorthings_operator.apply.replicas import hand_over, is_lent_in_vain, replicas_are_handed_over, take_back
 from sensorthings_operator.apply.rivals import Rivals
+from sensorthings_operator.apply.stamps import needed, stamp
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
-from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, Owned, OwnedStore, ServiceKey
-from sensorthings_operator.clients.resources import (
-    OPTIONAL_CHILDREN,
-    SECRETS,
-    WATCHED_CHILDREN,
-)
+from sensorthings_operator.clients.owned import Owned, OwnedStore, ServiceKey
+from sensorthings_operator.clients.resources import OPTIONAL_CHILDREN, WATCHED_CHILDREN
 from sensorthings_operator.desired import autoscaling
-from sensorthings_operator.desired.metadata import FIELD_MANAGER, GENERATED_KEYS_ANNOTATION, Manifest, digest
+from sensorthings_operator.desired.metadata import FIELD_MANAGER, Manifest
 
-_GENERATED_BYTES: Final = 24
 _CONFLICT: Final = 409
 _INVALID: Final = 422
 _OLDER_THAN_ANY: Final = "1"
@@ -89,9 +83,9 @@ class Children:
         kind, described = manifest["kind"], manifest["metadata"]
         if kind in _OPTIONAL_KINDS and kind not in self._served:
             return _Judged(manifest, None, Outcome.UNSERVED)
-        stamped = _stamped(manifest)
+        stamped = stamp(manifest)
         known = self._store.get(kind, described["namespace"], described["name"])
-        return _Judged(stamped, known, _needed(stamped, known))
+        return _Judged(stamped, known, needed(stamped, known))
 
     async def _act(self, judged: _Judged, *, updates: bool) -> Applied:
         stamped, known, outcome = judged.stamped, judged.known, judged.outcome
@@ -188,31 +182,6 @@ class Children:
         manifest = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": described}
         return await self._client.merge(manifest, field_manager=FIELD_MANAGER)
 
-    async def apply_secret(self, manifest: Manifest) -> dict[str, Any]:
-        """Bring a Secret to its manifest, draw the values it lacks, and give the Secret as it is.
-
-        Raises:
-            ApiError: The API server refused.
-            OwnerGoneError: The service is gone.
-        """
-        described = manifest["metadata"]
-        live = await self._read_secret(described["namespace"], described["name"])
-        if live is None:
-            await self.owners.require_owner(manifest)
-        else:
-            require_ours(live, described)
-            self._store.put("Secret", live)
-        keys = described.get("annotations", {}).get(GENERATED_KEYS_ANNOTATION, "")
-        missing = [key for key in keys.split(",") if key and key not in (live or {}).get("data", {})]
-        if missing:
-            live = await self._draw(manifest, missing)
-        known = self._store.get("Secret", described["namespace"], described["name"])
-        stamped = _stamped(manifest)
-        if live is None or _needed(stamped, known) is not Outcome.UNCHANGED:
-            live = await self._client.apply(stamped, field_manager=FIELD_MANAGER)
-            self._store.put("Secret", live)
-        return live
-
     async def prune(self, owner_uid: str, key: ServiceKey, wanted: Container[tuple[str, str]]) -> list[Applied]:
         """Delete what the service's spec no longer asks for: of a kind we list, owned by the service, applied by us.
 
@@ -232,37 +201,11 @@ class Children:
             pruned.append(Applied(child.kind, child.name, Outcome.PRUNED))
         return pruned
 
-    async def _read_secret(self, namespace: str, name: str) -> dict[str, Any] | None:
-        try:
-            return await self._client.get(SECRETS, namespace, name)
-        except NotFoundError:
-            return None
-
-    async def _draw(self, manifest: Manifest, keys: list[str]) -> dict[str, Any]:
-        described = manifest["metadata"]
-        values = {key: b64encode(secrets.token_urlsafe(_GENERATED_BYTES).encode()).decode() for key in keys}
-        drawn = {
-            **{field: manifest[field] for field in ("apiVersion", "kind", "type")},
-            "metadata": {"name": described["name"], "namespace": described["namespace"]},
-            "data": values,
-        }
-        live = await self._client.apply(drawn, field_manager=GENERATED_FIELD_MANAGER, force=False)
-        self._store.put("Secret", live)
-        return live
-
 
 def service_of(manifest: Manifest) -> ServiceKey:
     """The service that a child is made for."""
     metadata = manifest["metadata"]
     return metadata["namespace"], metadata["ownerReferences"][0]["name"]
-
-
-def _stamped(manifest: Manifest) -> Manifest:
-    """The manifest with the hash of itself, by which it is known later whether it was sent."""
-    metadata: dict[str, Any] = manifest["metadata"]
-    annotations: Mapping[str, str] = metadata.get("annotations", {})
-    stamp = {APPLIED_HASH_ANNOTATION: digest(manifest, length=16)}
-    return {**manifest, "metadata": {**metadata, "annotations": {**annotations, **stamp}}}
 
 
 def _only_where_absent(stamped: Manifest) -> Manifest:
@@ -277,17 +220,3 @@ def _only_where_absent(stamped: Manifest) -> Manifest:
 def _that_one(stamped: Manifest, uid: str) -> Manifest:
     """A manifest for the very object that was looked at: one that took its name since is a conflict."""
     return {**stamped, "metadata": {**stamped["metadata"], "uid": uid}} if uid else stamped
-
-
-def _needed(stamped: Manifest, known: Owned | None) -> Outcome:
-    """What has to be done about a child: nothing, where the same was sent and all its fields are still ours."""
-    if known is None:
-        return Outcome.CREATED
-    if known.fields is None or not owns_annotation(known.fields, APPLIED_HASH_ANNOTATION):
-        return Outcome.REPAIRED
-    if known.applied_hash != stamped["metadata"]["annotations"][APPLIED_HASH_ANNOTATION]:
-        return Outcome.UPDATED
-    owner_stands = known.owner_uid == stamped["metadata"]["ownerReferences"][0]["uid"]
-    if not owner_stands or not stands(stamped, known.fields):
-        return Outcome.REPAIRED
-    return Outcome.UNCHANGED

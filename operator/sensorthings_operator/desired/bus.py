@@ -7,6 +7,7 @@ delivers nothing from then on. One pod: mosquitto has no clustering, and a short
 from typing import Final
 
 from sensorthings_operator.api.bus import MosquittoBus
+from sensorthings_operator.desired import buscertificates
 from sensorthings_operator.desired.addresses import BUS_PORT, bus_name
 from sensorthings_operator.desired.metadata import CONFIGURATION_HASH_ANNOTATION, Manifest, digest, metadata
 from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, container, pod_spec, resources
@@ -17,10 +18,16 @@ from sensorthings_operator.desired.workloads import headless_service, stateful_s
 COMPONENT: Final = "bus"
 _USER: Final = 1883
 _CONFIG_PATH: Final = "/mosquitto/config"
+_CERTIFICATES_PATH: Final = "/mosquitto/certificates"
 _DATA_PATH: Final = "/mosquitto/data"
 _CONFIGURATION: Final = f"""\
 listener {BUS_PORT}
-allow_anonymous true
+cafile {_CERTIFICATES_PATH}/{buscertificates.CA}
+certfile {_CERTIFICATES_PATH}/{buscertificates.SERVER}
+keyfile {_CERTIFICATES_PATH}/{buscertificates.SERVER_KEY}
+require_certificate true
+use_identity_as_username true
+allow_anonymous false
 persistence true
 persistence_location {_DATA_PATH}/
 # Seconds. Saving on each change rewrites the whole file for every message, and caps the bus at some 60 a second.
@@ -54,21 +61,30 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
             service,
             COMPONENT,
             name,
-            ports=[{"name": "mqtt", "port": BUS_PORT, "protocol": "TCP", "targetPort": "mqtt"}],
+            ports=[{"name": "mqtts", "port": BUS_PORT, "protocol": "TCP", "targetPort": "mqtts"}],
         ),
         stateful_set(
             service,
             COMPONENT,
             name,
             replicas=0 if service.spec.hibernated else 1,
-            annotations={CONFIGURATION_HASH_ANNOTATION: digest(configuration)},
+            annotations={
+                CONFIGURATION_HASH_ANNOTATION: digest(configuration),
+                **buscertificates.template_annotations(service),
+            },
             pod=pod_spec(
                 service,
                 COMPONENT,
                 user=_USER,
                 service_account=name,
                 containers=[_container(mosquitto, settings)],
-                volumes=[TMP_VOLUME, {"name": "config", "configMap": {"name": name}}],
+                volumes=[
+                    TMP_VOLUME,
+                    {"name": "config", "configMap": {"name": name}},
+                    buscertificates.volume(
+                        service, buscertificates.CA, buscertificates.SERVER, buscertificates.SERVER_KEY
+                    ),
+                ],
             ),
             storage=mosquitto.storage,
         ),
@@ -76,13 +92,13 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
 
 
 def _container(mosquitto: MosquittoBus, settings: OperatorSettings) -> Manifest:
-    listening = {"tcpSocket": {"port": "mqtt"}}
+    listening = {"tcpSocket": {"port": "mqtts"}}
     return container(
         "mosquitto",
         settings.images.mosquitto,
         settings,
         command=["mosquitto", "-c", f"{_CONFIG_PATH}/mosquitto.conf"],
-        ports=[{"name": "mqtt", "containerPort": BUS_PORT, "protocol": "TCP"}],
+        ports=[{"name": "mqtts", "containerPort": BUS_PORT, "protocol": "TCP"}],
         resources=resources(mosquitto.resources, cpu="50m", memory="128Mi"),
         startupProbe={**listening, "periodSeconds": 1, "failureThreshold": 60},
         readinessProbe={**listening, "periodSeconds": 5},
@@ -90,6 +106,7 @@ def _container(mosquitto: MosquittoBus, settings: OperatorSettings) -> Manifest:
         volumeMounts=[
             TMP_MOUNT,
             {"name": "config", "mountPath": _CONFIG_PATH, "readOnly": True},
+            buscertificates.mount(_CERTIFICATES_PATH),
             {"name": "data", "mountPath": _DATA_PATH},
         ],
     )

@@ -92,6 +92,12 @@ def realm_of(service: Service, settings: OperatorSettings) -> KeycloakRealm | No
     return settings.keycloak_realms.get(realm_name(service))
 
 
+def is_publicly_trusted(service: Service, settings: OperatorSettings) -> bool:
+    """Whether the realm's certificate is to be vouched for by a public authority."""
+    realm = realm_of(service, settings)
+    return realm is not None and realm.url.startswith("https:") and not _trusts(service)
+
+
 def certificates(pem: str) -> list[str]:
     """The certificates of a bundle, each in PEM, without what stands between them."""
     return [f"{found}\n" for found in _CERTIFICATE.findall(pem)]

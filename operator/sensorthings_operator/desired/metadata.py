@@ -23,8 +23,12 @@ MANAGED_SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 """Label selector of all that the operator makes."""
 CREDENTIALS_HASH_ANNOTATION: Final = f"{GROUP}/credentials-hash"
 CONFIGURATION_HASH_ANNOTATION: Final = f"{GROUP}/configuration-hash"
+CERTIFICATES_HASH_ANNOTATION: Final = f"{GROUP}/bus-certificates-hash"
 GENERATED_KEYS_ANNOTATION: Final = f"{GROUP}/generated-keys"
 """On a Secret: keys, separated by commas, whose values are drawn at random where they are missing."""
+
+CERTIFICATE_HOSTS_ANNOTATION: Final = f"{GROUP}/certificate-hosts"
+"""On a Secret: DNS names, separated by commas, for which certificates are issued into it."""
 
 Manifest = dict[str, Any]
 

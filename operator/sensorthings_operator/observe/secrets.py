@@ -11,12 +11,14 @@ from sensorthings_operator.clients.database import Credentials
 from sensorthings_operator.clients.errors import NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.resources import SECRETS
+from sensorthings_operator.desired import buscertificates
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.desired.metadata import secret_digest
 from sensorthings_operator.desired.service import Service
 
 MOMENT_SECONDS: Final = 2.0
 """How long what a Secret held is taken for what it holds; a pass that did so is followed by one that reads it."""
+_BINARY: Final = (buscertificates.CLIENT_KEYSTORE, buscertificates.TRUSTSTORE)
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,17 @@ class SecretReader:
     async def read(
         self, service: Service, address: DatabaseAddress, known: Mapping[str, dict[str, Any]]
     ) -> SecretsRead:
-        """What the database needs; ``known`` holds Secrets that were just read or applied, by name.
+        """What the database and the bus need; ``known`` holds Secrets that were just read or applied, by name.
 
         Raises:
             ApiError: The API server could not be asked.
         """
-        wanted = {address.credentials_secret: ("username", "password")}
+        wanted: dict[str, tuple[str, ...]] = {address.credentials_secret: ("username", "password")}
         if address.ca_secret is not None:
             wanted[address.ca_secret] = (*wanted.get(address.ca_secret, ()), "ca.crt")
+        own = buscertificates.secret_name(service)
+        if buscertificates.is_wanted(service):
+            wanted[own] = buscertificates.MOUNTED
         data: dict[str, dict[str, str]] = {}
         missing: dict[str, str] = {}
         remembered = False
@@ -56,14 +61,14 @@ class SecretReader:
             live = known.get(name) or self._just_read.get((service.namespace, name))
             remembered = remembered or (live is not None and name not in known)
             live = live or await self._get(service.namespace, name)
-            problem = _problem(name, keys, live)
+            problem = _problem(name, keys, live, ours=name == own)
             if live is None or problem is not None:
                 missing[name] = problem or ""
                 self._just_read.pop((service.namespace, name), None)
             else:
                 data[name] = live["data"]
         digests = {name: secret_digest(service, {k: held[k] for k in wanted[name]}) for name, held in data.items()}
-        credentials = None if missing else _credentials(address, data)
+        credentials = _credentials(address, data) if address.secrets <= data.keys() else None
         return SecretsRead(digests, missing, credentials, MOMENT_SECONDS if remembered else None)
 
     async def _get(self, namespace: str, name: str) -> dict[str, Any] | None:
@@ -76,10 +81,13 @@ class SecretReader:
         return live
 
 
-def _problem(name: str, keys: tuple[str, ...], live: Mapping[str, Any] | None) -> str | None:
+def _problem(name: str, keys: tuple[str, ...], live: Mapping[str, Any] | None, *, ours: bool) -> str | None:
+    if live is None and ours:
+        return f"Secret {name} is not there yet: the operator makes it, unless spec.paused is true"
     if live is None:
         return f"Secret {name} does not exist: create it with the keys {', '.join(keys)}"
-    lacking = [key for key in keys if not _decoded(live.get("data", {}).get(key, ""))]
+    data = live.get("data", {})
+    lacking = [key for key in keys if not (data.get(key) if key in _BINARY else _decoded(data.get(key, "")))]
     if lacking:
         return f"Secret {name} lacks {', '.join(lacking)}: add what is missing, as UTF-8 text"
     return None

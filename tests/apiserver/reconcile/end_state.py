@@ -13,8 +13,8 @@ _GIVEN: Final = {"clusterIP", "clusterIPs", "nodePort", "batch.kubernetes.io/con
 """Drawn by the API server."""
 _COUNTED: Final = {"deployment.kubernetes.io/revision", "sensorthings.city/applied-hash"}
 """How often a template changed on the way; and a hash over the owner's uid."""
-_OF_THE_SECRET: Final = "sensorthings.city/credentials-hash"
-"""A hash over the uid of the Secret, on pods; it is part of the schema Job's name."""
+_OF_SECRETS: Final = {"sensorthings.city/credentials-hash", "sensorthings.city/bus-certificates-hash"}
+"""Hashes over the service's uid and what each run draws, on pods; the first is part of the schema Job's name."""
 
 
 def end_state(walk: Walk) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def _plain(kind: str, live: dict[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in live.items() if key not in ("metadata", "status")}
     if kind == "Secret":
         rest["data"] = sorted(rest.get("data", {}))
-    return {**_without(rest, {*_GIVEN, _OF_THE_SECRET}), "metadata": metadata}
+    return {**_without(rest, _GIVEN | _OF_SECRETS), "metadata": metadata}
 
 
 def _without(value: Any, names: set[str]) -> Any:

@@ -112,6 +112,8 @@ class Stack:
     database_port: int = field(default_factory=free_port)
     bus_port: int = field(default_factory=free_port)
     database: Container | None = None
+    mounts: dict[str, Path] = field(default_factory=dict)
+    """Of both FROST modules."""
 
     def start_database(self, *names: str) -> Container:
         """PostgreSQL with a database of each name."""
@@ -163,7 +165,7 @@ class Stack:
         port = free_port()
         root = {"serviceRootUrl": f"http://127.0.0.1:{port}/FROST-Server", "FROST_HTTP_PORT": str(port)}
         environment = {**self.settings(database, update=update), **root, **more}
-        return Http(self.runtime.run("frost-http", environment=environment, user=user), port)
+        return Http(self.runtime.run("frost-http", environment=environment, mounts=self.mounts, user=user), port)
 
     def start_mqtt(self, database: str, **more: str) -> Mqtt:
         """The MQTT module; it may not listen yet."""
@@ -178,7 +180,7 @@ class Stack:
             "mqtt_persistentStoreType": "memory",
         }
         environment = {**self.settings(database, update=False), **own, **more}
-        return Mqtt(self.runtime.run("frost-mqtt", environment=environment), tcp, web_socket)
+        return Mqtt(self.runtime.run("frost-mqtt", environment=environment, mounts=self.mounts), tcp, web_socket)
 
 
 @pytest.fixture(scope="session")

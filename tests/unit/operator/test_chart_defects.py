@@ -59,8 +59,9 @@ def test_2_the_bus_is_a_mosquitto_of_version_2_with_an_explicit_listener() -> No
     assert version is not None
     assert int(version[1]) >= 2
     (config,) = (m["data"]["mosquitto.conf"] for m in _made({}, "ConfigMap") if m["metadata"]["name"] == "air-bus")
-    assert "listener 1883\n" in config
-    assert re.search(r"^allow_anonymous (true|false)$", config, re.MULTILINE)
+    assert "listener 8883\n" in config
+    assert "allow_anonymous false\n" in config
+    assert "require_certificate true\n" in config
 
 
 @every_spec

@@ -1,17 +1,17 @@
 """One child at a time: what is sent, what is left, what is refused, and what goes."""
 
 import asyncio
-from base64 import b64decode
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from sensorthings_operator.apply.children import Children
-from sensorthings_operator.apply.outcome import NameTakenError, Outcome
-from sensorthings_operator.apply.owners import GENERATED_FIELD_MANAGER, OwnerGoneError
+from sensorthings_operator.apply.outcome import Outcome
+from sensorthings_operator.apply.owners import OwnerGoneError
+from sensorthings_operator.apply.secrets import Secrets
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.owned import OwnedStore
-from sensorthings_operator.desired import HTTP, SECRETS, bus, http, stage_children
+from sensorthings_operator.desired import HTTP, bus, credentials, http, stage_children
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, Manifest
 from tests.unit.operator.fake_api import FakeApi, names_of
 from tests.unit.operator.samples import SETTINGS, UID, body, service
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MANIFESTS = bus.build(service(), SETTINGS)
 CONFIG = MANIFESTS[0]
-(SECRET,) = stage_children(SECRETS, service(), SETTINGS)
+(SECRET,) = credentials.build(service(), SETTINGS)
 
 
 @pytest.fixture
@@ -75,8 +75,9 @@ async def test_what_is_there_is_not_sent_again(children: Children, api: FakeApi)
 @pytest.mark.parametrize("manifest", [CONFIG, SECRET], ids=["child", "secret"])
 @pytest.mark.parametrize("end", ["gone", "made anew", "deleted"])
 async def test_children_of_a_service_that_went_are_not_made_again(
-    children: Children, api: FakeApi, manifest: Manifest, end: str
+    children: Children, api: FakeApi, store: OwnedStore, manifest: Manifest, end: str
 ) -> None:
+    secrets = Secrets(cast("KubernetesClient", api), store, children.owners)
     if end == "gone":
         del api.objects["SensorThingsService", "air"]
     elif end == "made anew":
@@ -84,7 +85,7 @@ async def test_children_of_a_service_that_went_are_not_made_again(
     else:
         api.put(body(), uid=UID, deletionTimestamp="2026-01-01T00:00:00Z")
     with pytest.raises(OwnerGoneError):
-        await (children.apply if manifest is CONFIG else children.apply_secret)(manifest)
+        await (children.apply if manifest is CONFIG else secrets.apply)(manifest)
     assert api.writes() == []
 
 
@@ -224,51 +225,6 @@ async def test_nothing_is_on_its_way_after_a_failure(children: Children, api: Fa
     await asyncio.sleep(10)
     assert len(api.calls) == before
     assert ("Deployment", "air-http") in api.objects
-
-
-@on_virtual_time
-async def test_a_password_is_drawn_once_and_kept(children: Children, api: FakeApi) -> None:
-    first = await children.apply_secret(SECRET)
-    again = await children.apply_secret(SECRET)
-    assert b64decode(first["data"]["username"]) == b"sensorthings"
-    assert len(b64decode(first["data"]["password"])) >= 24
-    assert first["data"] == again["data"]
-    assert [call[0] for call in api.writes()] == ["apply", "apply"], "the drawn value, and the rest"
-    managers = {e["manager"] for e in api.objects["Secret", "air-db-credentials"]["metadata"]["managedFields"]}
-    assert managers == {FIELD_MANAGER, GENERATED_FIELD_MANAGER}
-
-
-@on_virtual_time
-async def test_a_password_that_went_is_drawn_again(children: Children, api: FakeApi) -> None:
-    first = await children.apply_secret(SECRET)
-    del api.objects["Secret", "air-db-credentials"]["data"]["password"]
-    again = await children.apply_secret(SECRET)
-    assert again["data"]["password"] != first["data"]["password"]
-
-
-@on_virtual_time
-async def test_a_pass_cut_short_after_the_draw_is_taken_up(children: Children, api: FakeApi) -> None:
-    calls = 0
-
-    def dies(verb: str, *_: str) -> Exception | None:
-        nonlocal calls
-        calls += verb == "apply"
-        return ConnectionError() if calls == 2 else None
-
-    api.fails = dies
-    with pytest.raises(ConnectionError):
-        await children.apply_secret(SECRET)
-    api.fails = lambda *_: None
-    drawn = api.objects["Secret", "air-db-credentials"]["data"]["password"]
-    assert (await children.apply_secret(SECRET))["data"]["password"] == drawn
-
-
-@on_virtual_time
-async def test_a_secret_of_somebody_else_is_refused(children: Children, api: FakeApi) -> None:
-    api.put({**SECRET, "metadata": {"name": "air-db-credentials"}})
-    with pytest.raises(NameTakenError):
-        await children.apply_secret(SECRET)
-    assert api.writes() == []
 
 
 @on_virtual_time

@@ -113,7 +113,7 @@ def test_a_private_ca_is_trusted_by_the_adapter_alone(module: str) -> None:
     (mount,) = (m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "keycloak-trust")
     assert truststore.startswith(mount["mountPath"])
     assert {"name": "keycloak-trust", "emptyDir": {}} in pod["volumes"]
-    assert "trustStore" not in _environment(pod["containers"][0])["JAVA_TOOL_OPTIONS"]
+    assert truststore not in _environment(pod["containers"][0])["JAVA_TOOL_OPTIONS"]
 
 
 @pytest.mark.parametrize("module", ["http", "mqtt"])

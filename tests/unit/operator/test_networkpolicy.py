@@ -92,7 +92,7 @@ def test_the_bus_is_the_modules_alone(world: _World) -> None:
     if world.service.spec.bus.type == "External":
         return
     for component in _COMPONENTS:
-        assert world.ports(world.pod(component), bus) == ({1883} if component in ("http", "mqtt") else set())
+        assert world.ports(world.pod(component), bus) == ({8883} if component in ("http", "mqtt") else set())
         assert world.ports(world.pod(component, of="water"), bus) == set()
         assert world.ports(world.pod(component, namespace=Namespace("berlin")), bus) == set()
     for stranger in _STRANGERS:

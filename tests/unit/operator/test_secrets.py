@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.resources import Resource
+from sensorthings_operator.desired import buscertificates
 from sensorthings_operator.desired.addresses import database_address
 from sensorthings_operator.observe.secrets import MOMENT_SECONDS, SecretReader, SecretsRead
 from tests.unit.operator.samples import EXTERNAL, SETTINGS, service
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from sensorthings_operator.clients.kubernetes import KubernetesClient
 
 Data = dict[str, str]
-SERVICE = service(EXTERNAL)
+SERVICE = service({**EXTERNAL, "bus": {"type": "External", "external": {"host": "bus.city.internal"}}})
+OWN_BUS = service(EXTERNAL)
 ADDRESS = database_address(SERVICE, SETTINGS)
 
 
@@ -157,3 +159,23 @@ def test_no_password_shows(password: str) -> None:
     assert found.credentials is not None
     assert found.credentials.password == password
     assert repr(found.credentials) == "Credentials(username='u')"
+
+
+def test_what_the_operator_makes_for_the_bus_is_told_of_as_its_own_and_hashed() -> None:
+    async def read(secrets: dict[str, Data | None]) -> SecretsRead:
+        return await _reader(FakeClient(secrets)).read(OWN_BUS, ADDRESS, {})
+
+    absent = run(read({**GOOD}))
+    assert absent.missing == {
+        "air-bus-certificates": "Secret air-bus-certificates is not there yet: the operator makes it, unless "
+        "spec.paused is true"
+    }
+    assert absent.credentials is not None, "the database is asked meanwhile"
+    values = dict.fromkeys((buscertificates.CA_KEY, *buscertificates.MOUNTED), _encoded(b"\xff\x00"))
+    texts = {key: _encoded("PEM") for key in values if not key.endswith(".p12")}
+    there = run(read({**GOOD, "air-bus-certificates": {**values, **texts}}))
+    assert there.missing == {}
+    other_key = run(read({**GOOD, "air-bus-certificates": {**values, **texts, "ca.key": _encoded("other")}}))
+    assert other_key.digests == there.digests, "no pod reads the authority's key"
+    renewed = run(read({**GOOD, "air-bus-certificates": {**values, **texts, "server.crt": _encoded("other")}}))
+    assert renewed.digests != there.digests
