@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcluster.commands import run
 from localcluster.errors import LocalClusterError
-from localcluster.plan import DNS_ADDRESS, DOMAIN, INGRESS_ADDRESS
+from localcluster.plan import DNS_ADDRESS, DOMAIN, GATEWAY_ADDRESS, GATEWAY_DOMAIN, INGRESS_ADDRESS
 from localcluster.rendering import digest, manifests, render
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def image_among(names: Iterable[str]) -> str:
 
 def objects(image: str) -> list[dict[str, Any]]:
     """CoreDNS's manifests; its pod is made anew when its configuration changes."""
-    corefile = render("Corefile", domain=DOMAIN, ingress_address=INGRESS_ADDRESS)
+    names = {DOMAIN: INGRESS_ADDRESS, GATEWAY_DOMAIN: GATEWAY_ADDRESS}
+    corefile = render("Corefile", public_names=names)
     return manifests(
         "coredns.yaml", image=image, dns_address=DNS_ADDRESS, corefile=corefile, configuration=digest(corefile)
     )

@@ -29,7 +29,7 @@ class Installation:
     crds: Path = REPOSITORY / "crds"
     chart: Path = REPOSITORY / "charts" / "sensorthings-operator"
     example: Path | None = REPOSITORY / "examples" / "hamburg" / "traffic-lights.yaml"
-    add_ons: tuple[AddOn, ...] = addons.ALL
+    add_ons: tuple[AddOn, ...] = addons.PLATFORM
 
     def has(self, add_on: AddOn) -> bool:
         """Whether an add-on is installed."""

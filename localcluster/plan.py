@@ -33,7 +33,9 @@ SERVICE_RANGE = IPv4Network("10.96.0.0/16")
 POD_RANGE = IPv4Network("10.244.0.0/24")
 DNS_ADDRESS = IPv4Address("10.96.0.10")
 INGRESS_ADDRESS = IPv4Address("10.96.0.80")  # of ingress-nginx's Service: known before it is there, for DNS
+GATEWAY_ADDRESS = IPv4Address("10.96.0.82")  # of the Gateway's Service
 DOMAIN = "city.example"  # of the public names; RFC 2606 keeps .example free
+GATEWAY_DOMAIN = f"gateway.{DOMAIN}"  # of those that lead to the Gateway
 
 
 def _user_folder(variable: str, fallback: str) -> Path:
@@ -157,6 +159,11 @@ class Cluster:
     def edge(self) -> str:
         """The address of the host's loopback that stands for the cluster's public one: all of 127/8 is the host's."""
         return f"127.30.{self.index}.1"
+
+    @property
+    def gateway(self) -> str:
+        """The same for the Gateway, where one is installed."""
+        return f"127.30.{self.index}.2"
 
     @property
     def kubeconfig(self) -> Path:

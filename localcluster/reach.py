@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from localcluster import loopback, node
 from localcluster.loopback import Address, Mapping, Proxy
-from localcluster.plan import INGRESS_ADDRESS
+from localcluster.plan import GATEWAY_ADDRESS, INGRESS_ADDRESS
 from localcluster.processes import Placement
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ EDGE_PORTS = (80, 443, 8883)
 PROMETHEUS_PORT = 9090
 _API = "loopback-api"
 _EDGE = "loopback-edge"
+_GATEWAY = "loopback-gateway"
 _PLAIN = "loopback-endpoints"
 _PROMETHEUS = "loopback-prometheus"
 
@@ -38,6 +39,15 @@ def open_api(cluster: Cluster) -> str:
 def open_edge(cluster: Cluster) -> None:
     """Lead the public ports of the cluster's loopback address to ingress-nginx's Service."""
     _open(cluster, _EDGE, [(Address(cluster.edge, port), Address(str(INGRESS_ADDRESS), port)) for port in EDGE_PORTS])
+
+
+def open_gateway(cluster: Cluster) -> None:
+    """Lead the same ports of the Gateway's loopback address to the Gateway's Service."""
+    _open(
+        cluster,
+        _GATEWAY,
+        [(Address(cluster.gateway, port), Address(str(GATEWAY_ADDRESS), port)) for port in EDGE_PORTS],
+    )
 
 
 def open_prometheus(cluster: Cluster, kubectl: Kubectl) -> None:

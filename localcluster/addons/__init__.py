@@ -1,17 +1,19 @@
-"""The add-ons of the local cluster. One more is one module here and one line in `ALL`."""
+"""The add-ons of the local cluster. One more is one module here and one line below."""
 
-from localcluster.addons import cert_manager, ingress_nginx, keycloak, metrics_server, monitoring
+from localcluster.addons import cert_manager, envoy_gateway, ingress_nginx, keycloak, metrics_server, monitoring
 from localcluster.addons.base import AddOn, Context
 from localcluster.errors import LocalClusterError
 
-ALL: tuple[AddOn, ...] = (
+PLATFORM: tuple[AddOn, ...] = (
     metrics_server.ADD_ON,
     cert_manager.ADD_ON,
     ingress_nginx.ADD_ON,
     keycloak.ADD_ON,
     monitoring.ADD_ON,
 )
-"""In the order in which they are applied: each after those it needs."""
+"""What `up` installs, in the order in which they are applied: each after those it needs."""
+ALL: tuple[AddOn, ...] = (*PLATFORM, envoy_gateway.ADD_ON)
+"""And what tests choose beside that."""
 
 
 def choose(*names: str) -> tuple[AddOn, ...]:
@@ -32,4 +34,4 @@ def choose(*names: str) -> tuple[AddOn, ...]:
     return tuple(add_on for add_on in ALL if add_on.name in wanted)
 
 
-__all__ = ["ALL", "AddOn", "Context", "choose"]
+__all__ = ["ALL", "PLATFORM", "AddOn", "Context", "choose"]

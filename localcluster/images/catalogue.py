@@ -173,6 +173,7 @@ def images() -> dict[str, Recipe]:
         programs.cert_manager_acmesolver(),
         services.ingress_nginx(debian),
         services.envoy(debian),
+        programs.envoy_gateway(),
         services.keycloak(jre),
         services.prometheus(debian),
     )

@@ -76,6 +76,20 @@ def cert_manager() -> Recipe:
     )
 
 
+def envoy_gateway() -> Recipe:
+    """Turns Gateways and routes into Envoys."""
+    return _program(
+        name="envoy-gateway",
+        part=parts.ENVOY_GATEWAY,
+        command="envoy-gateway",
+        containerfile="envoy-gateway/Containerfile",
+        module="github.com/envoyproxy/gateway",
+        source="https://github.com/envoyproxy/gateway",
+        title="Envoy Gateway",
+        description="The Gateway API by Envoy; compiled from its published Go module.",
+    )
+
+
 def cert_manager_acmesolver() -> Recipe:
     """Answers ACME HTTP-01 challenges for cert-manager."""
     return _program(

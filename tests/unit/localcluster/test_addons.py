@@ -22,9 +22,11 @@ from localcluster.plan import Cluster
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_IMAGES = {name: f"localhost/sensorthings/{name}:9" for name in ("operator", "cert-manager-acmesolver")} | {
-    image: f"localhost/sensorthings/{image}:9" for add_on in addons.ALL for image in add_on.images
-}
+_IMAGES = (
+    {name: f"localhost/sensorthings/{name}:9" for name in ("operator", "cert-manager-acmesolver")}
+    | {image: f"localhost/sensorthings/{image}:9" for add_on in addons.ALL for image in add_on.images}
+    | {"envoy": "localhost/sensorthings/envoy:9"}
+)
 _DEFINITION = {"kind": "CustomResourceDefinition", "metadata": {"name": "x.example.org"}}
 
 
@@ -50,6 +52,7 @@ def applied(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
     monkeypatch.setattr(modules, "required_by", lambda *_: None)
     monkeypatch.setattr(modules, "extract", lambda *_: [_DEFINITION])
     monkeypatch.setattr(reach, "open_edge", lambda *_: None)
+    monkeypatch.setattr(reach, "open_gateway", lambda *_: None)
     found = {}
     for add_on in addons.ALL:
         kubectl = Recorder(Path("kubectl"), None)
@@ -83,7 +86,14 @@ def test_namespaces_of_add_ons_are_restricted(applied: dict[str, list[dict[str, 
     enforced = {each["metadata"]["name"]: each["metadata"].get("labels", {}) for each in namespaces}
     # The operator's own namespace is only made to be there.
     assert enforced.pop("sensorthings-system") == {}
-    assert set(enforced) == {"cert-manager", "ingress-nginx", "keycloak", "monitoring"}
+    assert set(enforced) == {
+        "cert-manager",
+        "envoy-gateway-system",
+        "gateways",
+        "ingress-nginx",
+        "keycloak",
+        "monitoring",
+    }
     assert all(labels == {"pod-security.kubernetes.io/enforce": "restricted"} for labels in enforced.values())
 
 
