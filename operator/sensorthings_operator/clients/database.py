@@ -17,12 +17,25 @@ class DatabaseAnswer(StrEnum):
     """How a database answered; reasons of the condition DatabaseReachable."""
 
     REACHABLE = "DatabaseAnswers"
+    FEW_CONNECTIONS = "DatabaseConnectionsFew"
     UNREACHABLE = "DatabaseUnreachable"
     CREDENTIALS_REFUSED = "CredentialsRefused"
     DATABASE_MISSING = "DatabaseMissing"
     POSTGIS_MISSING = "PostGISMissing"
     NO_PRIMARY = "NoPrimary"
     CA_INVALID = "DatabaseCAInvalid"
+
+
+WORKING: Final = frozenset({DatabaseAnswer.REACHABLE, DatabaseAnswer.FEW_CONNECTIONS})
+"""Answers of a database on which a FROST-Server works."""
+_CONNECTIONS: Final = """
+select least(
+    current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
+    (select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user),
+    (select nullif(datconnlimit, -1) from pg_database where datname = current_database())
+)
+"""
+"""Sessions that this role may have in this database, with everybody's together."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +50,8 @@ class Credentials:
         return f"Credentials(username={self.username!r})"
 
 
-async def ask(address: DatabaseAddress, credentials: Credentials) -> tuple[DatabaseAnswer, str]:
-    """Connect to the primary and look for PostGIS: the answer, and a sentence for people."""
+async def ask(address: DatabaseAddress, credentials: Credentials, connections: int) -> tuple[DatabaseAnswer, str]:
+    """Connect to the primary, look for PostGIS and whether it takes so many connections: the answer, and a sentence."""
     where = ", ".join(f"{endpoint.host}:{endpoint.port}" for endpoint in address.endpoints)
     try:
         context = _ssl(address.tls_mode, credentials.ca)
@@ -70,13 +83,13 @@ async def ask(address: DatabaseAddress, credentials: Credentials) -> tuple[Datab
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return DatabaseAnswer.UNREACHABLE, f"PostgreSQL at {where} does not answer: {_told(error)}"
     try:
-        return await _examine(connection, address, where)
+        return await _examine(connection, address, where, connections)
     finally:
         connection.terminate()
 
 
 async def _examine(
-    connection: "asyncpg.Connection[asyncpg.Record]", address: DatabaseAddress, where: str
+    connection: "asyncpg.Connection[asyncpg.Record]", address: DatabaseAddress, where: str, connections: int
 ) -> tuple[DatabaseAnswer, str]:
     installed = await connection.fetchval(
         "select exists (select from pg_extension where extname = 'postgis')", timeout=_TIMEOUT_SECONDS
@@ -86,7 +99,15 @@ async def _examine(
             DatabaseAnswer.POSTGIS_MISSING,
             f'database "{address.name}" at {where} has no PostGIS: run "create extension postgis" in it as a superuser',
         )
-    return DatabaseAnswer.REACHABLE, f'database "{address.name}" at {where} answers'
+    allowed = await connection.fetchval(_CONNECTIONS, timeout=_TIMEOUT_SECONDS)
+    told = f'database "{address.name}" at {where} answers'
+    if allowed < connections:
+        return (
+            DatabaseAnswer.FEW_CONNECTIONS,
+            f"{told}, but takes {allowed} connections, where all pods together may open {connections}: raise "
+            "max_connections (or the limit of the role or the database), or lower maxReplicas or replicas",
+        )
+    return DatabaseAnswer.REACHABLE, told
 
 
 def _ssl(mode: str, ca: str | None) -> ssl.SSLContext | bool:

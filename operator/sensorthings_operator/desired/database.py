@@ -21,7 +21,7 @@ from sensorthings_operator.desired.metadata import (
 from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, container, pod_spec, resources
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
-from sensorthings_operator.desired.workloads import headless_service, replicas, stateful_set
+from sensorthings_operator.desired.workloads import headless_service, stateful_set
 
 COMPONENT: Final = "database"
 USERNAME: Final = "sensorthings"
@@ -96,8 +96,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
 
 def max_connections(service: Service) -> int:
     """PostgreSQL's max_connections: every pod's pool while a rollout has one more of each, and some for others."""
-    pods = sum(replicas(service, tier).most + 1 for tier in (service.spec.http, service.spec.mqtt))
-    needed = pods * frost.CONNECTIONS_PER_POD + _RESERVED_CONNECTIONS
+    needed = frost.most_connections(service) + _RESERVED_CONNECTIONS
     return math.ceil(needed / _CONNECTIONS_STEP) * _CONNECTIONS_STEP
 
 

@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
+from sensorthings_operator.clients.database import WORKING, Credentials, DatabaseAnswer
 from sensorthings_operator.clients.owned import ServiceKey
 from sensorthings_operator.conditions.database import DATABASE_REACHABLE
 from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.observe.probes import Probes
 
-Ask = Callable[[DatabaseAddress, Credentials], Awaitable[tuple[DatabaseAnswer, str]]]
+Ask = Callable[[DatabaseAddress, Credentials, int], Awaitable[tuple[DatabaseAnswer, str]]]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Target:
 
     address: DatabaseAddress
     credentials: Credentials
+    connections: int = 0
+    """That the service's pods may open, all together."""
 
 
 def database_probes(
@@ -28,8 +30,8 @@ def database_probes(
     """Probes of databases; one that answers is asked again every ``interval_seconds``."""
 
     async def asked(target: Target) -> Answer:
-        answer, message = await ask(target.address, target.credentials)
-        return Answer(answer is DatabaseAnswer.REACHABLE, answer.value, message)
+        answer, message = await ask(target.address, target.credentials, target.connections)
+        return Answer(answer in WORKING, answer.value, message)
 
     return Probes(
         asked,

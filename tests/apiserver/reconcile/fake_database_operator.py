@@ -23,7 +23,7 @@ ANSWERS: Final = "FAKE_DATABASE_ANSWERS"
 """Environment variable with the path of the file."""
 
 
-async def ask(address: DatabaseAddress, credentials: Credentials) -> tuple[DatabaseAnswer, str]:
+async def ask(address: DatabaseAddress, credentials: Credentials, _: int) -> tuple[DatabaseAnswer, str]:
     """What the file says of the address."""
     host = address.endpoints[0].host
     answers = json.loads(await asyncio.to_thread(Path(os.environ[ANSWERS]).read_text))

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from sensorthings_operator.clients.database import DatabaseAnswer
+from sensorthings_operator.clients.database import WORKING, DatabaseAnswer
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.conditions.autoscaling import AutoscalerState
 from sensorthings_operator.conditions.observed import (
@@ -37,7 +37,7 @@ OBSERVED = st.builds(
     missing_secrets=st.dictionaries(st.sampled_from(["a", "b"]), _MESSAGES, max_size=2),
     database=st.none()
     | st.sampled_from(DatabaseAnswer).flatmap(
-        lambda answer: _MESSAGES.map(lambda message: Answer(answer is DatabaseAnswer.REACHABLE, answer.value, message))
+        lambda answer: _MESSAGES.map(lambda message: Answer(answer in WORKING, answer.value, message))
     ),
     schema=st.none() | st.builds(SchemaJob, st.sampled_from(["Running", "Complete", "Failed"]), _TEXT),
     bus=_WORKLOADS,

@@ -53,21 +53,21 @@ async def _refusing(code: str) -> AsyncIterator[int]:
 )
 async def test_refusals_are_told_apart(code: str, answer: DatabaseAnswer) -> None:
     async with _refusing(code) as port:
-        given, message = await ask(_address(port), _CREDENTIALS)
+        given, message = await ask(_address(port), _CREDENTIALS, 1)
     assert given is answer
     assert f"127.0.0.1:{port}" in message
     assert "hunter2" not in message
 
 
 async def test_nobody_there() -> None:
-    answer, message = await ask(_address(1), _CREDENTIALS)
+    answer, message = await ask(_address(1), _CREDENTIALS, 1)
     assert answer is DatabaseAnswer.UNREACHABLE
     assert message.startswith("PostgreSQL at 127.0.0.1:1 does not answer: ")
 
 
 @pytest.mark.parametrize("ca", ["nonsense", "Überhaupt kein Zertifikat", "ä"])
 async def test_a_ca_that_is_none_is_told_and_never_passed_over(ca: str) -> None:
-    answer, message = await ask(_address(1, "verify-full"), Credentials("frost", "hunter2", ca))
+    answer, message = await ask(_address(1, "verify-full"), Credentials("frost", "hunter2", ca), 1)
     assert answer is DatabaseAnswer.CA_INVALID
     assert "db-ca" in message
 
@@ -83,7 +83,7 @@ def _certificate() -> str:
 
 async def test_comments_in_a_bundle_may_be_in_any_language() -> None:
     bundle = f"# Zertifizierungsstelle für die Behörde\n{_certificate()}"
-    answer, _ = await ask(_address(1, "verify-ca"), Credentials("frost", "hunter2", bundle))
+    answer, _ = await ask(_address(1, "verify-ca"), Credentials("frost", "hunter2", bundle), 1)
     assert answer is DatabaseAnswer.UNREACHABLE
 
 

@@ -30,7 +30,7 @@ class FakeDatabase:
         self.most = 0
         self.passwords: list[str] = []
 
-    async def __call__(self, _: DatabaseAddress, credentials: Credentials) -> tuple[DatabaseAnswer, str]:
+    async def __call__(self, _: DatabaseAddress, credentials: Credentials, __: int) -> tuple[DatabaseAnswer, str]:
         self.asked.append(asyncio.get_running_loop().time())
         self.passwords.append(credentials.password)
         self.running += 1
@@ -222,3 +222,13 @@ def test_the_last_answer_is_read_from_the_status() -> None:
 def test_what_was_no_answer_is_none() -> None:
     for reason in ("DatabaseNotAsked", "SecretUnusable", "Hibernated", "DatabaseStarting"):
         assert last_answer(_status(reason, "False")) is None
+
+
+@on_virtual_time
+async def test_a_database_with_few_connections_works_all_the_same() -> None:
+    database = FakeDatabase()
+    database.answer = (DatabaseAnswer.FEW_CONNECTIONS, "it takes 10")
+    probes = _probes(database, lambda _: None)
+    probes.watch(KEY, TARGET)
+    await asyncio.sleep(1)
+    assert probes.watch(KEY, TARGET) == Answer(True, "DatabaseConnectionsFew", "it takes 10")
