@@ -14,7 +14,7 @@ from sensorthings_operator.api.base import GROUP, VERSION
 from sensorthings_operator.api.sensorthingsservice import PLURAL
 from sensorthings_operator.clients.connection import Connection
 from sensorthings_operator.clients.owned import ServiceKey
-from sensorthings_operator.observe.services import Services, key_of
+from sensorthings_operator.observe.services import Services
 
 
 def registry(connection: Connection, services: Services, wake: Callable[[ServiceKey], None]) -> kopf.OperatorRegistry:
@@ -28,11 +28,8 @@ def registry(connection: Connection, services: Services, wake: Callable[[Service
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
     async def service_event(event: Mapping[str, Any], **_: Any) -> None:
         body = event["object"]
-        if event["type"] == "DELETED":
-            services.remove(body)
-            wake(key_of(body))
-        elif services.put(body):
-            wake(key_of(body))
+        for key in services.remove(body) if event["type"] == "DELETED" else services.put(body):
+            wake(key)
 
     return handlers
 

@@ -61,7 +61,7 @@ class Outside:
         Raises:
             ApiError: The API server could not be asked or refused for now.
         """
-        if addresses.exposed(service) is not None:
+        if addresses.exposed(service) is not None and service.host_holder is None:
             return await (self._ports.claim if writable else self._ports.check)(service)
         if writable and finalizer.is_held(body):
             await self._ports.release(service.uid)

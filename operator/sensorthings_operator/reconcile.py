@@ -16,17 +16,19 @@ from sensorthings_operator.apply.children import Children
 from sensorthings_operator.apply.outcome import Applied, Outcome, refused
 from sensorthings_operator.apply.owners import OwnerGoneError
 from sensorthings_operator.apply.plan import Plan, Plans
+from sensorthings_operator.apply.secrets import Secrets
 from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.conditions.unobserved import UnobservedReason
-from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired import addresses, frost
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.gates import Gate, gate, rounds
+from sensorthings_operator.observe import references
 from sensorthings_operator.observe.databases import Target, last_answer
 from sensorthings_operator.observe.gather import gather
 from sensorthings_operator.observe.keycloak import realm_ca
@@ -86,6 +88,7 @@ class Reconciler:
         self._probes = probes
         self._outside = outside
         self._children = Children(client, store, served=served, repaired=reporter.repaired)
+        self._own_secrets = Secrets(client, store, self._children.owners)
         self._plans = Plans(settings)
         self._secrets = SecretReader(client)
         self._reporter = reporter
@@ -142,22 +145,29 @@ class Reconciler:
             self._services.put(body)
         live, results = await self._apply_secrets(service)
         secrets, service = await self._read_secrets(service, live)
-        service = replace(service, realm_ca=realm_ca(service, self._settings))
+        holder = self._services.holder_of_host(service.key)
+        service = replace(
+            service,
+            realm_ca=realm_ca(service, self._settings),
+            host_holder=None if holder == service.key else holder,
+        )
         observed, waiting = await self._apply_stages(_Pass(body, service, secrets, self._plans.begin(service)), results)
         observed = replace(
             observed,
             mqtt_port=await self._outside.port(body, service, writable=not waiting),
             keycloak=self._outside.identity(body, service),
             contested=self._children.rivals.of(service.key),
+            references=await references.look(self._client, observed),
         )
         if observed.database is None and self._probes.asks(service.key):
             observed = replace(observed, database=last_answer(body))
         await self._reporter.observed(body, observed)
         if secrets.missing or (observed.database and observed.database.reason in _SECRET_REASONS):
             return _SECRET_SECONDS
-        # Nobody watches the ingress controller's objects.
+        # Nobody watches the ingress controller's objects, nor what the spec refers to.
         port_refused = observed.mqtt_port is not None and not observed.mqtt_port.holds
-        refused_later = _REFUSED_SECONDS if observed.apply_problems or port_refused else None
+        wrong = observed.apply_problems or port_refused or observed.references
+        refused_later = _REFUSED_SECONDS if wrong else None
         later = (refused_later, self._children.rivals.look_again(service.key), secrets.look_again)
         return min((seconds for seconds in later if seconds is not None), default=None)
 
@@ -168,7 +178,7 @@ class Reconciler:
             return live, results
         for manifest in desired.stage_children(desired.SECRETS, service, self._settings):
             try:
-                live[manifest["metadata"]["name"]] = await self._children.apply_secret(manifest)
+                live[manifest["metadata"]["name"]] = await self._own_secrets.apply(manifest)
             except ApiError as error:
                 if not error.is_lasting:
                     raise
@@ -186,7 +196,8 @@ class Reconciler:
         if secrets.credentials is None or service.spec.hibernated or not self._database_runs(service):
             self._probes.forget(service.key)
         else:
-            target = Target(addresses.database_address(service, self._settings), secrets.credentials)
+            address = addresses.database_address(service, self._settings)
+            target = Target(address, secrets.credentials, frost.most_connections(service))
             answer = self._probes.watch(service.key, target, known=last_answer(now.body))
         observed = gather(
             self._store, service, schema_job=now.plan.schema_job, secrets=secrets, database=answer, applied=results

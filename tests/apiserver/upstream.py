@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from localcluster import modules
+from localcluster import modules, parts
 from localcluster.modules import Module
 
 if TYPE_CHECKING:
@@ -59,6 +59,26 @@ POD_MONITOR: Final = Definition(
     "podmonitor",
     _PROMETHEUS_OPERATOR,
     "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
+)
+
+CERTIFICATE: Final = Definition(
+    "certificate",
+    modules.required_by(parts.CERT_MANAGER, "github.com/cert-manager/cert-manager"),
+    "deploy/crds/cert-manager.io_certificates.yaml",
+)
+_GATEWAY_API: Final = modules.required_by(parts.ENVOY_GATEWAY, "sigs.k8s.io/gateway-api")
+GATEWAY_API: Final = tuple(
+    Definition(f"gateway-{plural}", _GATEWAY_API, f"config/crd/standard/gateway.networking.k8s.io_{plural}.yaml")
+    for plural in ("gateways", "listenersets", "httproutes", "tlsroutes", "referencegrants")
+)
+_ENVOY_GATEWAY: Final = modules.required_by(parts.ENVOY_GATEWAY, "github.com/envoyproxy/gateway")
+ENVOY_GATEWAY: Final = tuple(
+    Definition(
+        f"envoy-gateway-{plural}",
+        _ENVOY_GATEWAY,
+        f"charts/gateway-helm/charts/crds/crds/generated/gateway.envoyproxy.io_{plural}.yaml",
+    )
+    for plural in ("clienttrafficpolicies", "backendtrafficpolicies")
 )
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROOT_PATH: Final = "/FROST-Server/v1.1"
 _KEY: Final = re.compile(r"\((\d+)\)$")
-_MODEL: Final = {
+MODEL: Final = {
     "name": "K 101",
     "description": "An intersection with one signal group",
     "Datastreams": [
@@ -117,7 +117,7 @@ class Http:
 
     def create_datastream(self) -> int:
         """A Thing with a Datastream; the id of the Datastream."""
-        thing = self.create("Things", _MODEL)
+        thing = self.create("Things", MODEL)
         return int(self.get(f"Things({thing})/Datastreams?$select=id").json["value"][0]["@iot.id"])
 
     def observe(self, datastream: int, result: int) -> Answer:

@@ -18,15 +18,64 @@ class IngressNginx(Model):
     """Path of MQTT over WebSocket."""
 
 
+class EnvoyGateway(Model):
+    """What Envoy Gateway can do beyond the Gateway API, by its policies."""
+
+    idle_timeout_seconds: Annotated[int, Field(ge=60, le=86400)] = 7200
+    """Seconds after which a connection is closed on which nothing is sent; at least 1.5 times the MQTT keep-alive."""
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """HTTP requests that one client address may send in a minute; more are answered with 429. Each pod of the Gateway
+    counts for itself. No limit where it is not given."""
+
+
 class Gateway(Model):
     """Routes through a Gateway of the Gateway API."""
 
-    name: ObjectName
-    """Name of the Gateway."""
+    model_config = rules(
+        cel(
+            "has(self.name) != has(self.className)",
+            "give name, of a Gateway that is there, or className, for a Gateway of the service's own",
+            field_path=".name",
+        ),
+        cel(
+            "has(self.name) || !has(self.namespace)",
+            "namespace belongs to name: a Gateway of the service's own lies in the service's namespace",
+            field_path=".namespace",
+        ),
+        cel(
+            "has(self.name) || self.listeners == 'Own'",
+            "listeners Gateway belongs to name: a Gateway of the service's own has the service's listeners",
+            field_path=".listeners",
+        ),
+        cel(
+            "self.httpPort != self.httpsPort && self.httpPort != self.mqttPort && self.httpsPort != self.mqttPort",
+            "httpPort, httpsPort and mqttPort must differ",
+            field_path=".mqttPort",
+        ),
+    )
+
+    name: ObjectName | None = None
+    """Name of a Gateway that is there."""
     namespace: ObjectName | None = None
-    """Namespace of the Gateway; the service's own where it is not given."""
+    """Namespace of that Gateway; the service's own where it is not given."""
+    class_name: ObjectName | None = None
+    """GatewayClass of a Gateway of the service's own."""
+    listeners: Literal["Own", "Gateway"] = "Own"
+    """Own: a ListenerSet of the service adds its host to the Gateway, which has to allow that (`allowedListeners`).
+    Gateway: the listeners that the Gateway has, with whatever certificate they have."""
+    http_port: Port = 80
+    """Port of plain HTTP, where clients are told to come back by HTTPS."""
+    https_port: Port = 443
+    """Port of HTTPS, and of MQTT over WebSocket."""
+    mqtt_port: Port = 8883
+    """Port of MQTT over TLS; services share it and are told apart by SNI."""
+    mqtt_tls: Annotated[Literal["Passthrough", "Terminate"], Field(alias="mqttTLS")] = "Passthrough"
+    """Where TLS ends: Passthrough, in the MQTT module's own pods; Terminate, at the Gateway, and MQTT goes on from
+    there unencrypted."""
     web_socket_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$", max_length=128)] = "/mqtt"
     """Path of MQTT over WebSocket."""
+    envoy_gateway: EnvoyGateway | None = None
+    """Limits where the Gateway is one of Envoy Gateway; without them its own defaults hold."""
 
 
 class Exposure(Model):

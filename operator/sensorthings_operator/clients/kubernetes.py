@@ -49,9 +49,9 @@ class KubernetesClient:
             await self._session.close()
 
     async def get(
-        self, resource: Resource, namespace: str, name: str, *, metadata_only: bool = False
+        self, resource: Resource, namespace: str | None, name: str, *, metadata_only: bool = False
     ) -> dict[str, Any]:
-        """Read an object; ``metadata_only`` gives a PartialObjectMetadata."""
+        """Read an object, one of the whole cluster without a namespace; ``metadata_only``: a PartialObjectMetadata."""
         accept = _METADATA_ONLY if metadata_only else _JSON
         return await self._call("get", "GET", resource, resource.path(namespace, name), accept=accept)
 

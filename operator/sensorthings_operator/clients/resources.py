@@ -9,7 +9,7 @@ from sensorthings_operator.api.base import GROUP, VERSION
 
 @dataclass(frozen=True)
 class Resource:
-    """A namespaced kind of the Kubernetes API."""
+    """A kind of the Kubernetes API."""
 
     api_version: str
     kind: str
@@ -30,6 +30,10 @@ EVENTS: Final = Resource("events.k8s.io/v1", "Event", "events")
 LEASES: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
 SECRETS: Final = Resource("v1", "Secret", "secrets")
 PODS: Final = Resource("v1", "Pod", "pods")
+ISSUERS: Final = Resource("cert-manager.io/v1", "Issuer", "issuers")
+CLUSTER_ISSUERS: Final = Resource("cert-manager.io/v1", "ClusterIssuer", "clusterissuers")
+INGRESS_CLASSES: Final = Resource("networking.k8s.io/v1", "IngressClass", "ingressclasses")
+GATEWAYS: Final = Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways")
 WATCHED_CHILDREN: Final = (
     Resource("v1", "ConfigMap", "configmaps"),
     Resource("v1", "Service", "services"),
@@ -50,6 +54,13 @@ Secrets are not among them: RBAC can't narrow a watch to labels, and the operato
 OPTIONAL_CHILDREN: Final = (
     Resource("cert-manager.io/v1", "Certificate", "certificates"),
     Resource("monitoring.coreos.com/v1", "PodMonitor", "podmonitors"),
+    GATEWAYS,
+    Resource("gateway.networking.k8s.io/v1", "ListenerSet", "listenersets"),
+    Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes"),
+    Resource("gateway.networking.k8s.io/v1", "TLSRoute", "tlsroutes"),
+    Resource("gateway.networking.k8s.io/v1", "ReferenceGrant", "referencegrants"),
+    Resource("gateway.envoyproxy.io/v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies"),
+    Resource("gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies"),
 )
 """Kinds of children whose API a cluster may lack; watched and pruned like the others once it is there."""
 

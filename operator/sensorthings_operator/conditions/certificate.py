@@ -7,6 +7,7 @@ https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.CertificateC
 from enum import StrEnum
 from typing import Final
 
+from sensorthings_operator.conditions import references
 from sensorthings_operator.conditions.chain import Chain, Verdict
 from sensorthings_operator.conditions.observed import Observed
 from sensorthings_operator.desired.certificate import name
@@ -90,5 +91,5 @@ def _wanted(observed: Observed) -> bool:
 
 
 CERTIFICATE_READY: Final = Chain(
-    "CertificateReady", (_cert_manager_there, _made, _issued, _failed, _issuing), applies=_wanted
+    "CertificateReady", (_cert_manager_there, _made, _issued, references.issuer, _failed, _issuing), applies=_wanted
 )

@@ -90,10 +90,14 @@ class Observed:
     """Whether cert-manager has issued the certificate, in its words."""
     ingresses: Mapping[str, bool] = field(default_factory=dict)
     """Whether the ingress controller has taken each Ingress up, by its name."""
+    gateway_routes: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
+    """What a Gateway's controller says of each of the service's listeners and routes, by kind and name."""
     mqtt_port: Answer | None = None
     """Whether the port of MQTT on the ingress controller is this service's."""
     keycloak: Answer | None = None
     """Whether the service's client in Keycloak is as it should be."""
+    references: Mapping[str, Answer] = field(default_factory=dict)
+    """What is wrong with objects that the spec refers to, by kind; only where something that needs them is not well."""
     missing_apis: frozenset[str] = frozenset()
     """Kinds that the service needs and that the API server does not serve."""
     pod_problems: tuple[PodProblem, ...] = ()

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
+from sensorthings_operator.conditions import gatewayroutes, references
 from sensorthings_operator.conditions.chain import Chain, Verdict
 from sensorthings_operator.conditions.observed import Observed
 from sensorthings_operator.desired import addresses, ingress
@@ -12,8 +13,11 @@ class RoutesReason(StrEnum):
     """Why the routes are or are not there; apply/tcpservices answers with those about the port of MQTT."""
 
     READY = "RoutesReady"
-    WAITING = "RoutesWaiting"
-    PENDING = "RoutesPending"
+    WAITING = gatewayroutes.WAITING
+    PENDING = gatewayroutes.PENDING
+    REFUSED = gatewayroutes.REFUSED
+    API_MISSING = gatewayroutes.API_MISSING
+    HOST_TAKEN = "HostTaken"
     PORT_TAKEN = "MQTTPortTaken"
     PORT_REFUSED = "MQTTPortRefused"
     SHARED_MISSING = "TCPServicesMissing"
@@ -28,6 +32,18 @@ def _applies(observed: Observed) -> bool:
     return observed.service.spec.exposure.type != "None"
 
 
+def _host_is_ours(observed: Observed) -> Verdict | None:
+    holder = observed.service.host_holder
+    if holder is None:
+        return None
+    other = "/".join(holder)
+    told = (
+        f"{observed.service.spec.host} belongs to the service {other}, which is older: give spec.host another name, or "
+        f"take it from {other}"
+    )
+    return Verdict("False", RoutesReason.HOST_TAKEN, told)
+
+
 def _port_is_ours(observed: Observed) -> Verdict | None:
     """Comes first: where it is not, somebody has to act, and nobody has to about what is on its way."""
     answer = observed.mqtt_port
@@ -37,6 +53,8 @@ def _port_is_ours(observed: Observed) -> Verdict | None:
 
 
 def _made(observed: Observed) -> Verdict | None:
+    if addresses.exposed(observed.service) is None:
+        return None
     if observed.mqtt_port is None or not observed.ingresses.keys() >= set(ingress.names(observed.service)):
         return Verdict("False", RoutesReason.WAITING, "the routes wait for the schema", expected=True)
     if not observed.mqtt_port.holds:
@@ -60,9 +78,25 @@ def _taken_up(observed: Observed) -> Verdict | None:
 
 
 def _ready(observed: Observed) -> Verdict:
-    spec, routes = observed.service.spec, addresses.exposed(observed.service)
+    spec, service = observed.service.spec, observed.service
+    routes = addresses.exposed(service) or addresses.gateway(service)
     port = "" if routes is None else f", MQTT at port {routes.mqtt_port} and path {routes.web_socket_path}"
     return Verdict("True", RoutesReason.READY, f"{spec.host} leads to the service: HTTPS at {spec.root_path}{port}")
 
 
-ROUTES_PROGRAMMED: Final = Chain("RoutesProgrammed", (_port_is_ours, _made, _taken_up, _ready), applies=_applies)
+ROUTES_PROGRAMMED: Final = Chain(
+    "RoutesProgrammed",
+    (
+        _host_is_ours,
+        _port_is_ours,
+        references.ingress_class,
+        _made,
+        _taken_up,
+        gatewayroutes.served,
+        references.gateway,
+        gatewayroutes.made,
+        gatewayroutes.taken_up,
+        _ready,
+    ),
+    applies=_applies,
+)

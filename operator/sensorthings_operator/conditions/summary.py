@@ -7,7 +7,7 @@ will move until somebody does something (https://github.com/kubernetes-sigs/cli-
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sensorthings_operator.conditions import auth, routes
+from sensorthings_operator.conditions import auth, references, routes
 from sensorthings_operator.conditions.chain import Verdict, pod_problem
 from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.desired import bus, database, http, mqtt
@@ -23,6 +23,7 @@ _NEEDS_SOMEBODY: Final = frozenset(
         "DatabaseCAInvalid",
         "CertManagerMissing",
         *auth.NEEDS_SOMEBODY,
+        *references.NEEDS_SOMEBODY,
         *routes.NEEDS_SOMEBODY,
     }
 )

@@ -11,10 +11,13 @@ from sensorthings_operator.desired import (
     accounts,
     autoscaling,
     bus,
+    buscertificates,
     certificate,
     credentials,
     database,
     disruption,
+    envoygateway,
+    gateway,
     http,
     ingress,
     keycloak,
@@ -39,7 +42,7 @@ class Stage:
     builders: tuple[Builder, ...]
 
 
-SECRETS: Final = Stage("secrets", (credentials.build,))
+SECRETS: Final = Stage("secrets", (credentials.build, buscertificates.build))
 """Comes first: pods carry hashes of what the Secrets hold."""
 FOUNDATION: Final = Stage(
     "foundation",
@@ -52,6 +55,7 @@ FOUNDATION: Final = Stage(
         keycloak.build,
         networkpolicy.build,
         podmonitor.build,
+        disruption.build,
     ),
 )
 """What needs nothing else."""
@@ -61,8 +65,8 @@ HTTP: Final = Stage("http", (http.build, autoscaling.http))
 """Needs the schema of the service's version."""
 MQTT: Final = Stage("mqtt", (mqtt.build, autoscaling.mqtt))
 """Needs the schema, and the certificate where there is to be one."""
-EDGE: Final = Stage("edge", (disruption.build, ingress.build))
-"""What is about the modules' pods, and what leads to them: it stands beside them."""
+EDGE: Final = Stage("edge", (ingress.build, gateway.build, envoygateway.build))
+"""What leads to the modules from outside: it stands beside them."""
 STAGES: Final = (SECRETS, FOUNDATION, SCHEMA, HTTP, MQTT, EDGE)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from sensorthings_operator.api.database import DatabaseEndpoint, ExternalDatabase
-from sensorthings_operator.api.exposure import IngressNginx
+from sensorthings_operator.api.exposure import Gateway, IngressNginx
 from sensorthings_operator.api.status import Endpoint
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -17,6 +17,7 @@ HTTP_PORT: Final = 8080
 MQTT_PORT: Final = 1883
 WEBSOCKET_PORT: Final = 9876
 """FROST-Server's own default for mqtt.WebsocketPort."""
+WEBSOCKET_PORT_NAME: Final = "websocket"
 WEBSOCKET_PATH: Final = "/mqtt"
 """Where FROST-Server's MQTT module takes WebSocket connections; it has no setting for it."""
 MQTTS_PORT: Final = 8883
@@ -28,11 +29,14 @@ WSS_PORT_NAME: Final = "wss"
 STATUS_PORT: Final = 8081
 """Probes and metrics of what ends TLS in the MQTT module's pods; on no Service."""
 STATUS_PORT_NAME: Final = "status"
-BUS_PORT: Final = 1883
+PLAIN_WEBSOCKET_PORT: Final = 9877
+"""MQTT over WebSocket behind a Gateway, which ends TLS for the whole host: in the MQTT module's pods, for it alone."""
+BUS_PORT: Final = 8883
 DATABASE_PORT: Final = 5432
 DATABASE_NAME: Final = "sensorthings"
 CA_MOUNT_PATH: Final = "/etc/sensorthings/database-ca"
 
+_HTTPS_PORT: Final = 443
 _CONNECT_TIMEOUT_SECONDS: Final = 5
 _SOCKET_TIMEOUT_SECONDS: Final = 60
 
@@ -75,7 +79,9 @@ def cluster_host(service: Service, name: str, settings: OperatorSettings) -> str
 def root_url(service: Service, settings: OperatorSettings) -> str:
     """FROST-Server's serviceRootUrl: what stands before /v1.1, without a slash at its end."""
     if service.spec.host is not None and service.spec.exposure.type != "None":
-        return f"https://{service.spec.host}{service.spec.root_path}"
+        routes = gateway(service)
+        port = "" if routes is None or routes.https_port == _HTTPS_PORT else f":{routes.https_port}"
+        return f"https://{service.spec.host}{port}{service.spec.root_path}"
     return f"http://{cluster_host(service, http_name(service), settings)}{service.spec.root_path}"
 
 
@@ -98,7 +104,7 @@ def bus_address(service: Service, settings: OperatorSettings) -> BusAddress:
     external = service.spec.bus.external
     if external is not None:
         return BusAddress(external.host, external.port, external.tls)
-    return BusAddress(cluster_host(service, bus_name(service), settings), BUS_PORT, tls=False)
+    return BusAddress(cluster_host(service, bus_name(service), settings), BUS_PORT, tls=True)
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,11 @@ class DatabaseAddress:
     credentials_secret: str
     tls_mode: str
     ca_secret: str | None
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Names of the Secrets that it takes."""
+        return frozenset(name for name in (self.credentials_secret, self.ca_secret) if name is not None)
 
 
 def database_address(service: Service, settings: OperatorSettings) -> DatabaseAddress:
@@ -154,6 +165,12 @@ def jdbc_url(address: DatabaseAddress) -> str:
     return f"jdbc:postgresql://{hosts}/{address.name}?{urlencode(parameters, safe='/')}"
 
 
+def gateway(service: Service) -> Gateway | None:
+    """The routes through a Gateway; None where the service has none."""
+    exposure = service.spec.exposure
+    return exposure.gateway if exposure.type == "Gateway" else None
+
+
 def exposed(service: Service) -> IngressNginx | None:
     """The routes through ingress-nginx; None where the service has none."""
     exposure = service.spec.exposure
@@ -164,13 +181,14 @@ def exposed(service: Service) -> IngressNginx | None:
 
 def endpoints(service: Service, settings: OperatorSettings) -> tuple[Endpoint, ...]:
     """Where clients connect, for the status: from outside where the service is exposed, else inside the cluster."""
-    routes = exposed(service)
+    routes = exposed(service) or gateway(service)
     if routes is not None:
-        host = service.spec.host
+        root = root_url(service, settings)
+        web_socket = root.removesuffix(service.spec.root_path).replace("https:", "wss:")
         return (
-            Endpoint(name="sensorthings", url=f"{root_url(service, settings)}/v1.1"),
-            Endpoint(name="mqtt", url=f"mqtts://{host}:{routes.mqtt_port}"),
-            Endpoint(name="mqtt-websocket", url=f"wss://{host}{routes.web_socket_path}"),
+            Endpoint(name="sensorthings", url=f"{root}/v1.1"),
+            Endpoint(name="mqtt", url=f"mqtts://{service.spec.host}:{routes.mqtt_port}"),
+            Endpoint(name="mqtt-websocket", url=f"{web_socket}{routes.web_socket_path}"),
         )
     mqtt = cluster_host(service, mqtt_name(service), settings)
     encrypted = service.spec.certificate is not None

@@ -29,7 +29,7 @@ _HANDSHAKE_SECONDS: Final = 10
 _BUFFER_BYTES: Final = 16 * 2**10
 """Of a connection in each direction: what a subscriber does not read waits in FROST-Server, not here."""
 _STATS: Final = (
-    *(f"listener.{name}.{part}" for name in ("mqtts", "wss") for part in ("downstream_", "ssl", "server_ssl_")),
+    *(f"listener.{name}.{part}" for name in ("mqtts", "wss", "ws") for part in ("downstream_", "ssl", "server_ssl_")),
     *(f"cluster.{name}.upstream_cx_" for name in ("mqtt", "websocket")),
     # The health of a cluster is read from these by Envoy itself: without them it counts as unhealthy.
     *(f"cluster.{name}.membership_" for name in ("mqtt", "websocket", "certificate")),
@@ -76,6 +76,8 @@ class Layout:
     """Folder of ``tls.crt`` and ``tls.key``, swapped as kubelet swaps a Secret's. It is watched."""
     socket_folder: str
     """Folder that Envoy writes its sockets to."""
+    plain_websocket: Address | None = None
+    """Listens for MQTT over WebSocket without TLS, where a Gateway ends it for the whole host."""
 
 
 def secret(layout: Layout) -> Config:
@@ -102,6 +104,7 @@ def bootstrap(layout: Layout) -> Config:
             "listeners": [
                 _tls_listener(layout, "mqtts", layout.mqtts, "mqtt", protocol="mqtt"),
                 _tls_listener(layout, "wss", layout.wss, "websocket", protocol="http/1.1"),
+                *_plain_listeners(layout),
                 _certificate_listener(layout),
                 _status_listener(layout),
             ],
@@ -183,18 +186,33 @@ def _tls(layout: Layout, protocol: str) -> Config:
 
 
 def _tls_listener(layout: Layout, name: str, address: Address, cluster: str, *, protocol: str) -> Config:
-    proxy = _extension(
-        "envoy.filters.network.tcp_proxy",
-        "filters.network.tcp_proxy.v3.TcpProxy",
-        stat_prefix=name,
-        cluster=cluster,
-        idle_timeout=f"{_IDLE_SECONDS}s",
+    proxy = _tcp_proxy(
+        name,
+        cluster,
         # FROST-Server hears of a client after its handshake, and closes one that then says nothing.
         upstream_connect_mode="ON_DOWNSTREAM_TLS_HANDSHAKE",
         max_early_data_bytes=_BUFFER_BYTES,
     )
     chain = {"filters": [proxy], **_tls(layout, protocol)}
     return _listener(name, address.config, chain, traffic_direction="INBOUND")
+
+
+def _plain_listeners(layout: Layout) -> list[Config]:
+    if layout.plain_websocket is None:
+        return []
+    chain = {"filters": [_tcp_proxy("ws", "websocket")]}
+    return [_listener("ws", layout.plain_websocket.config, chain, traffic_direction="INBOUND")]
+
+
+def _tcp_proxy(name: str, cluster: str, **fields: Any) -> Config:
+    return _extension(
+        "envoy.filters.network.tcp_proxy",
+        "filters.network.tcp_proxy.v3.TcpProxy",
+        stat_prefix=name,
+        cluster=cluster,
+        idle_timeout=f"{_IDLE_SECONDS}s",
+        **fields,
+    )
 
 
 def _certificate_listener(layout: Layout) -> Config:

@@ -31,6 +31,12 @@ _JAVA_OPTIONS: Final = (
 )
 
 
+def most_connections(service: Service) -> int:
+    """Connections that all pods together may open, while a rollout has one more of each module."""
+    pods = sum(replicas(service, tier).most + 1 for tier in (service.spec.http, service.spec.mqtt))
+    return pods * CONNECTIONS_PER_POD
+
+
 def _persistence(url: str) -> dict[str, str]:
     return {
         "persistence.persistenceManagerImplementationClass": (
@@ -60,7 +66,11 @@ def message_bus(service: Service, settings: OperatorSettings) -> dict[str, str]:
 
 
 def environment(
-    service: Service, settings: OperatorSettings, module: Mapping[str, str], given: Mapping[str, str]
+    service: Service,
+    settings: OperatorSettings,
+    module: Mapping[str, str],
+    given: Mapping[str, str],
+    java_options: Sequence[str] = (),
 ) -> list[Manifest]:
     """The environment of a module: the operator's settings, the user's on top where the API server let them pass."""
     address = addresses.database_address(service, settings)
@@ -74,7 +84,7 @@ def environment(
         **given,
     }
     return [
-        {"name": "JAVA_TOOL_OPTIONS", "value": " ".join(_JAVA_OPTIONS)},
+        {"name": "JAVA_TOOL_OPTIONS", "value": " ".join((*_JAVA_OPTIONS, *java_options))},
         *env({name.replace(".", "_"): value for name, value in values.items()}),
         env_from_secret("persistence_db_username", address.credentials_secret, "username"),
         env_from_secret("persistence_db_password", address.credentials_secret, "password"),

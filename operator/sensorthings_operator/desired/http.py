@@ -2,28 +2,36 @@
 
 from typing import Final
 
-from sensorthings_operator.desired import addresses, frost, keycloak, podmonitor
+from sensorthings_operator.desired import addresses, buscertificates, frost, keycloak, podmonitor
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import container, resources
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 
 COMPONENT: Final = "http"
+SERVICE_PORT: Final = 80
 
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The Deployment and the Service that clients and routes go to."""
+    image = _image(service, settings)
     return frost.module(
         service,
         settings,
         COMPONENT,
         addresses.http_name(service),
         service.spec.http,
-        ports=[{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}],
-        init_containers=keycloak.init_containers(service, settings, _image(service, settings)),
+        ports=[{"name": "http", "port": SERVICE_PORT, "protocol": "TCP", "targetPort": "http"}],
+        init_containers=[
+            *buscertificates.init_containers(service, settings, image),
+            *keycloak.init_containers(service, settings, image),
+        ],
         containers=[_container(service, settings)],
-        more_volumes=keycloak.volumes(service),
-        more_annotations=keycloak.annotations(service, settings),
+        more_volumes=[*buscertificates.client_volumes(service, settings), *keycloak.volumes(service)],
+        more_annotations={
+            **buscertificates.template_annotations(service),
+            **keycloak.annotations(service, settings),
+        },
     )
 
 
@@ -56,7 +64,13 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
         "frost-http",
         _image(service, settings),
         settings,
-        env=frost.environment(service, settings, _module_settings(service, settings), service.spec.http.settings),
+        env=frost.environment(
+            service,
+            settings,
+            _module_settings(service, settings),
+            service.spec.http.settings,
+            buscertificates.java_options(service, settings),
+        ),
         ports=[
             {"name": "http", "containerPort": addresses.HTTP_PORT, "protocol": "TCP"},
             *podmonitor.frost_container_ports(service),
@@ -68,5 +82,9 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
         livenessProbe={**alive, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
         # Endpoints learn of a pod's end while it still answers.
         lifecycle={"preStop": {"sleep": {"seconds": 5}}},
-        volumeMounts=[*frost.mounts(service, settings), *keycloak.mounts(service)],
+        volumeMounts=[
+            *frost.mounts(service, settings),
+            *buscertificates.client_mounts(service, settings),
+            *keycloak.mounts(service),
+        ],
     )

@@ -33,7 +33,7 @@ _WEB_SOCKET_ANNOTATIONS: Final = {
 
 def names(service: Service) -> tuple[str, ...]:
     """Names of the Ingresses; none where the service is not reached through ingress-nginx."""
-    if addresses.exposed(service) is None:
+    if addresses.exposed(service) is None or service.host_holder is not None:
         return ()
     return (addresses.http_name(service), _web_socket_name(service))
 
@@ -41,7 +41,7 @@ def names(service: Service) -> tuple[str, ...]:
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """One Ingress for each module: annotations count for a whole Ingress."""
     routes = addresses.exposed(service)
-    if routes is None:
+    if routes is None or service.host_holder is not None:
         return []
     http_backend = {"service": {"name": addresses.http_name(service), "port": {"name": "http"}}}
     mqtt_backend = {"service": {"name": addresses.mqtt_name(service), "port": {"name": addresses.WSS_PORT_NAME}}}

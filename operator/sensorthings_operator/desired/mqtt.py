@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sensorthings_operator.desired import addresses, frost, keycloak, podmonitor, sidecar
+from sensorthings_operator.desired import addresses, buscertificates, frost, keycloak, podmonitor, sidecar
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import container, resources
 from sensorthings_operator.desired.service import Service
@@ -14,23 +14,30 @@ COMPONENT: Final = sidecar.COMPONENT
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The Deployment and a Service without session affinity, which would pin all clients behind a proxy to one pod."""
     encrypted = sidecar.is_wanted(service)
+    image = _image(service, settings)
     return frost.module(
         service,
         settings,
         COMPONENT,
         addresses.mqtt_name(service),
         service.spec.mqtt,
-        ports=sidecar.ports() if encrypted else _plain_ports(),
+        ports=sidecar.ports(service) if encrypted else _plain_ports(),
         # The sidecar first: it listens while the module waits and starts.
         init_containers=[
-            *([sidecar.container(settings)] if encrypted else []),
-            *keycloak.init_containers(service, settings, _image(service, settings)),
+            *([sidecar.container(service, settings)] if encrypted else []),
+            *buscertificates.init_containers(service, settings, image),
+            *keycloak.init_containers(service, settings, image),
             _wait_for_bus(service, settings),
         ],
         containers=[_container(service, settings)],
-        more_volumes=[*(sidecar.volumes(service) if encrypted else []), *keycloak.volumes(service)],
+        more_volumes=[
+            *(sidecar.volumes(service) if encrypted else []),
+            *buscertificates.client_volumes(service, settings),
+            *keycloak.volumes(service),
+        ],
         more_annotations={
-            **(sidecar.template_annotations() if encrypted else {}),
+            **buscertificates.template_annotations(service),
+            **(sidecar.template_annotations(service) if encrypted else {}),
             **keycloak.annotations(service, settings),
         },
     )
@@ -71,7 +78,7 @@ def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, 
 def _wait_for_bus(service: Service, settings: OperatorSettings) -> Manifest:
     """The module subscribes once, at its start: where the bus is not there then, it never delivers anything."""
     address = addresses.bus_address(service, settings)
-    encryption = "--tls-use-os-certs " if address.tls else ""
+    encryption = buscertificates.mosquitto_options(service) or ("--tls-use-os-certs " if address.tls else "")
     subscribe = f"mosquitto_sub -h {address.host} -p {address.port} {encryption}-t FROST-Bus -E -W 5"
     return container(
         "wait-for-bus",
@@ -79,6 +86,7 @@ def _wait_for_bus(service: Service, settings: OperatorSettings) -> Manifest:
         settings,
         command=["sh", "-c", f"until {subscribe}; do sleep 0.2; done"],
         resources={"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "16Mi"}},
+        **buscertificates.waiting_mounts(service),
     )
 
 
@@ -89,7 +97,13 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
         "frost-mqtt",
         _image(service, settings),
         settings,
-        env=frost.environment(service, settings, _module_settings(service, settings), service.spec.mqtt.settings),
+        env=frost.environment(
+            service,
+            settings,
+            _module_settings(service, settings),
+            service.spec.mqtt.settings,
+            buscertificates.java_options(service, settings),
+        ),
         **_container_ports(service),
         resources=resources(service.spec.mqtt.resources, cpu="250m", memory="768Mi"),
         startupProbe={**listening, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 180},
@@ -97,7 +111,11 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
         livenessProbe={**listening, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
         # Endpoints learn of a pod's end while it still answers.
         lifecycle={"preStop": {"sleep": {"seconds": 5}}},
-        volumeMounts=[*frost.mounts(service, settings), *keycloak.mounts(service)],
+        volumeMounts=[
+            *frost.mounts(service, settings),
+            *buscertificates.client_mounts(service, settings),
+            *keycloak.mounts(service),
+        ],
     )
 
 

@@ -108,9 +108,15 @@ def _operator(settings: OperatorSettings) -> Manifest:
 
 
 def _clients(service: Service, settings: OperatorSettings) -> list[Manifest]:
-    """Where clients come from: the ingress controller where that is the way in, else all of the cluster."""
+    """Where clients come from: the ingress controller or the Gateway's pods where that is the way in, else anywhere."""
     if addresses.exposed(service) is not None:
         return [_namespace(settings.ingress_nginx.namespace)]
+    routes = addresses.gateway(service)
+    if routes is not None:
+        # The pods of a Gateway lie where its implementation puts them: in a namespace of its own, or in the Gateway's.
+        return [
+            _namespace(each) for each in sorted({*settings.gateway_namespaces, routes.namespace or service.namespace})
+        ]
     return [_EVERY_POD]
 
 
@@ -123,7 +129,7 @@ def _http_clients(service: Service, settings: OperatorSettings) -> list[Manifest
 
 def _mqtt_clients(service: Service, settings: OperatorSettings) -> list[Manifest]:
     tls = sidecar.is_wanted(service)
-    ports = (addresses.MQTTS_PORT, addresses.WSS_PORT) if tls else (addresses.MQTT_PORT, addresses.WEBSOCKET_PORT)
+    ports = sidecar.pod_ports(service) if tls else (addresses.MQTT_PORT, addresses.WEBSOCKET_PORT)
     status = [addresses.STATUS_PORT] if tls else []
     return [
         _rule(ports, source=_clients(service, settings)),

@@ -21,6 +21,9 @@ class Service:
     """CA by which the Keycloak of the service's realm is trusted, PEM; empty where any public one is. None where that
     can't be known now, or the realm is not known: then nothing that depends on it is changed."""
 
+    host_holder: tuple[str, str] | None = None
+    """Namespace and name of an older service that asks for the same host, and has it; then this one gets no routes."""
+
     @property
     def key(self) -> tuple[str, str]:
         """Namespace and name."""

@@ -67,6 +67,8 @@ class OperatorSettings(Model):
     """Operators that serve the same services have the same one: one of them acts, the others stand by."""
     ingress_nginx: IngressNginxController = IngressNginxController()
     """The ingress-nginx that exposure.type IngressNginx uses."""
+    gateway_namespaces: list[str] = Field(default_factory=lambda: ["envoy-gateway-system"])
+    """Namespaces with the pods of Gateways: NetworkPolicies let them in, beside those in a Gateway's own namespace."""
     keycloak_realms: dict[str, KeycloakRealm] = Field(default_factory=dict)
     """Realms by the name that a service's auth.keycloak.realm says."""
     keycloak_probe_seconds: Annotated[float, Field(gt=0)] = 60

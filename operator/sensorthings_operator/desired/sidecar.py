@@ -5,6 +5,7 @@ before FROST-Server starts and until it has ended, so that clients are told of t
 ``mqtt``; the configuration is ``envoy``'s.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -34,7 +35,6 @@ LAYOUT: Final = envoy.Layout(
     certificate_folder=_CERTIFICATE_PATH,
     socket_folder=_SOCKET_PATH,
 )
-"""Where things are in the pod."""
 
 
 def build(service: Service, _: OperatorSettings) -> list[Manifest]:
@@ -46,17 +46,25 @@ def build(service: Service, _: OperatorSettings) -> list[Manifest]:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": metadata(service, COMPONENT, _name(service)),
-            "data": _configuration(),
+            "data": _configuration(service),
         }
     ]
 
 
 def is_wanted(service: Service) -> bool:
-    """Whether MQTT is served in TLS, and in nothing else."""
-    return service.spec.certificate is not None
+    """Whether MQTT is served in TLS: with a certificate, unless a Gateway ends TLS for MQTT, too."""
+    routes = addresses.gateway(service)
+    return service.spec.certificate is not None and (routes is None or routes.mqtt_tls == "Passthrough")
 
 
-def container(settings: OperatorSettings) -> Manifest:
+def layout(service: Service) -> envoy.Layout:
+    """Where things are in the pod. A Gateway ends TLS for a whole host, and speaks to WebSockets without."""
+    if addresses.gateway(service) is None:
+        return LAYOUT
+    return replace(LAYOUT, plain_websocket=envoy.Address(_ANYWHERE, addresses.PLAIN_WEBSOCKET_PORT))
+
+
+def container(service: Service, settings: OperatorSettings) -> Manifest:
     """The sidecar. Its pod is ready once a TLS handshake succeeds, and FROST-Server's own probes do."""
     return pods.container(
         "envoy",
@@ -65,9 +73,11 @@ def container(settings: OperatorSettings) -> Manifest:
         restartPolicy="Always",
         command=command(f"{_CONFIG_PATH}/envoy.json"),
         ports=[
-            {"name": addresses.MQTTS_PORT_NAME, "containerPort": addresses.MQTTS_PORT, "protocol": "TCP"},
-            {"name": addresses.WSS_PORT_NAME, "containerPort": addresses.WSS_PORT, "protocol": "TCP"},
-            {"name": addresses.STATUS_PORT_NAME, "containerPort": addresses.STATUS_PORT, "protocol": "TCP"},
+            {"name": name, "containerPort": port, "protocol": "TCP"}
+            for name, port in (
+                *((name, port) for name, _, port in _ports(service)),
+                (addresses.STATUS_PORT_NAME, addresses.STATUS_PORT),
+            )
         ],
         resources={"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": _MEMORY_LIMIT}},
         readinessProbe={**_answers(envoy.CERTIFICATE_PATH), "periodSeconds": 3, "timeoutSeconds": 5},
@@ -105,20 +115,27 @@ def volumes(service: Service) -> list[Manifest]:
     ]
 
 
-def template_annotations() -> dict[str, str]:
+def template_annotations(service: Service) -> dict[str, str]:
     """Annotations that roll the pods when the configuration changes; a renewed certificate is taken up without."""
-    return {CONFIGURATION_HASH_ANNOTATION: digest(_configuration())}
+    return {CONFIGURATION_HASH_ANNOTATION: digest(_configuration(service))}
 
 
-def ports() -> list[Manifest]:
+def ports(service: Service) -> list[Manifest]:
     """Ports of the Service."""
-    return [
-        {"name": name, "port": port, "protocol": "TCP", "targetPort": name}
-        for name, port in (
-            (addresses.MQTTS_PORT_NAME, addresses.MQTTS_PORT),
-            (addresses.WSS_PORT_NAME, addresses.WSS_PORT),
-        )
-    ]
+    return [{"name": name, "port": port, "protocol": "TCP", "targetPort": name} for name, port, _ in _ports(service)]
+
+
+def pod_ports(service: Service) -> tuple[int, ...]:
+    """Ports of the pod that clients come to."""
+    return tuple(port for _, _, port in _ports(service))
+
+
+def _ports(service: Service) -> list[tuple[str, int, int]]:
+    """Name, port of the Service and port in the pod."""
+    web_socket = (addresses.WSS_PORT_NAME, addresses.WSS_PORT, addresses.WSS_PORT)
+    if addresses.gateway(service) is not None:
+        web_socket = (addresses.WEBSOCKET_PORT_NAME, addresses.WEBSOCKET_PORT, addresses.PLAIN_WEBSOCKET_PORT)
+    return [(addresses.MQTTS_PORT_NAME, addresses.MQTTS_PORT, addresses.MQTTS_PORT), web_socket]
 
 
 def _name(service: Service) -> str:
@@ -130,10 +147,8 @@ def _answers(path: str) -> Manifest:
     return {"httpGet": {"path": path, "port": addresses.STATUS_PORT}}
 
 
-def _configuration() -> dict[str, str]:
-    files: dict[str, dict[str, Any]] = {
-        "envoy.json": envoy.bootstrap(LAYOUT),
-        "certificate.json": envoy.secret(LAYOUT),
-    }
+def _configuration(service: Service) -> dict[str, str]:
+    where = layout(service)
+    files: dict[str, dict[str, Any]] = {"envoy.json": envoy.bootstrap(where), "certificate.json": envoy.secret(where)}
     style = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     return {name: orjson.dumps(content, option=style).decode() for name, content in files.items()}

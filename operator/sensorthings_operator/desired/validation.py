@@ -44,10 +44,10 @@ def _version_known(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
 
 def _supported(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
     """The resource has its final form, this release acts on a part of it; the rest is refused, never passed over."""
-    if spec.exposure.type == "Gateway":
-        yield _not_yet("spec.exposure.type", spec.exposure.type, "IngressNginx or None")
     if spec.auth.type == "Basic":
         yield _not_yet("spec.auth.type", spec.auth.type, "Keycloak or None")
+    if spec.http.read_replicas > 0:
+        yield _not_yet("spec.http.readReplicas", str(spec.http.read_replicas), "0")
 
 
 def _not_yet(path: str, given: str, allowed: str) -> SpecProblem:
@@ -63,11 +63,12 @@ def _reading(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
 
 def _routes(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
     """What would stand in the Ingresses and in the controller's ports, and lead nowhere."""
-    if spec.exposure.type != "IngressNginx":
+    gateway = spec.exposure.gateway
+    if spec.exposure.type == "None":
         return
-    routes = spec.exposure.ingress_nginx or IngressNginx()
-    base = "spec.exposure.ingressNginx"
-    if routes.mqtt_port in RESERVED_PORTS:
+    routes = gateway or spec.exposure.ingress_nginx or IngressNginx()
+    base = "spec.exposure.ingressNginx" if gateway is None else "spec.exposure.gateway"
+    if gateway is None and routes.mqtt_port in RESERVED_PORTS:
         told = f"ingress-nginx itself listens on {routes.mqtt_port}: choose another port, such as 8883"
         yield SpecProblem("InvalidSpec", f"{base}.mqttPort", told)
     if routes.web_socket_path == spec.root_path:

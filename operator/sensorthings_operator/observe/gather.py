@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sensorthings_operator.apply.outcome import Applied, Outcome
 from sensorthings_operator.clients.owned import OwnedStore
+from sensorthings_operator.conditions import gatewayroutes
 from sensorthings_operator.conditions.observed import (
     Answer,
     ApplyProblem,
@@ -48,6 +49,7 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         autoscalers=_autoscalers(store, service),
         certificate=_certificate(store, service),
         ingresses=_ingresses(store, service),
+        gateway_routes=_gateway_routes(store, service),
         pod_problems=tuple(problem for pod in _pods(store, service) for problem in pod.problems),
         apply_problems=tuple(
             ApplyProblem(child.kind, child.name, child.reason, child.message)
@@ -76,6 +78,13 @@ def _autoscalers(store: OwnedStore, service: Service) -> dict[str, Answer]:
 def _ingresses(store: OwnedStore, service: Service) -> dict[str, bool]:
     children = {name: store.get("Ingress", service.namespace, name) for name in ingress.names(service)}
     return {name: child.summary for name, child in children.items() if child and isinstance(child.summary, bool)}
+
+
+def _gateway_routes(store: OwnedStore, service: Service) -> dict[tuple[str, str], Answer]:
+    if addresses.gateway(service) is None:
+        return {}
+    children = {(kind, name): store.get(kind, service.namespace, name) for kind, name in gatewayroutes.wanted(service)}
+    return {key: child.summary for key, child in children.items() if child and isinstance(child.summary, Answer)}
 
 
 def _certificate(store: OwnedStore, service: Service) -> Answer | None:

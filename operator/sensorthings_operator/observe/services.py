@@ -14,25 +14,47 @@ class Services:
 
     def __init__(self) -> None:
         self._bodies: dict[ServiceKey, Body] = {}
+        self._by_host: dict[str, set[ServiceKey]] = {}
 
-    def put(self, body: Body) -> bool:
-        """Take a body in; whether it tells something that a pass should look at."""
+    def put(self, body: Body) -> frozenset[ServiceKey]:
+        """Take a body in; the services over which a pass should look because of it."""
         key = key_of(body)
         body = _without_managed_fields(body)
         known = self._bodies.get(key)
         if known is not None and not _is_newer(body, known):
-            return False
+            return frozenset()
         self._bodies[key] = body
         metrics.SERVICES.set(len(self._bodies))
-        return known is None or _looked_at(known) != _looked_at(body)
+        moved = self._claim(key, known, body)
+        return moved | {key} if known is None or _looked_at(known) != _looked_at(body) else moved
 
-    def remove(self, body: Body) -> None:
-        """Forget a service that is gone, unless one of its name was made again."""
+    def remove(self, body: Body) -> frozenset[ServiceKey]:
+        """Forget a service that is gone, unless one of its name was made again; over which services to look then."""
         key = key_of(body)
         known = self._bodies.get(key)
+        moved: frozenset[ServiceKey] = frozenset()
         if known is not None and known["metadata"]["uid"] == body["metadata"]["uid"]:
             del self._bodies[key]
+            moved = self._claim(key, known, None)
         metrics.SERVICES.set(len(self._bodies))
+        return moved | {key}
+
+    def holder_of_host(self, key: ServiceKey) -> ServiceKey | None:
+        """Which service has the host that a service is to be reached at: the oldest that asks for it."""
+        body = self._bodies.get(key)
+        host = "" if body is None else _host(body)
+        return min(self._by_host.get(host, ()), key=lambda each: _age(self._bodies[each]), default=None)
+
+    def _claim(self, key: ServiceKey, before: Body | None, after: Body | None) -> frozenset[ServiceKey]:
+        """Keep the index of hosts; the other services that ask for a host which changed hands."""
+        hosts = ["" if body is None else _host(body) for body in (before, after)]
+        if hosts[0] == hosts[1]:
+            return frozenset()
+        if hosts[0]:
+            self._by_host[hosts[0]].discard(key)
+        if hosts[1]:
+            self._by_host.setdefault(hosts[1], set()).add(key)
+        return frozenset(other for host in hosts for other in self._by_host.get(host, ()) if other != key)
 
     def get(self, key: ServiceKey) -> Body | None:
         """The newest body."""
@@ -45,6 +67,18 @@ class Services:
 def key_of(body: Body) -> ServiceKey:
     """Namespace and name."""
     return (body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+def _host(body: Body) -> str:
+    """The host that a service is to be reached at from outside; empty where it is not to be."""
+    spec = body.get("spec", {})
+    asks = spec.get("exposure", {}).get("type") != "None" and not body["metadata"].get("deletionTimestamp")
+    return str(spec.get("host", "")) if asks else ""
+
+
+def _age(body: Body) -> tuple[str, str]:
+    metadata = body["metadata"]
+    return metadata.get("creationTimestamp", ""), metadata["uid"]
 
 
 def _without_managed_fields(body: Body) -> Body:

@@ -11,6 +11,7 @@ from sensorthings_operator.conditions.observed import Answer, PodProblem, PodSta
 from sensorthings_operator.desired import schema
 from sensorthings_operator.desired.metadata import COMPONENT_LABEL
 from sensorthings_operator.desired.workloads import MIN_REPLICAS_ANNOTATION
+from sensorthings_operator.observe import gateways
 
 _LONGEST_MESSAGE: Final = 500
 _JOB_NAME_LABEL: Final = "batch.kubernetes.io/job-name"
@@ -182,5 +183,11 @@ SUMMARIES: Final[Mapping[str, Summarise]] = {
     "StatefulSet": stateful_set,
     "Job": job,
     "Ingress": ingress,
+    "Gateway": gateways.listeners,
+    "ListenerSet": gateways.listeners,
+    "HTTPRoute": gateways.route,
+    "TLSRoute": gateways.route,
+    "ClientTrafficPolicy": gateways.policy,
+    "BackendTrafficPolicy": gateways.policy,
     "Pod": pod,
 }

@@ -24,6 +24,11 @@ _API_VERSIONS: Final = {
     "Ingress": "networking.k8s.io/v1",
     "NetworkPolicy": "networking.k8s.io/v1",
     "PodMonitor": "monitoring.coreos.com/v1",
+    "Certificate": "cert-manager.io/v1",
+    **dict.fromkeys(
+        ("Gateway", "ListenerSet", "HTTPRoute", "TLSRoute", "ReferenceGrant"), "gateway.networking.k8s.io/v1"
+    ),
+    **dict.fromkeys(("ClientTrafficPolicy", "BackendTrafficPolicy"), "gateway.envoyproxy.io/v1alpha1"),
     "Event": "events.k8s.io/v1",
 }
 CHILD_KINDS: Final = (

@@ -94,11 +94,32 @@ _FLIPS: Final = {
     "gateway": Flip(
         {
             **_CERTIFIED,
-            "http": {"readReplicas": 2},
             "exposure": {
                 "type": "Gateway",
-                "gateway": {"name": "city", "namespace": "gateways", "webSocketPath": "/air.mqtt"},
+                "gateway": {
+                    "name": "city",
+                    "namespace": "gateways",
+                    "listeners": "Gateway",
+                    "httpPort": 8080,
+                    "httpsPort": 8443,
+                    "mqttPort": 8884,
+                    "mqttTLS": "Terminate",
+                    "webSocketPath": "/air.mqtt",
+                    "envoyGateway": {"idleTimeoutSeconds": 3600, "requestsPerMinute": 600},
+                },
             },
+        },
+        seen=("CertificateReady", "False", "CertManagerMissing"),
+    ),
+    "gateway of its own": Flip(
+        {**_CERTIFIED, "exposure": {"type": "Gateway", "gateway": {"className": "envoy"}}},
+        seen=("CertificateReady", "False", "CertManagerMissing"),
+    ),
+    "reads from replicas": Flip(
+        {
+            **_CERTIFIED,
+            "http": {"readReplicas": 2},
+            "exposure": {"type": "Gateway", "gateway": {"name": "city"}},
         },
         seen=("Stalled", "True", "NotYetSupported"),
     ),

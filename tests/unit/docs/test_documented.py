@@ -14,6 +14,7 @@ from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions import PARTS
 from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.conditions.references import NEEDS_SOMEBODY
 from sensorthings_operator.conditions.routes import RoutesReason
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -50,7 +51,7 @@ def _reasons() -> set[str]:
     found |= set(_calls("SpecProblem", 0, PACKAGE))
     found |= {answer.value for answer in DatabaseAnswer}
     found |= {reason.value for reasons in (AuthReason, RoutesReason, UnobservedReason) for reason in reasons}
-    return found | {"NameTaken", "ApplyRefused"}
+    return found | NEEDS_SOMEBODY | {"NameTaken", "ApplyRefused"}
 
 
 def _documented(text: str) -> set[str]:

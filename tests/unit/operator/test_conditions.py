@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from sensorthings_operator.clients.database import DatabaseAnswer
+from sensorthings_operator.clients.database import WORKING, DatabaseAnswer
 from sensorthings_operator.conditions import PARTS, evaluate
 from sensorthings_operator.conditions.chain import Chain
 from sensorthings_operator.conditions.observed import (
@@ -84,7 +84,7 @@ def test_all_is_well() -> None:
     assert {type_ for type_, verdict in verdicts.items() if verdict.holds} == {"Ready", *parts}
 
 
-_STALLS = [answer for answer in DatabaseAnswer if answer.value not in ("DatabaseAnswers", "DatabaseUnreachable")]
+_STALLS = [answer for answer in DatabaseAnswer if answer not in {*WORKING, DatabaseAnswer.UNREACHABLE}]
 
 
 @pytest.mark.parametrize("answer", _STALLS)

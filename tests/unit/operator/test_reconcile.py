@@ -93,7 +93,7 @@ class City:
             reporter=Reporter(client, self.services, self.settings, events=self.events, now=lambda: self.now),
         )
 
-    async def _ask(self, _: DatabaseAddress, __: Credentials) -> tuple[DatabaseAnswer, str]:
+    async def _ask(self, _: DatabaseAddress, __: Credentials, ___: int) -> tuple[DatabaseAnswer, str]:
         await asyncio.sleep(5)
         return self.answer
 
@@ -215,12 +215,12 @@ async def test_a_database_is_asked_at_once_when_pods_that_read_it_are_not_ready_
 
 
 @on_virtual_time
-async def test_a_settled_pass_reads_the_secret_and_nothing_else() -> None:
+async def test_a_settled_pass_reads_the_secrets_and_nothing_else() -> None:
     city = City()
     await city.settle()
     city.api.calls.clear()
     await city.look()
-    assert city.api.calls == [("get", "Secret", "air-db-credentials")]
+    assert city.api.calls == [("get", "Secret", "air-db-credentials"), ("get", "Secret", "air-bus-certificates")]
     await city.close()
 
 

@@ -115,3 +115,37 @@ def test_a_deleted_service_is_forgotten_unless_it_was_made_again() -> None:
     services.remove(body(uid="new", resourceVersion="6"))
     assert list(services) == []
     assert services.get(_SERVICE) is None
+
+
+def _asking(name: str, *, created: str, host: str = "air.example", version: str = "1", **more: Any) -> dict[str, Any]:
+    made = body({"host": host, "exposure": {"type": "IngressNginx"}}, name=name, uid=name, resourceVersion=version)
+    made["metadata"] |= {"creationTimestamp": created, **more}
+    return made
+
+
+def test_a_host_is_the_oldest_services_and_passes_on_when_that_goes() -> None:
+    services = Services()
+    older, younger = ("hamburg", "older"), ("hamburg", "younger")
+    services.put(_asking("younger", created="2026-01-02T00:00:00Z"))
+    assert services.holder_of_host(younger) == younger
+    assert services.put(_asking("older", created="2026-01-01T00:00:00Z")) == {older, younger}
+    assert services.holder_of_host(younger) == older
+    going = _asking("older", created="2026-01-01T00:00:00Z", version="2", deletionTimestamp="2026-01-03T00:00:00Z")
+    assert services.put(going) == {older, younger}
+    assert services.holder_of_host(younger) == younger
+    assert services.remove(going) == {older}
+
+
+def test_a_service_that_changes_its_host_leaves_the_old_one_to_others() -> None:
+    services = Services()
+    services.put(_asking("older", created="2026-01-01T00:00:00Z"))
+    services.put(_asking("younger", created="2026-01-02T00:00:00Z"))
+    moved = _asking("older", created="2026-01-01T00:00:00Z", host="other.example", version="2", generation=2)
+    assert services.put(moved) == {("hamburg", "older"), ("hamburg", "younger")}
+    assert services.holder_of_host(("hamburg", "younger")) == ("hamburg", "younger")
+
+
+def test_a_service_inside_the_cluster_asks_for_no_host() -> None:
+    services = Services()
+    services.put(body({"host": "air.example", "certificate": {"issuerRef": {"name": "x"}}}))
+    assert services.holder_of_host(("hamburg", "air")) is None

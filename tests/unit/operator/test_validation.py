@@ -13,7 +13,11 @@ _WRONG: list[Any] = [
     ({"version": "1.0.0"}, "UnknownVersion", "spec.version"),
     ({"auth": _BASIC}, "NotYetSupported", "spec.auth.type"),
     ({"auth": {"anonymousRead": False}}, "InvalidSpec", "spec.auth.anonymousRead"),
-    ({"exposure": {"type": "Gateway", "gateway": {"name": "g"}}}, "NotYetSupported", "spec.exposure.type"),
+    (
+        {"exposure": {"type": "Gateway", "gateway": {"name": "g"}}, "http": {"readReplicas": 1}},
+        "NotYetSupported",
+        "spec.http.readReplicas",
+    ),
 ]
 
 

@@ -1,0 +1,233 @@
+"""A service behind a real Gateway, Envoy Gateway's: HTTPS, MQTT over TLS and WebSocket at one name, two services on the
+same ports told apart by SNI, and open connections that others' changes leave alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from contextlib import asynccontextmanager, suppress
+from http.client import HTTPConnection
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from localcluster import addons, plan
+from localcluster import cluster as local
+from localcluster.addons import cert_manager, envoy_gateway
+from localcluster.display import Display
+from localcluster.installation import Installation
+from sensorthings_operator.cli import tls
+from sensorthings_operator.cli.access import Access
+from sensorthings_operator.cli.addresses import BrokerUrl
+from sensorthings_operator.cli.subscription import Subscription
+from tests.e2e.clients import MODEL
+from tests.e2e.conftest import NAME, _connect, service_of_its_own
+from tests.e2e.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from tests.e2e.kubernetes import Kubernetes
+    from tests.e2e.services import Service
+
+
+@pytest.fixture(scope="module")
+def gateway(_standing: None) -> Kubernetes:
+    """The cluster with Envoy Gateway and cert-manager."""
+    chosen = addons.choose(cert_manager.ADD_ON.name, envoy_gateway.ADD_ON.name)
+    with Display(Console(stderr=True)) as display:
+        endpoints = local.up(NAME, display, Installation(example=None, add_ons=chosen)).as_dict()
+    return _connect(endpoints)
+
+
+def _exposed(host: str, **routes: Any) -> dict[str, Any]:
+    shared = {"name": envoy_gateway.GATEWAY, "namespace": envoy_gateway.GATEWAY_NAMESPACE}
+    return {
+        "host": f"{host}.{plan.GATEWAY_DOMAIN}",
+        "exposure": {"type": "Gateway", "gateway": {**shared, **routes}},
+        "certificate": {"issuerRef": {"name": cert_manager.ISSUER}},
+    }
+
+
+class Behind:
+    """What a client sees of a service behind the Gateway."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self._access = Access(
+            authority=tls.Authority.read(plan.find(NAME).authority), connect_to=ip_address(plan.find(NAME).gateway)
+        )
+
+    def endpoint(self, name: str) -> str:
+        """A URL of the status."""
+        (url,) = (each["url"] for each in self.service.body["status"]["endpoints"] if each["name"] == name)
+        return str(url)
+
+    async def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any, str]:
+        """One request below the version: status, JSON and Location."""
+        async with self._access.http(timeout=20) as session:
+            url = f"{self.endpoint('sensorthings')}/{path}"
+            async with session.request(method, url, json=body) as answer:
+                text = await answer.text()
+                return answer.status, json.loads(text) if text else None, answer.headers.get("Location", "")
+
+    async def datastream(self) -> int:
+        """A new one."""
+        status, _, location = await self.call("POST", "Things", MODEL)
+        assert status == 201
+        thing = location.rsplit("/", 1)[1]
+        _, found, _ = await self.call("GET", f"{thing}/Datastreams?$select=id")
+        return int(found["value"][0]["@iot.id"])
+
+    async def observe(self, datastream: int, result: int) -> None:
+        """POST an Observation, which has to be acknowledged."""
+        status, told, _ = await self.call("POST", f"Datastreams({datastream})/Observations", {"result": result})
+        assert status == 201, told
+
+    @asynccontextmanager
+    async def subscribed(self, endpoint: str, datastream: int) -> AsyncIterator[Subscription]:
+        """A subscriber by MQTT or WebSocket, verified."""
+        topic = f"v1.1/Datastreams({datastream})/Observations"
+        async with Subscription(BrokerUrl.parse(self.endpoint(endpoint)), [topic], access=self._access) as there:
+            yield there
+
+
+async def _next(subscription: Subscription) -> int:
+    message = await asyncio.wait_for(anext(aiter(subscription)), 20)
+    return int(json.loads(message.payload)["result"])
+
+
+@pytest.fixture(scope="module")
+def lights(gateway: Kubernetes) -> Iterator[Behind]:
+    """A service that is Ready, passed through to its sidecar."""
+    with service_of_its_own(gateway) as service:
+        service.apply(**_exposed("lights"))
+        service.await_ready()
+        yield Behind(service)
+
+
+async def test_one_name_for_everything(lights: Behind) -> None:
+    datastream = await lights.datastream()
+    async with lights.subscribed("mqtt", datastream) as tcp, lights.subscribed("mqtt-websocket", datastream) as ws:
+        await lights.observe(datastream, 3)
+        assert [await _next(each) for each in (tcp, ws)] == [3, 3]
+
+
+def test_plain_http_is_told_to_come_back_encrypted(lights: Behind) -> None:
+    connection = HTTPConnection(plan.find(NAME).gateway, 80, timeout=10)
+    connection.request("GET", "/FROST-Server/v1.1", headers={"Host": f"lights.{plan.GATEWAY_DOMAIN}"})
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Location"]) == (
+        301,
+        f"https://lights.{plan.GATEWAY_DOMAIN}/FROST-Server/v1.1",
+    )
+    connection.close()
+    assert lights.endpoint("sensorthings").startswith("https://")
+
+
+def _handshake(host: str | None) -> str:
+    """The names of the certificate that port 8883 shows for a name; empty where it shows none."""
+    context = ssl.create_default_context(cafile=str(plan.find(NAME).authority))
+    context.check_hostname = False
+    plain = socket.create_connection((plan.find(NAME).gateway, 8883), 10)
+    try:
+        with context.wrap_socket(plain, server_hostname=host) as encrypted:
+            shown: dict[str, Any] = dict(encrypted.getpeercert() or {})
+            return ",".join(name for _, name in shown.get("subjectAltName", ()))
+    except (ssl.SSLError, ConnectionError):
+        return ""
+    finally:
+        plain.close()
+
+
+def test_mqtt_is_refused_without_tls_and_to_strangers(lights: Behind) -> None:
+    host = lights.service.body["spec"]["host"]
+    assert _handshake(host) == host
+    assert _handshake(f"nobody.{plan.GATEWAY_DOMAIN}") == ""
+    assert _handshake(None) == ""
+    with socket.create_connection((plan.find(NAME).gateway, 8883), 10) as plain:
+        plain.settimeout(15)
+        plain.sendall(bytes.fromhex("101000044d5154540402003c000474657374"))
+        with suppress(ConnectionError):
+            assert plain.recv(4) == b""
+
+
+async def test_two_services_share_the_ports_and_leave_each_others_clients_alone(
+    lights: Behind, gateway: Kubernetes, measured: Callable[[str], None]
+) -> None:
+    """The second comes, changes how its TLS ends, and goes, while the first one's clients stay connected."""
+    datastream = await lights.datastream()
+    async with lights.subscribed("mqtt", datastream) as tcp, lights.subscribed("mqtt-websocket", datastream) as ws:
+        with service_of_its_own(gateway) as service:
+            bikes = Behind(service)
+            service.apply(**_exposed("bikes"))
+            await asyncio.to_thread(service.await_ready)
+            theirs = await bikes.datastream()
+            async with bikes.subscribed("mqtt", theirs) as subscriber:
+                await bikes.observe(theirs, 7)
+                assert await _next(subscriber) == 7
+            service.apply(**_exposed("bikes", mqttTLS="Terminate"))
+            await asyncio.to_thread(service.await_ready)
+            assert _container_names(service) == {"frost-mqtt"}
+            async with (
+                bikes.subscribed("mqtt", theirs) as subscriber,
+                bikes.subscribed("mqtt-websocket", theirs) as web,
+            ):
+                await bikes.observe(theirs, 8)
+                assert [await _next(each) for each in (subscriber, web)] == [8, 8]
+            await asyncio.to_thread(service.delete)
+        await asyncio.to_thread(
+            eventually, "its listeners are gone", lambda: _handshake(f"bikes.{plan.GATEWAY_DOMAIN}") == ""
+        )
+        await lights.observe(datastream, 5)
+        assert [await _next(each) for each in (tcp, ws)] == [5, 5]
+    measured("open connections by MQTT and WebSocket survived another service's coming, change and end")
+
+
+def _container_names(service: Service) -> set[str]:
+    """Of what runs for long in the MQTT module's pod."""
+    (pod,) = service.await_pods("mqtt", 1)
+    spec = pod["spec"]
+    sidecars = (each for each in spec.get("initContainers", ()) if each.get("restartPolicy") == "Always")
+    return {each["name"] for each in (*spec["containers"], *sidecars)}
+
+
+def test_what_is_referred_to_and_does_not_exist_is_told_of(gateway: Kubernetes) -> None:
+    with service_of_its_own(gateway) as service:
+        lost = _exposed("lost", name="nowhere")
+        service.apply(**{**lost, "certificate": {"issuerRef": {"name": "nobody"}}})
+        assert "there is no ClusterIssuer nobody" in service.await_condition(
+            "CertificateReady", "False", "IssuerMissing"
+        )
+        told = service.await_condition("RoutesProgrammed", "False", "GatewayMissing")
+        assert "there is no Gateway nowhere in the namespace gateways" in told
+        service.apply(**_exposed("lost"))
+        service.await_ready()
+
+
+def test_a_host_belongs_to_the_older_service(lights: Behind, gateway: Kubernetes) -> None:
+    with service_of_its_own(gateway) as service:
+        service.apply(**_exposed("lights"))
+        told = service.await_condition("RoutesProgrammed", "False", "HostTaken")
+        assert f"{lights.service.namespace}/{lights.service.name}" in told
+        lights.service.await_ready()
+
+
+async def test_limits_of_envoy_gateway_hold(gateway: Kubernetes) -> None:
+    with service_of_its_own(gateway) as service:
+        busy = Behind(service)
+        service.apply(**_exposed("busy", envoyGateway={"requestsPerMinute": 20}))
+        await asyncio.to_thread(service.await_ready)
+        statuses = [(await _status(busy)) for _ in range(30)]
+        assert statuses[:15] == [200] * 15
+        assert 429 in statuses[20:]
+
+
+async def _status(behind: Behind) -> int:
+    async with behind._access.http(timeout=20) as session, session.get(f"{behind.endpoint('sensorthings')}") as answer:
+        return answer.status
