@@ -8,10 +8,12 @@ import asyncio
 import json
 import socket
 import ssl
+import time
 from contextlib import asynccontextmanager, suppress
 from http.client import HTTPConnection
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from rich.console import Console
@@ -27,6 +29,7 @@ from sensorthings_operator.cli.addresses import BrokerUrl
 from sensorthings_operator.cli.subscription import Subscription
 from tests.e2e.clients import MODEL
 from tests.e2e.conftest import NAME, _connect, service_of_its_own
+from tests.e2e.databases import PRIMARY, STANDBY, ExternalDatabase
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
@@ -216,6 +219,67 @@ def test_a_host_belongs_to_the_older_service(lights: Behind, gateway: Kubernetes
         told = service.await_condition("RoutesProgrammed", "False", "HostTaken")
         assert f"{lights.service.namespace}/{lights.service.name}" in told
         lights.service.await_ready()
+
+
+@pytest.fixture
+def pair(gateway: Kubernetes) -> Iterator[ExternalDatabase]:
+    """A primary and a standby that streams from it, with a role and a database ``city``."""
+    made = ExternalDatabase(gateway, f"pair-{uuid4().hex[:8]}")
+    made.scale(1)
+    for role in ("city login", "replicator login replication"):
+        made.sql(f"create role {role} password 'right'")
+    made.sql("create database city owner city")
+    made.sql("create extension postgis", "city")
+    made.scale(1, STANDBY)
+    yield made
+    gateway.run("delete", "namespace", made.namespace, "--wait=false")
+
+
+def _sessions(pair: ExternalDatabase, server: str, service: Service, part: str) -> int:
+    """Connections that the pods of a part have to a server."""
+    (pod,) = service.await_pods(part, 1)
+    there = pair.sql("select client_addr from pg_stat_activity where client_addr is not null", server=server)
+    return there.split().count(pod["status"]["podIP"])
+
+
+async def test_reads_go_to_a_standby_and_to_the_primary_where_there_is_none(
+    gateway: Kubernetes, pair: ExternalDatabase, measured: Callable[[str], None]
+) -> None:
+    with service_of_its_own(gateway) as service:
+        behind = Behind(service)
+        data = {"username": "city", "password": "right"}
+        metadata = {"name": "credentials", "namespace": service.namespace}
+        gateway.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
+        external = {
+            "primary": {"host": pair.host()},
+            "replicas": [{"host": pair.host(STANDBY)}],
+            "name": "city",
+            "credentialsSecretRef": {"name": "credentials"},
+            "tls": {"mode": "disable"},
+        }
+        small = {"requests": {"cpu": "20m"}}
+        service.apply(
+            **_exposed("reads"),
+            http={"resources": small, "readReplicas": 1},
+            database={"type": "External", "external": external},
+        )
+        await asyncio.to_thread(service.await_ready)
+        assert service.condition("ReadsAvailable")["status"] == "True"
+        datastream = await behind.datastream()
+        began = time.monotonic()
+        await behind.observe(datastream, 4)
+        path = f"Datastreams({datastream})/Observations?$select=result"
+        while not (await behind.call("GET", path))[1]["value"]:
+            assert time.monotonic() - began < 10
+        measured(f"an Observation is read from the standby {time.monotonic() - began:.2f} s after its POST began")
+        assert _sessions(pair, STANDBY, service, "http-read") > 0
+        assert _sessions(pair, PRIMARY, service, "http-read") == 0
+        assert _sessions(pair, PRIMARY, service, "http") > 0
+        assert _sessions(pair, STANDBY, service, "http") == 0
+        await asyncio.to_thread(pair.scale, 0, STANDBY)
+        statuses = [(await behind.call("GET", path))[0] for _ in range(20)]
+        measured(f"reads after the standby went: {statuses}")
+        assert statuses[-1] == 200
 
 
 async def test_limits_of_envoy_gateway_hold(gateway: Kubernetes) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 from tests.e2e.clients import subscribers
+from tests.e2e.databases import ExternalDatabase
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
@@ -16,33 +15,6 @@ if TYPE_CHECKING:
 
     from tests.e2e.kubernetes import Kubernetes
     from tests.e2e.services import Service
-
-_POSTGRESQL: Final = Path(__file__).parent / "manifests" / "postgresql.yaml"
-_DATABASE: Final = "statefulset/postgresql"
-
-
-class ExternalDatabase:
-    """A PostgreSQL that the operator knows nothing of, in a namespace of its own."""
-
-    def __init__(self, kubernetes: Kubernetes, namespace: str) -> None:
-        self._kubernetes = kubernetes
-        self.namespace = namespace
-        kubernetes.create_namespace(namespace)
-        manifests = yaml.safe_load_all(_POSTGRESQL.read_text())
-        kubernetes.apply(*({**each, "metadata": {**each["metadata"], "namespace": namespace}} for each in manifests))
-
-    def scale(self, replicas: int) -> None:
-        """Set the number of its pods to 0 or 1, and wait until it is so."""
-        here = ("--namespace", self.namespace)
-        self._kubernetes.run("scale", *here, _DATABASE, f"--replicas={replicas}")
-        self._kubernetes.run("rollout", "status", *here, _DATABASE, "--timeout=120s")
-        path = f"/api/v1/namespaces/{self.namespace}/pods"
-        eventually(f"{replicas} pods", lambda: len(self._kubernetes.items(path)) == replicas)
-
-    def sql(self, statement: str, database: str = "postgres") -> None:
-        """Run SQL as the superuser."""
-        psql = ("psql", "--host=/tmp", "--username=postgres", f"--dbname={database}", "--command", statement)
-        self._kubernetes.run("exec", "--namespace", self.namespace, "postgresql-0", "--", *psql)
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ class Observed:
     bus: Workload | None = None
     http: Workload | None = None
     mqtt: Workload | None = None
+    reads: Workload | None = None
     managed_database: Workload | None = None
     autoscalers: Mapping[str, Answer] = field(default_factory=dict)
     """Whether each HorizontalPodAutoscaler can act, by component."""

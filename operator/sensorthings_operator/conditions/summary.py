@@ -10,7 +10,7 @@ from typing import Final
 from sensorthings_operator.conditions import auth, references, routes
 from sensorthings_operator.conditions.chain import Verdict, pod_problem
 from sensorthings_operator.conditions.observed import Observed, Workload
-from sensorthings_operator.desired import bus, database, http, mqtt
+from sensorthings_operator.desired import bus, database, http, mqtt, reads
 
 _FINE_UNKNOWN: Final = {"BusExternal"}
 _NEEDS_SOMEBODY: Final = frozenset(
@@ -47,7 +47,7 @@ def _stalled(observed: Observed, parts: Mapping[str, Verdict]) -> Verdict:
     for type_, verdict in parts.items():
         if verdict.reason in _NEEDS_SOMEBODY:
             return Verdict("True", verdict.reason, f"{type_}: {verdict.message}")
-    for workload in (observed.http, observed.mqtt):
+    for workload in (observed.http, observed.reads, observed.mqtt):
         if workload is not None and workload.stuck:
             return Verdict("True", "RolloutStuck", workload.stuck)
     return Verdict("False", "NothingInTheWay", "nothing waits for somebody to act")
@@ -63,6 +63,7 @@ def _ready(observed: Observed, parts: Mapping[str, Verdict], stalled: Verdict) -
             return Verdict("False", verdict.reason, f"{type_}: {verdict.message}", expected=verdict.expected)
     parts_with_pods = {
         http.COMPONENT: observed.http,
+        reads.COMPONENT: observed.reads,
         mqtt.COMPONENT: observed.mqtt,
         bus.COMPONENT: observed.bus,
         database.COMPONENT: observed.managed_database,

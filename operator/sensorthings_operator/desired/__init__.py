@@ -24,6 +24,7 @@ from sensorthings_operator.desired import (
     mqtt,
     networkpolicy,
     podmonitor,
+    reads,
     schema,
     sidecar,
 )
@@ -61,7 +62,7 @@ FOUNDATION: Final = Stage(
 """What needs nothing else."""
 SCHEMA: Final = Stage("schema", (schema.build,))
 """Needs a database that answers."""
-HTTP: Final = Stage("http", (http.build, autoscaling.http))
+HTTP: Final = Stage("http", (http.build, reads.build, autoscaling.http))
 """Needs the schema of the service's version."""
 MQTT: Final = Stage("mqtt", (mqtt.build, autoscaling.mqtt))
 """Needs the schema, and the certificate where there is to be one."""

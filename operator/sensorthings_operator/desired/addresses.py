@@ -149,8 +149,11 @@ def _external_address(external: ExternalDatabase) -> DatabaseAddress:
     )
 
 
-def jdbc_url(address: DatabaseAddress) -> str:
-    """FROST-Server's persistence.db.url, in pgjdbc's parameters: every server of a pair, the primary wanted."""
+def jdbc_url(address: DatabaseAddress, *, reads_only: bool = False) -> str:
+    """FROST-Server's persistence.db.url, in pgjdbc's parameters: every server of a pair, the primary wanted.
+
+    With ``reads_only`` a standby is wanted, and the primary taken where none answers.
+    """
     hosts = ",".join(f"{endpoint.host}:{endpoint.port}" for endpoint in address.endpoints)
     parameters: dict[str, str | int] = {
         "connectTimeout": _CONNECT_TIMEOUT_SECONDS,
@@ -159,7 +162,8 @@ def jdbc_url(address: DatabaseAddress) -> str:
         "sslmode": address.tls_mode,
     }
     if len(address.endpoints) > 1:
-        parameters |= {"targetServerType": "primary", "hostRecheckSeconds": 2}
+        wanted = "preferSecondary" if reads_only else "primary"
+        parameters |= {"targetServerType": wanted, "hostRecheckSeconds": 2}
     if address.ca_secret is not None:
         parameters["sslrootcert"] = f"{CA_MOUNT_PATH}/ca.crt"
     return f"jdbc:postgresql://{hosts}/{address.name}?{urlencode(parameters, safe='/')}"

@@ -1,6 +1,6 @@
 """PodDisruptionBudgets: a drain takes the pods of a module one after the other."""
 
-from sensorthings_operator.desired import addresses, http, mqtt
+from sensorthings_operator.desired import addresses, http, mqtt, reads
 from sensorthings_operator.desired.metadata import Manifest, metadata, selector
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -12,9 +12,10 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
 
     While an autoscaler has one pod, the budget lets it go (one may be unavailable): it never blocks a drain.
     """
-    tiers = (
-        (http.COMPONENT, addresses.http_name(service), service.spec.http),
-        (mqtt.COMPONENT, addresses.mqtt_name(service), service.spec.mqtt),
+    parts = (
+        (http.COMPONENT, addresses.http_name(service), replicas(service, service.spec.http)),
+        (reads.COMPONENT, reads.name(service), reads.replicas(service)),
+        (mqtt.COMPONENT, addresses.mqtt_name(service), replicas(service, service.spec.mqtt)),
     )
     return [
         {
@@ -27,6 +28,6 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
                 "selector": {"matchLabels": selector(service, component)},
             },
         }
-        for component, name, tier in tiers
-        if replicas(service, tier).most > 1
+        for component, name, pods in parts
+        if pods.most > 1
     ]

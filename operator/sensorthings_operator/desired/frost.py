@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from sensorthings_operator.api.modules import Tier
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.accounts import frost_account_name
 from sensorthings_operator.desired.metadata import CREDENTIALS_HASH_ANNOTATION, Manifest, digest, metadata, selector
 from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, env, env_from_secret, pod_spec
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
-from sensorthings_operator.desired.workloads import deployment, replicas
+from sensorthings_operator.desired.workloads import Replicas, deployment, replicas
 
 USER: Final = 10001
 CONNECTIONS_PER_POD: Final = 20
@@ -34,7 +33,9 @@ _JAVA_OPTIONS: Final = (
 def most_connections(service: Service) -> int:
     """Connections that all pods together may open, while a rollout has one more of each module."""
     pods = sum(replicas(service, tier).most + 1 for tier in (service.spec.http, service.spec.mqtt))
-    return pods * CONNECTIONS_PER_POD
+    reading = service.spec.http.read_replicas
+    # They take the primary where no standby answers.
+    return (pods + (reading + 1 if reading else 0)) * CONNECTIONS_PER_POD
 
 
 def _persistence(url: str) -> dict[str, str]:
@@ -126,7 +127,7 @@ def module(  # noqa: PLR0913 - the parts in which the modules differ
     settings: OperatorSettings,
     component: str,
     name: str,
-    tier: Tier,
+    pods: Replicas,
     *,
     ports: list[Manifest],
     containers: list[Manifest],
@@ -146,7 +147,7 @@ def module(  # noqa: PLR0913 - the parts in which the modules differ
             service,
             component,
             name,
-            replicas=replicas(service, tier),
+            replicas=pods,
             annotations={**template_annotations(service, settings), **more_annotations},
             pod=pod_spec(
                 service,

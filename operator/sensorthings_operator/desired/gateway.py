@@ -8,7 +8,7 @@ to be granted. MQTT is told apart by SNI, all of it on one port.
 from typing import Final
 
 from sensorthings_operator.api.exposure import Gateway
-from sensorthings_operator.desired import addresses, http, mqtt, sidecar
+from sensorthings_operator.desired import addresses, http, mqtt, reads, sidecar
 from sensorthings_operator.desired.metadata import Manifest, metadata
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -149,12 +149,20 @@ def _redirect(service: Service, routes: Gateway) -> Manifest:
 
 
 def _http_route(service: Service, routes: Gateway) -> Manifest:
-    rule = {
-        "matches": [{"path": {"type": "PathPrefix", "value": service.spec.root_path}}],
+    path = {"path": {"type": "PathPrefix", "value": service.spec.root_path}}
+    everything = _http_rule([path], addresses.http_name(service))
+    # A match by method goes before one without, as the Gateway API orders them.
+    reading = [_http_rule([{**path, "method": method} for method in reads.METHODS], reads.name(service))]
+    rules = [*(reading if reads.is_wanted(service) else []), everything]
+    return _route(service, routes, "HTTPRoute", http.COMPONENT, addresses.http_name(service), _HTTPS, *rules)
+
+
+def _http_rule(matches: list[Manifest], backend: str) -> Manifest:
+    return {
+        "matches": matches,
         "timeouts": {"request": _REQUEST_TIMEOUT},
-        "backendRefs": [_backend(addresses.http_name(service), http.SERVICE_PORT)],
+        "backendRefs": [_backend(backend, http.SERVICE_PORT)],
     }
-    return _route(service, routes, "HTTPRoute", http.COMPONENT, addresses.http_name(service), _HTTPS, rule)
 
 
 def _web_socket_route(service: Service, routes: Gateway) -> Manifest:
@@ -178,7 +186,7 @@ def _mqtt_route(service: Service, routes: Gateway) -> Manifest:
 
 
 def _route(  # noqa: PLR0913, PLR0917 - the fields in which routes differ
-    service: Service, routes: Gateway, kind: str, component: str, name: str, listener: str, rule: Manifest
+    service: Service, routes: Gateway, kind: str, component: str, name: str, listener: str, *rules: Manifest
 ) -> Manifest:
     return {
         "apiVersion": API_VERSION,
@@ -187,7 +195,7 @@ def _route(  # noqa: PLR0913, PLR0917 - the fields in which routes differ
         "spec": {
             "parentRefs": [parent(service, routes, listener)],
             "hostnames": [service.spec.host],
-            "rules": [rule],
+            "rules": list(rules),
         },
     }
 

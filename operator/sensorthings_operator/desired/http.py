@@ -1,5 +1,6 @@
 """The HTTP module: a Deployment and its Service."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sensorthings_operator.desired import addresses, buscertificates, frost, keycloak, podmonitor
@@ -7,6 +8,7 @@ from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import container, resources
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.desired.workloads import replicas
 
 COMPONENT: Final = "http"
 SERVICE_PORT: Final = 80
@@ -14,17 +16,17 @@ SERVICE_PORT: Final = 80
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The Deployment and the Service that clients and routes go to."""
-    image = _image(service, settings)
+    own_image = image(service, settings)
     return frost.module(
         service,
         settings,
         COMPONENT,
         addresses.http_name(service),
-        service.spec.http,
-        ports=[{"name": "http", "port": SERVICE_PORT, "protocol": "TCP", "targetPort": "http"}],
+        replicas(service, service.spec.http),
+        ports=ports(),
         init_containers=[
-            *buscertificates.init_containers(service, settings, image),
-            *keycloak.init_containers(service, settings, image),
+            *buscertificates.init_containers(service, settings, own_image),
+            *keycloak.init_containers(service, settings, own_image),
         ],
         containers=[_container(service, settings)],
         more_volumes=[*buscertificates.client_volumes(service, settings), *keycloak.volumes(service)],
@@ -35,18 +37,23 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     )
 
 
+def ports() -> list[Manifest]:
+    """Ports of the Service."""
+    return [{"name": "http", "port": SERVICE_PORT, "protocol": "TCP", "targetPort": "http"}]
+
+
 def things_probe(service: Service) -> Manifest:
     """A probe that goes through to the database: with it down, /v1.1 answers 200, and so does Things?$top=0."""
     return {"httpGet": {"path": f"{service.spec.root_path}/v1.1/Things?$top=1&$select=id", "port": "http"}}
 
 
-def _image(service: Service, settings: OperatorSettings) -> str:
+def image(service: Service, settings: OperatorSettings) -> str:
+    """The module's image."""
     return frost.image(settings.images.frost_http, service)
 
 
-def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, str]:
+def _module_settings(service: Service) -> dict[str, str]:
     return {
-        **frost.message_bus(service, settings),
         **podmonitor.frost_settings(service),
         **keycloak.http_settings(service),
         # Maps in a browser read from other origins.
@@ -55,6 +62,24 @@ def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, 
 
 
 def _container(service: Service, settings: OperatorSettings) -> Manifest:
+    return container_with(
+        service,
+        settings,
+        frost.message_bus(service, settings),
+        java_options=buscertificates.java_options(service, settings),
+        more_mounts=buscertificates.client_mounts(service, settings),
+    )
+
+
+def container_with(
+    service: Service,
+    settings: OperatorSettings,
+    module: Mapping[str, str],
+    *,
+    java_options: Sequence[str] = (),
+    more_mounts: Sequence[Manifest] = (),
+) -> Manifest:
+    """The container, with settings that are not the same for writes and reads."""
     alive = {"httpGet": {"path": f"{service.spec.root_path}/v1.1", "port": "http"}}
     ready = things_probe(service)
     if not service.spec.auth.anonymous_read:
@@ -62,14 +87,14 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
         alive = ready = {"tcpSocket": {"port": "http"}}
     return container(
         "frost-http",
-        _image(service, settings),
+        image(service, settings),
         settings,
         env=frost.environment(
             service,
             settings,
-            _module_settings(service, settings),
+            {**module, **_module_settings(service)},
             service.spec.http.settings,
-            buscertificates.java_options(service, settings),
+            java_options,
         ),
         ports=[
             {"name": "http", "containerPort": addresses.HTTP_PORT, "protocol": "TCP"},
@@ -84,7 +109,7 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
         lifecycle={"preStop": {"sleep": {"seconds": 5}}},
         volumeMounts=[
             *frost.mounts(service, settings),
-            *buscertificates.client_mounts(service, settings),
+            *more_mounts,
             *keycloak.mounts(service),
         ],
     )

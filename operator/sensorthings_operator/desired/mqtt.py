@@ -7,6 +7,7 @@ from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import container, resources
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.desired.workloads import replicas
 
 COMPONENT: Final = sidecar.COMPONENT
 
@@ -20,7 +21,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         settings,
         COMPONENT,
         addresses.mqtt_name(service),
-        service.spec.mqtt,
+        replicas(service, service.spec.mqtt),
         ports=sidecar.ports(service) if encrypted else _plain_ports(),
         # The sidecar first: it listens while the module waits and starts.
         init_containers=[

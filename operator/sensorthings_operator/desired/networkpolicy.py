@@ -10,7 +10,18 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
-from sensorthings_operator.desired import addresses, bus, database, http, keycloak, mqtt, podmonitor, schema, sidecar
+from sensorthings_operator.desired import (
+    addresses,
+    bus,
+    database,
+    http,
+    keycloak,
+    mqtt,
+    podmonitor,
+    reads,
+    schema,
+    sidecar,
+)
 from sensorthings_operator.desired.metadata import (
     COMPONENT_LABEL,
     FIELD_MANAGER,
@@ -41,6 +52,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     tokens = _keycloak(service, settings)
     policies = [
         _policy(service, http.COMPONENT, ingress=_http_clients(service, settings), egress=[*frost, *tokens]),
+        *_reads(service, settings, tokens),
         _policy(service, mqtt.COMPONENT, ingress=_mqtt_clients(service, settings), egress=[*frost, *tokens]),
         _policy(service, schema.COMPONENT, ingress=[], egress=[*_dns(), *_database(service)]),
     ]
@@ -53,6 +65,13 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
             _policy(service, database.COMPONENT, ingress=[_rule([addresses.DATABASE_PORT], source=clients)])
         )
     return policies
+
+
+def _reads(service: Service, settings: OperatorSettings, tokens: list[Manifest]) -> list[Manifest]:
+    if not reads.is_wanted(service):
+        return []
+    egress = [*_dns(), *_database(service), *tokens]
+    return [_policy(service, reads.COMPONENT, ingress=_http_clients(service, settings), egress=egress)]
 
 
 def name(service: Service, component: str) -> str:

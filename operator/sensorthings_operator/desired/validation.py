@@ -46,8 +46,6 @@ def _supported(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
     """The resource has its final form, this release acts on a part of it; the rest is refused, never passed over."""
     if spec.auth.type == "Basic":
         yield _not_yet("spec.auth.type", spec.auth.type, "Keycloak or None")
-    if spec.http.read_replicas > 0:
-        yield _not_yet("spec.http.readReplicas", str(spec.http.read_replicas), "0")
 
 
 def _not_yet(path: str, given: str, allowed: str) -> SpecProblem:
@@ -79,4 +77,11 @@ def _routes(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
             yield SpecProblem("InvalidSpec", path, "no client asks for a path with //, /./ or /../: leave that out")
 
 
-_CHECKS: Final[tuple[Check, ...]] = (_version_known, _supported, _routes, _reading)
+def _reads(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
+    external = spec.database.external
+    if spec.http.read_replicas > 0 and (external is None or not external.replicas):
+        told = "needs spec.database.external.replicas: there is no standby to read from"
+        yield SpecProblem("InvalidSpec", "spec.http.readReplicas", told)
+
+
+_CHECKS: Final[tuple[Check, ...]] = (_version_known, _supported, _routes, _reads, _reading)

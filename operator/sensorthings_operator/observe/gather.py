@@ -14,7 +14,7 @@ from sensorthings_operator.conditions.observed import (
     SchemaJob,
     Workload,
 )
-from sensorthings_operator.desired import addresses, autoscaling, certificate, http, ingress, mqtt
+from sensorthings_operator.desired import addresses, autoscaling, certificate, http, ingress, mqtt, reads
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe.secrets import SecretsRead
 
@@ -45,6 +45,7 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         bus=workload("StatefulSet", addresses.bus_name(service)),
         http=workload("Deployment", addresses.http_name(service)),
         mqtt=workload("Deployment", addresses.mqtt_name(service)),
+        reads=workload("Deployment", reads.name(service)),
         managed_database=workload("StatefulSet", addresses.database_name(service)),
         autoscalers=_autoscalers(store, service),
         certificate=_certificate(store, service),

@@ -119,9 +119,10 @@ _FLIPS: Final = {
         {
             **_CERTIFIED,
             "http": {"readReplicas": 2},
+            "database": {"external": {"replicas": [{"host": "third.city.example"}]}},
             "exposure": {"type": "Gateway", "gateway": {"name": "city"}},
         },
-        seen=("Stalled", "True", "NotYetSupported"),
+        seen=("CertificateReady", "False", "CertManagerMissing"),
     ),
     "keycloak": Flip(
         {"auth": {"type": "Keycloak", "anonymousRead": False, "keycloak": {"realm": "city"}, "none": None}},

@@ -15,7 +15,7 @@ _WRONG: list[Any] = [
     ({"auth": {"anonymousRead": False}}, "InvalidSpec", "spec.auth.anonymousRead"),
     (
         {"exposure": {"type": "Gateway", "gateway": {"name": "g"}}, "http": {"readReplicas": 1}},
-        "NotYetSupported",
+        "InvalidSpec",
         "spec.http.readReplicas",
     ),
 ]
