@@ -35,16 +35,17 @@ METRICS_SERVER = "metrics-server"
 CERT_MANAGER = "cert-manager"
 INGRESS_NGINX = "ingress-nginx"
 ENVOY_GATEWAY = "envoy-gateway"
+PEBBLE = "pebble"
 KWOK = "kwok"
 NODE = (KUBERNETES, ETCD, CONTAINERD, COREDNS, HELM)
 """What every cluster needs."""
 PLATFORM = (METRICS_SERVER, CERT_MANAGER, INGRESS_NGINX)
 """What runs in it where the platform is installed, in images."""
-GATEWAYS = (ENVOY_GATEWAY,)
-"""What runs in it where the Gateway API is tried, in images."""
+EDGE = (ENVOY_GATEWAY, PEBBLE)
+"""What runs in it where a Gateway or an ACME server is tried, in images."""
 SIMULATION = (KWOK,)
 """What stands in for nodes where thousands of pods are looked at: benchmarks."""
-ALL = NODE + PLATFORM + GATEWAYS + SIMULATION
+ALL = NODE + PLATFORM + EDGE + SIMULATION
 
 _STRIPPED = "-s -w"
 # The module whose version a part's commands report, and the variables that hold it.

@@ -1,6 +1,6 @@
 """The add-ons of the local cluster. One more is one module here and one line below."""
 
-from localcluster.addons import cert_manager, envoy_gateway, ingress_nginx, keycloak, metrics_server, monitoring
+from localcluster.addons import cert_manager, envoy_gateway, ingress_nginx, keycloak, metrics_server, monitoring, pebble
 from localcluster.addons.base import AddOn, Context
 from localcluster.errors import LocalClusterError
 
@@ -12,7 +12,7 @@ PLATFORM: tuple[AddOn, ...] = (
     monitoring.ADD_ON,
 )
 """What `up` installs, in the order in which they are applied: each after those it needs."""
-ALL: tuple[AddOn, ...] = (*PLATFORM, envoy_gateway.ADD_ON)
+ALL: tuple[AddOn, ...] = (*PLATFORM, envoy_gateway.ADD_ON, pebble.ADD_ON)
 """And what tests choose beside that."""
 
 

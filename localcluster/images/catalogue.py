@@ -174,6 +174,7 @@ def images() -> dict[str, Recipe]:
         services.ingress_nginx(debian),
         services.envoy(debian),
         programs.envoy_gateway(),
+        programs.pebble(),
         services.keycloak(jre),
         services.prometheus(debian),
     )

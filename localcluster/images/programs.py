@@ -13,7 +13,16 @@ _CERT_MANAGER = "github.com/cert-manager/cert-manager"
 
 
 def _program(  # noqa: PLR0913 - the fields of a recipe, all by keyword
-    *, name: str, part: str, command: str, containerfile: str, module: str, source: str, title: str, description: str
+    *,
+    name: str,
+    part: str,
+    command: str,
+    containerfile: str,
+    module: str,
+    source: str,
+    title: str,
+    description: str,
+    licenses: str = "Apache-2.0",
 ) -> Recipe:
     files = parts.files_of(part)
     version = parts.version_of(module, files[0].read_text())
@@ -23,7 +32,7 @@ def _program(  # noqa: PLR0913 - the fields of a recipe, all by keyword
         containerfile=_FOLDER / containerfile,
         title=title,
         description=description,
-        licenses="Apache-2.0",
+        licenses=licenses,
         source=source,
         origin=f"go:{module}@{version}",
         inputs=files,
@@ -87,6 +96,21 @@ def envoy_gateway() -> Recipe:
         source="https://github.com/envoyproxy/gateway",
         title="Envoy Gateway",
         description="The Gateway API by Envoy; compiled from its published Go module.",
+    )
+
+
+def pebble() -> Recipe:
+    """An ACME server for tests."""
+    return _program(
+        name="pebble",
+        part=parts.PEBBLE,
+        command="pebble",
+        containerfile="pebble/Containerfile",
+        module="github.com/letsencrypt/pebble/v2",
+        source="https://github.com/letsencrypt/pebble",
+        title="Pebble",
+        description="Let's Encrypt's small ACME server for tests; compiled from its published Go module.",
+        licenses="MPL-2.0",
     )
 
 

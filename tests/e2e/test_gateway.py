@@ -5,13 +5,11 @@ same ports told apart by SNI, and open connections that others' changes leave al
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import ssl
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from http.client import HTTPConnection
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -23,17 +21,13 @@ from localcluster import cluster as local
 from localcluster.addons import cert_manager, envoy_gateway
 from localcluster.display import Display
 from localcluster.installation import Installation
-from sensorthings_operator.cli import tls
-from sensorthings_operator.cli.access import Access
-from sensorthings_operator.cli.addresses import BrokerUrl
-from sensorthings_operator.cli.subscription import Subscription
-from tests.e2e.clients import MODEL
 from tests.e2e.conftest import NAME, _connect, service_of_its_own
 from tests.e2e.databases import PRIMARY, STANDBY, ExternalDatabase
+from tests.e2e.outside import Outside, next_result
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.e2e.kubernetes import Kubernetes
     from tests.e2e.services import Service
@@ -57,71 +51,27 @@ def _exposed(host: str, **routes: Any) -> dict[str, Any]:
     }
 
 
-class Behind:
-    """What a client sees of a service behind the Gateway."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self._access = Access(
-            authority=tls.Authority.read(plan.find(NAME).authority), connect_to=ip_address(plan.find(NAME).gateway)
-        )
-
-    def endpoint(self, name: str) -> str:
-        """A URL of the status."""
-        (url,) = (each["url"] for each in self.service.body["status"]["endpoints"] if each["name"] == name)
-        return str(url)
-
-    async def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any, str]:
-        """One request below the version: status, JSON and Location."""
-        async with self._access.http(timeout=20) as session:
-            url = f"{self.endpoint('sensorthings')}/{path}"
-            async with session.request(method, url, json=body) as answer:
-                text = await answer.text()
-                return answer.status, json.loads(text) if text else None, answer.headers.get("Location", "")
-
-    async def datastream(self) -> int:
-        """A new one."""
-        status, _, location = await self.call("POST", "Things", MODEL)
-        assert status == 201
-        thing = location.rsplit("/", 1)[1]
-        _, found, _ = await self.call("GET", f"{thing}/Datastreams?$select=id")
-        return int(found["value"][0]["@iot.id"])
-
-    async def observe(self, datastream: int, result: int) -> None:
-        """POST an Observation, which has to be acknowledged."""
-        status, told, _ = await self.call("POST", f"Datastreams({datastream})/Observations", {"result": result})
-        assert status == 201, told
-
-    @asynccontextmanager
-    async def subscribed(self, endpoint: str, datastream: int) -> AsyncIterator[Subscription]:
-        """A subscriber by MQTT or WebSocket, verified."""
-        topic = f"v1.1/Datastreams({datastream})/Observations"
-        async with Subscription(BrokerUrl.parse(self.endpoint(endpoint)), [topic], access=self._access) as there:
-            yield there
-
-
-async def _next(subscription: Subscription) -> int:
-    message = await asyncio.wait_for(anext(aiter(subscription)), 20)
-    return int(json.loads(message.payload)["result"])
+def _outside(service: Service) -> Outside:
+    return Outside(service, plan.find(NAME).gateway, plan.find(NAME).authority)
 
 
 @pytest.fixture(scope="module")
-def lights(gateway: Kubernetes) -> Iterator[Behind]:
+def lights(gateway: Kubernetes) -> Iterator[Outside]:
     """A service that is Ready, passed through to its sidecar."""
     with service_of_its_own(gateway) as service:
         service.apply(**_exposed("lights"))
         service.await_ready()
-        yield Behind(service)
+        yield _outside(service)
 
 
-async def test_one_name_for_everything(lights: Behind) -> None:
+async def test_one_name_for_everything(lights: Outside) -> None:
     datastream = await lights.datastream()
     async with lights.subscribed("mqtt", datastream) as tcp, lights.subscribed("mqtt-websocket", datastream) as ws:
         await lights.observe(datastream, 3)
-        assert [await _next(each) for each in (tcp, ws)] == [3, 3]
+        assert [await next_result(each) for each in (tcp, ws)] == [3, 3]
 
 
-def test_plain_http_is_told_to_come_back_encrypted(lights: Behind) -> None:
+def test_plain_http_is_told_to_come_back_encrypted(lights: Outside) -> None:
     connection = HTTPConnection(plan.find(NAME).gateway, 80, timeout=10)
     connection.request("GET", "/FROST-Server/v1.1", headers={"Host": f"lights.{plan.GATEWAY_DOMAIN}"})
     answer = connection.getresponse()
@@ -148,7 +98,7 @@ def _handshake(host: str | None) -> str:
         plain.close()
 
 
-def test_mqtt_is_refused_without_tls_and_to_strangers(lights: Behind) -> None:
+def test_mqtt_is_refused_without_tls_and_to_strangers(lights: Outside) -> None:
     host = lights.service.body["spec"]["host"]
     assert _handshake(host) == host
     assert _handshake(f"nobody.{plan.GATEWAY_DOMAIN}") == ""
@@ -161,19 +111,19 @@ def test_mqtt_is_refused_without_tls_and_to_strangers(lights: Behind) -> None:
 
 
 async def test_two_services_share_the_ports_and_leave_each_others_clients_alone(
-    lights: Behind, gateway: Kubernetes, measured: Callable[[str], None]
+    lights: Outside, gateway: Kubernetes, measured: Callable[[str], None]
 ) -> None:
     """The second comes, changes how its TLS ends, and goes, while the first one's clients stay connected."""
     datastream = await lights.datastream()
     async with lights.subscribed("mqtt", datastream) as tcp, lights.subscribed("mqtt-websocket", datastream) as ws:
         with service_of_its_own(gateway) as service:
-            bikes = Behind(service)
+            bikes = _outside(service)
             service.apply(**_exposed("bikes"))
             await asyncio.to_thread(service.await_ready)
             theirs = await bikes.datastream()
             async with bikes.subscribed("mqtt", theirs) as subscriber:
                 await bikes.observe(theirs, 7)
-                assert await _next(subscriber) == 7
+                assert await next_result(subscriber) == 7
             service.apply(**_exposed("bikes", mqttTLS="Terminate"))
             await asyncio.to_thread(service.await_ready)
             assert _container_names(service) == {"frost-mqtt"}
@@ -182,13 +132,13 @@ async def test_two_services_share_the_ports_and_leave_each_others_clients_alone(
                 bikes.subscribed("mqtt-websocket", theirs) as web,
             ):
                 await bikes.observe(theirs, 8)
-                assert [await _next(each) for each in (subscriber, web)] == [8, 8]
+                assert [await next_result(each) for each in (subscriber, web)] == [8, 8]
             await asyncio.to_thread(service.delete)
         await asyncio.to_thread(
             eventually, "its listeners are gone", lambda: _handshake(f"bikes.{plan.GATEWAY_DOMAIN}") == ""
         )
         await lights.observe(datastream, 5)
-        assert [await _next(each) for each in (tcp, ws)] == [5, 5]
+        assert [await next_result(each) for each in (tcp, ws)] == [5, 5]
     measured("open connections by MQTT and WebSocket survived another service's coming, change and end")
 
 
@@ -213,7 +163,7 @@ def test_what_is_referred_to_and_does_not_exist_is_told_of(gateway: Kubernetes) 
         service.await_ready()
 
 
-def test_a_host_belongs_to_the_older_service(lights: Behind, gateway: Kubernetes) -> None:
+def test_a_host_belongs_to_the_older_service(lights: Outside, gateway: Kubernetes) -> None:
     with service_of_its_own(gateway) as service:
         service.apply(**_exposed("lights"))
         told = service.await_condition("RoutesProgrammed", "False", "HostTaken")
@@ -246,7 +196,7 @@ async def test_reads_go_to_a_standby_and_to_the_primary_where_there_is_none(
     gateway: Kubernetes, pair: ExternalDatabase, measured: Callable[[str], None]
 ) -> None:
     with service_of_its_own(gateway) as service:
-        behind = Behind(service)
+        behind = _outside(service)
         data = {"username": "city", "password": "right"}
         metadata = {"name": "credentials", "namespace": service.namespace}
         gateway.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
@@ -284,7 +234,7 @@ async def test_reads_go_to_a_standby_and_to_the_primary_where_there_is_none(
 
 async def test_limits_of_envoy_gateway_hold(gateway: Kubernetes) -> None:
     with service_of_its_own(gateway) as service:
-        busy = Behind(service)
+        busy = _outside(service)
         service.apply(**_exposed("busy", envoyGateway={"requestsPerMinute": 20}))
         await asyncio.to_thread(service.await_ready)
         statuses = [(await _status(busy)) for _ in range(30)]
@@ -292,6 +242,6 @@ async def test_limits_of_envoy_gateway_hold(gateway: Kubernetes) -> None:
         assert 429 in statuses[20:]
 
 
-async def _status(behind: Behind) -> int:
-    async with behind._access.http(timeout=20) as session, session.get(f"{behind.endpoint('sensorthings')}") as answer:
+async def _status(behind: Outside) -> int:
+    async with behind.access.http(timeout=20) as session, session.get(f"{behind.endpoint('sensorthings')}") as answer:
         return answer.status

@@ -33,6 +33,7 @@ def test_names_are_those_the_operator_and_the_cluster_use() -> None:
         "localhost/sensorthings/ingress-nginx:0.0.0-20240708192948-52c50467d67d",
         "localhost/sensorthings/envoy:1.40.0",
         "localhost/sensorthings/envoy-gateway:1.9.1",
+        "localhost/sensorthings/pebble:2.10.1",
         "localhost/sensorthings/keycloak:26.7.3",
         "localhost/sensorthings/prometheus:2.42.0",
     }

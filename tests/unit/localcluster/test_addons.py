@@ -72,7 +72,7 @@ def _one(objects: Iterable[dict[str, Any]], kind: str, name: str) -> dict[str, A
 
 def test_pods_are_what_a_restricted_namespace_admits(applied: dict[str, list[dict[str, Any]]]) -> None:
     pods = [pod for objects in applied.values() for pod in _pods(objects)]
-    assert len(pods) == 5
+    assert len(pods) == 6
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -93,6 +93,7 @@ def test_namespaces_of_add_ons_are_restricted(applied: dict[str, list[dict[str, 
         "ingress-nginx",
         "keycloak",
         "monitoring",
+        "pebble",
     }
     assert all(labels == {"pod-security.kubernetes.io/enforce": "restricted"} for labels in enforced.values())
 
