@@ -23,7 +23,7 @@ from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.conditions.unobserved import UnobservedReason
-from sensorthings_operator.desired import addresses, frost
+from sensorthings_operator.desired import addresses, buscertificates, frost
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
@@ -227,8 +227,15 @@ class Reconciler:
             if any(result.outcome is not Outcome.UNCHANGED for result in applied):
                 observed = self._observe(now, results)
         if not waiting and all(result.outcome is not Outcome.REFUSED for result in results):
+            await self._prune_secrets(now.service)
             await self._children.prune(now.service.uid, now.service.key, now.plan.names())
         return observed, waiting
+
+    async def _prune_secrets(self, service: Service) -> None:
+        """Before what mounts them: no watch tells of a Secret that is left."""
+        bus = self._store.get("StatefulSet", service.namespace, addresses.bus_name(service))
+        if not buscertificates.is_wanted(service) and bus is not None and bus.owner_uid == service.uid:
+            await self._own_secrets.remove(service.namespace, buscertificates.secret_name(service), service.uid)
 
     async def _apply_round(self, now: _Pass, gates: Mapping[desired.Stage, Gate]) -> list[Applied]:
         """Apply the children of stages side by side, where they do not stand as they should."""

@@ -6,6 +6,7 @@ What is drawn or issued has a field manager of its own, so that applying the Sec
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -58,6 +59,20 @@ class Secrets:
             live = await self._client.apply(stamped, field_manager=FIELD_MANAGER)
             self._store.put("Secret", live)
         return live
+
+    async def remove(self, namespace: str, name: str, owner_uid: str) -> None:
+        """Delete a Secret that a service has no use for any more, where it is its own.
+
+        Raises:
+            ApiError: The API server refused.
+        """
+        live = await self._read(namespace, name)
+        owners = [] if live is None else live["metadata"].get("ownerReferences", [])
+        if live is None or owner_uid not in {owner["uid"] for owner in owners}:
+            return
+        with suppress(NotFoundError):
+            await self._client.delete(SECRETS, namespace, name, uid=live["metadata"]["uid"])
+        self._store.remove("Secret", namespace, name, live["metadata"]["uid"])
 
     async def _read(self, namespace: str, name: str) -> dict[str, Any] | None:
         try:

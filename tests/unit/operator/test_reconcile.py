@@ -379,3 +379,19 @@ async def test_no_module_starts_while_its_realm_is_not_known() -> None:
     assert city.conditions()["AuthConfigured"] == "False"
     assert city.conditions()["Stalled"] == "True"
     await city.close()
+
+
+@on_virtual_time
+async def test_certificates_of_a_bus_that_is_not_wanted_any_more_go_with_it() -> None:
+    city = City()
+    await city.settle()
+    name = ("Secret", "air-bus-certificates")
+    assert name in city.api.objects
+    city.api.objects[SERVICE]["spec"]["bus"] = {"type": "External", "external": {"host": "bus.example"}}
+    city.api.objects[SERVICE]["metadata"]["generation"] = 2
+    city.api.touch(city.api.objects[SERVICE])
+    city.start()
+    await city.settle()
+    assert name not in city.api.objects
+    assert ("StatefulSet", "air-bus") not in city.api.objects
+    await city.close()
