@@ -17,6 +17,7 @@ from sensorthings_operator import health, metrics
 from sensorthings_operator.apply.events import Events
 from sensorthings_operator.clients import database
 from sensorthings_operator.clients.connection import Connection
+from sensorthings_operator.clients.discovery import Discovery
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.kubernetes import KubernetesClient
@@ -124,7 +125,11 @@ class Operator:
         optional = [watch for resource in OPTIONAL_CHILDREN for watch in self._watches(resource)]
         async with asyncio.TaskGroup() as group:
             tasks: list[asyncio.Task[None]] = [group.create_task(watch.run()) for watch in always]
-            tasks += [group.create_task(watch.run_while_served(self._served, self._look_at_all)) for watch in optional]
+            discovery = Discovery(self._client)
+            tasks += [
+                group.create_task(watch.run_while_served(discovery, self._served, self._look_at_all))
+                for watch in optional
+            ]
             # A pass before everything is listed would take what it does not know yet for missing.
             listed = asyncio.gather(*(watch.listed.wait() for watch in (*always, *optional)))
             if await self._unless_stopping(listed) and await self._unless_stopping(self._lease.acquire()):

@@ -18,6 +18,10 @@ from sensorthings_operator.clients.resources import Resource, resource_of
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 _JSON: Final = "application/json"
+_DISCOVERY: Final = ",".join(
+    f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
+)
+"""Aggregated discovery, v2 since Kubernetes 1.30, of the same shape before."""
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _PAGE: Final = 50
 _LISTS_AT_ONCE: Final = 2
@@ -65,6 +69,23 @@ class KubernetesClient:
             if answer.status not in (200, 404):
                 raise api_error(answer.status, _parsed(await answer.read()))
             return answer.status == 200
+
+    async def discover(self, known: str = "") -> tuple[str, dict[str, Any] | None]:
+        """An APIGroupDiscoveryList of all API groups and its ETag; None for the list where ``known`` still names it.
+
+        Raises:
+            ApiError: The API server would not say.
+        """
+        headers = {**self._headers(_DISCOVERY), "If-None-Match": known}
+        async with self._limit, self._http.get("/apis", headers=headers, timeout=_REQUEST_TIMEOUT) as answer:
+            raw = await answer.read()
+            metrics.API_CALLS.labels("get", "APIGroupDiscoveryList", answer.status).inc()
+            if answer.status == 304:
+                return known, None
+            parsed = _parsed(raw)
+            if answer.status != 200:
+                raise api_error(answer.status, parsed)
+            return answer.headers.get("ETag", ""), parsed
 
     async def list(
         self, resource: Resource, *, namespace: str | None = None, label_selector: str = ""

@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 
 import aiohttp
 
+from sensorthings_operator.clients.discovery import LOOK_SECONDS, Discovery
 from sensorthings_operator.clients.errors import ApiError, GoneError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import Owned, OwnedStore
@@ -21,8 +22,6 @@ _LOG: Final = logging.getLogger(__name__)
 _FIRST_DELAY_SECONDS: Final = 0.5
 _LONGEST_DELAY_SECONDS: Final = 30.0
 _SHORTEST_WATCH_SECONDS: Final = 1.0
-_LOOK_SECONDS: Final = 10.0
-"""How often an optional kind is looked for."""
 
 
 class Watch:
@@ -90,15 +89,14 @@ class Watch:
             if self._namespace in (None, known.namespace):
                 self._tell(self._store.remove(known.kind, known.namespace, known.name, known.uid))
 
-    async def run_while_served(self, served: set[str], turned: Callable[[], None]) -> NoReturn:
+    async def run_while_served(self, discovery: Discovery, served: set[str], turned: Callable[[], None]) -> NoReturn:
         """Never returns: watches while the kind is served, and looks for it while it is not.
 
         ``served`` holds the kinds that are; ``turned`` is called when this one came or went.
         """
         kind = self._resource.kind
-        path = f"{self._resource.path(self._namespace)}?limit=1"
         while True:
-            if await self._is_served(path):
+            if await discovery.serves(self._resource):
                 _LOG.info("%s is served", kind)
                 served.add(kind)
                 turned()
@@ -109,14 +107,7 @@ class Watch:
                     served.discard(kind)
                     turned()
             self.listed.set()
-            await asyncio.sleep(_LOOK_SECONDS)
-
-    async def _is_served(self, path: str) -> bool:
-        try:
-            return await self._client.exists(path)
-        except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-            _LOG.warning("%s can't be looked for: %s", self._resource.kind, error)
-            return False
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _follow(self, version: str) -> NoReturn:
         clock = asyncio.get_running_loop()

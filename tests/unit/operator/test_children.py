@@ -26,13 +26,6 @@ CONFIG = MANIFESTS[0]
 
 
 @pytest.fixture
-def api() -> FakeApi:
-    api = FakeApi()
-    api.put(body(), uid=UID)
-    return api
-
-
-@pytest.fixture
 def store() -> OwnedStore:
     return OwnedStore({})
 

@@ -12,7 +12,7 @@ from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.desired import buscertificates, credentials
 from sensorthings_operator.desired.metadata import FIELD_MANAGER
 from tests.unit.operator.fake_api import FakeApi
-from tests.unit.operator.samples import SETTINGS, UID, body, service
+from tests.unit.operator.samples import SETTINGS, service
 from tests.unit.operator.virtual_time import on_virtual_time
 
 if TYPE_CHECKING:
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
 (SECRET,) = credentials.build(service(), SETTINGS)
 (CERTIFICATES,) = buscertificates.build(service(), SETTINGS)
-
-
-@pytest.fixture
-def api() -> FakeApi:
-    api = FakeApi()
-    api.put(body(), uid=UID)
-    return api
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +14,7 @@ from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.desired import bus
 from sensorthings_operator.desired.metadata import FIELD_MANAGER
 from tests.unit.operator.fake_api import FakeApi
-from tests.unit.operator.samples import SETTINGS, UID, body, observed, service
+from tests.unit.operator.samples import SETTINGS, UID, observed, service
 from tests.unit.operator.virtual_time import on_virtual_time
 
 if TYPE_CHECKING:
@@ -123,13 +122,6 @@ def _take(api: FakeApi, store: OwnedStore) -> None:
     live["metadata"]["managedFields"] = [*others, entry]
     api.touch(live)
     store.put("ConfigMap", live)
-
-
-@pytest.fixture
-def api() -> FakeApi:
-    api = FakeApi()
-    api.put(body(), uid=UID)
-    return api
 
 
 @on_virtual_time

@@ -15,6 +15,7 @@ from tests.unit.operator.samples import child
 from tests.unit.operator.virtual_time import on_virtual_time
 
 if TYPE_CHECKING:
+    from sensorthings_operator.clients.discovery import Discovery
     from sensorthings_operator.clients.kubernetes import KubernetesClient
 
 Event = tuple[str, dict[str, Any]]
@@ -31,16 +32,12 @@ class FakeClient:
         self.streams: list[list[Event | Exception]] = []
         self.endless = True
         """Whether a watch stays open after its last event."""
-        self.served = False
         self.break_watch = asyncio.Event()
         """Ends an endless watch."""
         self.cut_after = 0.0
         """Seconds after which a connection is cut."""
         self.lists: list[float] = []
         self.watches: list[tuple[float, str]] = []
-
-    async def exists(self, _: str) -> bool:
-        return self.served
 
     async def list(self, _: Resource, **__: Any) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
         self.lists.append(asyncio.get_running_loop().time())
@@ -60,6 +57,15 @@ class FakeClient:
             yield event
         if self.endless and not self.streams:
             await self.break_watch.wait()
+
+
+class FakeDiscovery:
+    """Says that a kind is served, or not."""
+
+    served = False
+
+    async def serves(self, _: Resource) -> bool:
+        return self.served
 
 
 async def _watched(client: FakeClient, store: OwnedStore, seconds: float) -> list[Owned]:
@@ -194,17 +200,20 @@ async def test_an_optional_kind_is_watched_while_it_is_served() -> None:
     watch = Watch(
         cast("KubernetesClient", client), store, _CONFIG_MAPS, namespace=None, label_selector="", changed=told.append
     )
-    task = asyncio.create_task(watch.run_while_served(served, lambda: turned.append("ConfigMap" in served)))
+    discovery = FakeDiscovery()
+    task = asyncio.create_task(
+        watch.run_while_served(cast("Discovery", discovery), served, lambda: turned.append("ConfigMap" in served))
+    )
     await asyncio.sleep(1)
     assert watch.listed.is_set(), "the operator starts without it"
     assert (turned, client.lists) == ([], [])
 
-    client.served = True
+    discovery.served = True
     await asyncio.sleep(11)
     assert turned == [True]
     assert [entry.name for entry in told] == ["one"]
 
-    client.served = False
+    discovery.served = False
     client.streams = [[NotFoundError(404, "NotFound", "no such resource")]]
     client.break_watch.set()
     await asyncio.sleep(5)
