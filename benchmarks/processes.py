@@ -136,8 +136,7 @@ class Processes:
 
     def _content(self, volume: dict[str, Any]) -> dict[str, bytes]:
         if "secret" in volume:
-            values = self.secrets[volume["secret"]["secretName"]]
-            return {item["path"]: values[item["key"]] for item in volume["secret"]["items"]}
+            return _chosen(volume["secret"], self.secrets)
         if "configMap" not in volume:
             return {}
         name = volume["configMap"]["name"]
@@ -183,6 +182,20 @@ def _value(variable: dict[str, Any]) -> str:
     return {"username": USER, "password": PASSWORD}[variable["valueFrom"]["secretKeyRef"]["key"]]
 
 
+def _chosen(volume: dict[str, Any], secrets: Mapping[str, Mapping[str, bytes]]) -> dict[str, bytes]:
+    """What a volume shows of its Secret: the whole of it where it names no items."""
+    values = secrets[volume["secretName"]]
+    return {item["path"]: values[item["key"]] for item in volume.get("items", [{"key": k, "path": k} for k in values])}
+
+
+def secret_values(secret: dict[str, Any]) -> dict[str, bytes]:
+    """What the operator would draw or issue for it."""
+    hosts = secret["metadata"]["annotations"].get(CERTIFICATE_HOSTS_ANNOTATION)
+    if hosts is not None:
+        return certificates.issue({}, hosts.split(","), datetime.now(UTC))
+    return {"username": USER.encode(), "password": PASSWORD.encode()}
+
+
 def unpacked(
     body: dict[str, Any], settings: OperatorSettings, folder: Path, *, parts: Sequence[str], enter: tuple[str, ...] = ()
 ) -> Processes:
@@ -205,9 +218,5 @@ def unpacked(
     (folder / "hosts").write_text(f"127.0.0.1 localhost {' '.join(names)}\n")
     pods = [spec_ for each in manifests if (spec_ := _pod(each)) and _component(each) in parts]
     used = sorted({container["image"] for pod in pods for container in pod["containers"]})
-    secrets = {
-        each["metadata"]["name"]: certificates.issue({}, hosts.split(","), datetime.now(UTC))
-        for each in manifests
-        if (hosts := each["metadata"].get("annotations", {}).get(CERTIFICATE_HOSTS_ANNOTATION))
-    }
+    secrets = {each["metadata"]["name"]: secret_values(each) for each in manifests if each["kind"] == "Secret"}
     return Processes(manifests, _unpacked(used, folder), secrets, folder, enter)

@@ -1,0 +1,15 @@
+"""Bare processes have what the pods have: a Secret that a pod mounts and nobody fills would end a benchmark."""
+
+from benchmarks.processes import secret_values
+from sensorthings_operator import desired
+from tests.unit.operator.samples import SETTINGS, service
+
+
+def test_every_secret_that_a_pod_mounts_has_the_values_that_it_takes() -> None:
+    manifests = desired.children(service(), SETTINGS)
+    held = {each["metadata"]["name"]: secret_values(each) for each in manifests if each["kind"] == "Secret"}
+    pods = [each["spec"]["template"]["spec"] for each in manifests if "template" in each.get("spec", {})]
+    mounted = [volume["secret"] for pod in pods for volume in pod["volumes"] if "secret" in volume]
+    assert {secret["secretName"] for secret in mounted} == set(held)
+    for secret in mounted:
+        assert {item["key"] for item in secret.get("items", ())} <= set(held[secret["secretName"]])
