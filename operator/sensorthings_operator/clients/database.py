@@ -28,14 +28,16 @@ class DatabaseAnswer(StrEnum):
 
 WORKING: Final = frozenset({DatabaseAnswer.REACHABLE, DatabaseAnswer.FEW_CONNECTIONS})
 """Answers of a database on which a FROST-Server works."""
-_CONNECTIONS: Final = """
-select least(
-    current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
-    (select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user),
-    (select nullif(datconnlimit, -1) from pg_database where datname = current_database())
-)
+_EXAMINED: Final = """
+select
+    exists (select from pg_extension where extname = 'postgis') as postgis,
+    least(
+        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
+        (select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user),
+        (select nullif(datconnlimit, -1) from pg_database where datname = current_database())
+    ) as connections
 """
-"""Sessions that this role may have in this database, with everybody's together."""
+"""One question, one way there and back. Connections: those that this role may have here, with everybody's together."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,13 @@ async def ask(address: DatabaseAddress, credentials: Credentials, connections: i
 async def _examine(
     connection: "asyncpg.Connection[asyncpg.Record]", address: DatabaseAddress, where: str, connections: int
 ) -> tuple[DatabaseAnswer, str]:
-    installed = await connection.fetchval(
-        "select exists (select from pg_extension where extname = 'postgis')", timeout=_TIMEOUT_SECONDS
-    )
-    if not installed:
+    seen = await connection.fetchrow(_EXAMINED, timeout=_TIMEOUT_SECONDS)
+    if seen is None or not seen["postgis"]:
         return (
             DatabaseAnswer.POSTGIS_MISSING,
             f'database "{address.name}" at {where} has no PostGIS: run "create extension postgis" in it as a superuser',
         )
-    allowed = await connection.fetchval(_CONNECTIONS, timeout=_TIMEOUT_SECONDS)
+    allowed = seen["connections"]
     told = f'database "{address.name}" at {where} answers'
     if allowed < connections:
         return (

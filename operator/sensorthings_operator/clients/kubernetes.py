@@ -23,6 +23,7 @@ _DISCOVERY: Final = ",".join(
 )
 """Aggregated discovery, v2 since Kubernetes 1.30, of the same shape before."""
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_ONLY_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE: Final = 50
 _LISTS_AT_ONCE: Final = 2
 """While one page is looked at, another one comes."""
@@ -88,16 +89,24 @@ class KubernetesClient:
             return answer.headers.get("ETag", ""), parsed
 
     async def list(
-        self, resource: Resource, *, namespace: str | None = None, label_selector: str = ""
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        metadata_only: bool = False,
     ) -> AsyncGenerator[tuple[list[dict[str, Any]], str]]:
         """All objects of a kind, page by page, each with the resource version to watch from.
 
         A page is let go before the next one is asked for, and few are there at a time, of all kinds.
         """
         parameters = {"limit": str(_PAGE), "labelSelector": label_selector}
+        accept = _METADATA_ONLY_LIST if metadata_only else _JSON
         while True:
             async with self._lists:
-                page = await self._call("list", "GET", resource, resource.path(namespace), parameters=parameters)
+                page = await self._call(
+                    "list", "GET", resource, resource.path(namespace), parameters=parameters, accept=accept
+                )
                 yield page["items"], page["metadata"]["resourceVersion"]
                 token = page["metadata"].get("continue")
                 del page
@@ -106,7 +115,13 @@ class KubernetesClient:
             parameters["continue"] = token
 
     async def watch(
-        self, resource: Resource, resource_version: str, *, namespace: str | None = None, label_selector: str = ""
+        self,
+        resource: Resource,
+        resource_version: str,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        metadata_only: bool = False,
     ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Changes since a resource version until the server ends it: ADDED, MODIFIED, DELETED or BOOKMARK, and what.
 
@@ -122,7 +137,7 @@ class KubernetesClient:
         }
         timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=_WATCH_SECONDS + 10)
         path = resource.path(namespace)
-        headers = self._headers(_JSON)
+        headers = self._headers(_METADATA_ONLY if metadata_only else _JSON)
         async with self._http.get(
             path, params=parameters, headers=headers, timeout=timeout, read_bufsize=_MAX_WATCH_LINE
         ) as answer:

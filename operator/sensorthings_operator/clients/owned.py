@@ -68,6 +68,10 @@ class OwnedStore:
         # Field sets hardly differ between services: each distinct one is kept once.
         self._field_sets: dict[bytes, bytes] = {}
 
+    def looks_into(self, kind: str) -> bool:
+        """Whether more than the metadata of a kind is looked at."""
+        return kind in self._summarise or kind in self._figures
+
     def get(self, kind: str, namespace: str, name: str) -> Owned | None:
         """The object, where it is known."""
         return self._objects.get((kind, namespace, name))

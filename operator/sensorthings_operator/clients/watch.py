@@ -43,6 +43,8 @@ class Watch:
         self._namespace = namespace
         self._selector = label_selector
         self._changed = changed
+        # Whether something still stands is told by its metadata; the rest would be parsed for nothing.
+        self._metadata_only = not store.looks_into(resource.kind)
         self.listed = asyncio.Event()
         """Set once everything that exists is in the store."""
 
@@ -71,7 +73,12 @@ class Watch:
 
     async def _list(self) -> str:
         there, version = set(), ""
-        pages = self._client.list(self._resource, namespace=self._namespace, label_selector=self._selector)
+        pages = self._client.list(
+            self._resource,
+            namespace=self._namespace,
+            label_selector=self._selector,
+            metadata_only=self._metadata_only,
+        )
         async with aclosing(pages):
             async for objects, listed_at in pages:
                 version = listed_at
@@ -114,7 +121,11 @@ class Watch:
         while True:
             earliest = clock.time() + _SHORTEST_WATCH_SECONDS
             async for kind, live in self._client.watch(
-                self._resource, version, namespace=self._namespace, label_selector=self._selector
+                self._resource,
+                version,
+                namespace=self._namespace,
+                label_selector=self._selector,
+                metadata_only=self._metadata_only,
             ):
                 version = live["metadata"]["resourceVersion"]
                 if kind == "DELETED":

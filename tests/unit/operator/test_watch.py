@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
+import pytest
 
 from sensorthings_operator.clients.errors import ApiError, GoneError, NotFoundError
 from sensorthings_operator.clients.owned import Owned, OwnedStore
@@ -38,9 +39,14 @@ class FakeClient:
         """Seconds after which a connection is cut."""
         self.lists: list[float] = []
         self.watches: list[tuple[float, str]] = []
+        self.whole: set[bool] = set()
+        """Whether whole objects were asked for."""
 
-    async def list(self, _: Resource, **__: Any) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
+    async def list(
+        self, _: Resource, *, metadata_only: bool, **__: Any
+    ) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
         self.lists.append(asyncio.get_running_loop().time())
+        self.whole.add(not metadata_only)
         await asyncio.sleep(0)
         for each in self.objects:
             yield [each], self.version
@@ -48,7 +54,10 @@ class FakeClient:
             raise self.list_errors.pop(0)
         yield [], self.version
 
-    async def watch(self, _: Resource, resource_version: str, **__: Any) -> AsyncIterator[Event]:
+    async def watch(
+        self, _: Resource, resource_version: str, *, metadata_only: bool, **__: Any
+    ) -> AsyncIterator[Event]:
+        self.whole.add(not metadata_only)
         self.watches.append((asyncio.get_running_loop().time(), resource_version))
         for event in self.streams.pop(0) if self.streams else []:
             await asyncio.sleep(self.cut_after if isinstance(event, aiohttp.ClientPayloadError) else 0)
@@ -188,6 +197,17 @@ async def test_a_long_watch_starts_the_back_off_anew() -> None:
     await _watched(client, OwnedStore({}), 2000)
     watched, listed_again = client.watches[0][0], client.lists[11]
     assert listed_again - (watched + 600) <= 0.6
+
+
+@pytest.mark.parametrize("looked_into", [False, True])
+@on_virtual_time
+async def test_of_a_kind_that_nobody_looks_into_only_the_metadata_is_asked_for(looked_into: bool) -> None:
+    client = FakeClient()
+    client.objects = [child(name="one")]
+    store = OwnedStore({"ConfigMap": lambda _: None} if looked_into else {})
+    await _watched(client, store, 5)
+    assert client.whole == {looked_into}
+    assert store.get("ConfigMap", "hamburg", "one") is not None
 
 
 @on_virtual_time
