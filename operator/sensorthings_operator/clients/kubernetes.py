@@ -107,7 +107,8 @@ class KubernetesClient:
                 page = await self._call(
                     "list", "GET", resource, resource.path(namespace), parameters=parameters, accept=accept
                 )
-                yield page["items"], page["metadata"]["resourceVersion"]
+                # Of no metadata at all a list is null.
+                yield page["items"] or [], page["metadata"]["resourceVersion"]
                 token = page["metadata"].get("continue")
                 del page
             if not token:
