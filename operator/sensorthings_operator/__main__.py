@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import pydantic
 import uvloop
@@ -25,10 +25,10 @@ eighth of the time that a start takes."""
 
 
 def main() -> int:
-    """Run until a signal.
+    """Run until a signal, and end the process: with 0 after a graceful stop, with 1 where another operator may act.
 
     Returns:
-        0 after a graceful stop, 1 where another operator may act by now, 2 where it can't start with what it was given.
+        2 where it can't start with what it was given.
     """
     parser = argparse.ArgumentParser(prog="sensorthings-operator", description="Operator of SensorThingsServices.")
     parser.add_argument("--settings", type=Path, help="YAML file with the operator's settings")
@@ -49,15 +49,16 @@ def main() -> int:
     logging.getLogger().setLevel(settings.log_level)
     logging.getLogger("kopf").setLevel(logging.WARNING)
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
-    as_asked = uvloop.run(_run(connection, settings, arguments.health_port))
-    # All that is left goes with the process: to look for garbage in it first takes longer than anything else at a stop.
-    gc.freeze()
-    return 0 if as_asked else 1
+    return uvloop.run(_run(connection, settings, arguments.health_port))
 
 
-async def _run(connection: Connection, settings: OperatorSettings, health_port: int) -> bool:
+async def _run(connection: Connection, settings: OperatorSettings, health_port: int) -> NoReturn:
     identity = os.environ.get("POD_NAME", "")
-    return await Operator(connection, settings, health_port=health_port, identity=identity).run()
+    as_asked = await Operator(connection, settings, health_port=health_port, identity=identity).run()
+    # All that is left goes with the process. Python would look for garbage in it first, and wait for name servers that
+    # do not answer: seconds, in which the next operator stands by.
+    logging.shutdown()
+    os._exit(0 if as_asked else 1)
 
 
 def _log_as_json() -> None:
