@@ -143,6 +143,8 @@ def _ingress_values(resource_group: Input[str], address: Input[str]) -> dict[str
         "service.beta.kubernetes.io/azure-pip-name": address,
         # Otherwise the load balancer asks for `/` and takes the controller out.
         "service.beta.kubernetes.io/azure-load-balancer-health-probe-request-path": "/healthz",
+        # In minutes, up to 100; its default of 4 closes MQTT connections between two keep-alives.
+        "service.beta.kubernetes.io/azure-load-balancer-tcp-idle-timeout": "30",
     }
     return {
         "controller": {
