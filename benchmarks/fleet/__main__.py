@@ -61,7 +61,8 @@ class _Fleet:
         with running_database(self._folder / "database") as credentials:
             floor = self._floor(credentials)
             with fleet_cluster(self._folder / "operator") as cluster:
-                settings: dict[str, Any] = {"log_level": "WARNING"}
+                # No process is behind the addresses of kwok's pods.
+                settings: dict[str, Any] = {"log_level": "WARNING", "delivery_probe_seconds": 0}
                 operator = OperatorProcess(
                     self._folder / "process", cluster.account, settings, module=REAL, python=self._python
                 )

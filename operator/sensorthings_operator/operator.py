@@ -17,6 +17,7 @@ from sensorthings_operator import health, metrics
 from sensorthings_operator.apply.events import Events
 from sensorthings_operator.clients import database
 from sensorthings_operator.clients.connection import Connection
+from sensorthings_operator.clients.delivery import DeliveryChecks
 from sensorthings_operator.clients.discovery import Discovery
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.keycloak import KeycloakClients
@@ -25,15 +26,16 @@ from sensorthings_operator.clients.lease import Lease
 from sensorthings_operator.clients.owned import Owned, OwnedStore, ServiceKey
 from sensorthings_operator.clients.resources import OPTIONAL_CHILDREN, PODS, SERVICES, WATCHED_CHILDREN, Resource
 from sensorthings_operator.clients.watch import Watch
+from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired.metadata import MANAGED_SELECTOR
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.handlers import registry, watch_services
-from sensorthings_operator.observe.databases import Ask, database_probes
+from sensorthings_operator.observe.databases import Ask
 from sensorthings_operator.observe.figures import FIGURES, ServiceFigures
-from sensorthings_operator.observe.keycloak import keycloak_probes
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
 from sensorthings_operator.outside import Outside
+from sensorthings_operator.probing import AllProbes
 from sensorthings_operator.reconcile import Reconciler
 from sensorthings_operator.reporting import Reporter
 from sensorthings_operator.workqueue import WorkQueue
@@ -79,11 +81,9 @@ class Operator:
         self._served: set[str] = set()
         """Optional kinds that the API server serves."""
         self._queue = WorkQueue(self._pass, failed=self._failed)
-        self._probes = database_probes(ask, changed=self._queue.add, interval_seconds=settings.database_probe_seconds)
         self._keycloak = KeycloakClients()
-        self._keycloak_probes = keycloak_probes(
-            self._keycloak.ensure, changed=self._queue.add, interval_seconds=settings.keycloak_probe_seconds
-        )
+        self._checks = DeliveryChecks(self._keycloak)
+        self._probes = AllProbes.of(settings, ask, self._keycloak, self._checks, changed=self._queue.add)
         self._events = Events(self._client, instance=identity)
         self._reporter = Reporter(self._client, self._services, settings, events=self._events)
         self._reconciler = Reconciler(
@@ -92,9 +92,22 @@ class Operator:
             services=self._services,
             store=self._store,
             served=self._served,
-            probes=self._probes,
+            probes=self._probes.databases,
             outside=Outside(
-                self._client, settings, keycloak_clients=self._keycloak, keycloak_probes=self._keycloak_probes
+                self._client,
+                settings,
+                keycloak_clients=self._keycloak,
+                keycloak_probes=self._probes.keycloak,
+                store=self._store,
+                host_probes=self._probes.hosts,
+            ),
+            delivery=Delivery(
+                self._client,
+                self._store,
+                settings,
+                self._checks,
+                self._probes.deliveries,
+                warn=self._reporter.warn,
             ),
             reporter=self._reporter,
         )
@@ -111,11 +124,11 @@ class Operator:
         runner = await health.serve(self._health, port=self._health_port)
         REGISTRY.register(self._figures)
         try:
-            async with self._client, self._keycloak:
+            async with self._client, self._keycloak, self._checks:
                 if await self._unless_stopping(self._wait_for_crd()):
                     await self._work()
         finally:
-            await self._close_probes()
+            await self._probes.close()
             REGISTRY.unregister(self._figures)
             await runner.cleanup()
         return not self._lease_lost
@@ -169,15 +182,12 @@ class Operator:
         await self._queue.drain(_LOST_DRAIN_SECONDS if self._lease_lost else _DRAIN_SECONDS)
         await self._events.drain(_EVENTS_SECONDS)
         # kopf waits 5 s for whatever was started since it began.
-        await self._close_probes()
+        await self._probes.close()
         stop.set()
         await kopf
 
     def _passes_are_due(self) -> bool:
         return self._health.ready and any(True for _ in self._services)
-
-    async def _close_probes(self) -> None:
-        await asyncio.gather(self._probes.close(), self._keycloak_probes.close())
 
     async def _unless_stopping(self, step: Awaitable[object]) -> bool:
         """Wait for a step of the start; whether it came to its end before it was time to stop."""

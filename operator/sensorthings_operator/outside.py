@@ -1,4 +1,4 @@
-"""What a service has outside its namespace: a port of the ingress controller, a client in Keycloak. Used by reconcile.
+"""What a service has outside its namespace: a port, a client in Keycloak, a name in DNS. Used by reconcile.
 
 Owner references do not reach there, so a finalizer stands on the service while something of it may be left.
 """
@@ -11,12 +11,14 @@ from sensorthings_operator.apply.tcpservices import TcpServices
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.kubernetes import KubernetesClient
-from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired import addresses, keycloak
-from sensorthings_operator.desired.keycloak import RealmClient
+from sensorthings_operator.desired.keycloak import DeliveryClient, RealmClient
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.observe import hosts
+from sensorthings_operator.observe.hosts import HostTarget
 from sensorthings_operator.observe.keycloak import RealmTarget, look, release
 from sensorthings_operator.observe.probes import Probes
 
@@ -26,19 +28,23 @@ Body = Mapping[str, Any]
 class Outside:
     """Makes, looks at and releases what services have outside."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its collaborators
         self,
         client: KubernetesClient,
         settings: OperatorSettings,
         *,
         keycloak_clients: KeycloakClients,
         keycloak_probes: Probes[RealmTarget],
+        store: OwnedStore,
+        host_probes: Probes[HostTarget],
     ) -> None:
         self._client = client
         self._settings = settings
         self._ports = TcpServices(client, settings)
         self._clients = keycloak_clients
         self._probes = keycloak_probes
+        self._store = store
+        self._hosts = host_probes
 
     async def prepare(self, body: Body, service: Service) -> Body:
         """Put the finalizer on before anything is made, and take it off once nothing is wanted; the service afterwards.
@@ -71,9 +77,14 @@ class Outside:
         """What is known of the service's client in Keycloak."""
         return look(self._probes, service, self._settings, body)
 
+    def host(self, body: Body, service: Service) -> Answer | None:
+        """Where DNS leads those who look the service's host up."""
+        return hosts.look(self._hosts, self._store, service, body)
+
     def forget(self, key: ServiceKey) -> None:
-        """Keep the service's client no longer."""
+        """Keep the service's client no longer, and look its host up no more."""
         self._probes.forget(key)
+        self._hosts.forget(key)
 
     async def release(self, body: Body) -> tuple[str, ...]:
         """Give up what the service has, by its metadata alone; a sentence for each thing that may be left."""
@@ -84,7 +95,9 @@ class Outside:
             return left
         client = RealmClient(metadata["namespace"], metadata["name"], metadata["uid"])
         realm = spec.get("auth", {}).get("keycloak", {}).get("realm", "")
-        return (*left, *await release(self._clients, self._settings, client, realm))
+        verifier = DeliveryClient(client.namespace, client.name, client.uid)
+        kept = [await release(self._clients, self._settings, each, realm) for each in (verifier, client)]
+        return (*left, *dict.fromkeys(told for each in kept for told in each))
 
     async def _release_port(self, uid: str) -> tuple[str, ...]:
         try:

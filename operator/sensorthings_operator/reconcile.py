@@ -23,13 +23,14 @@ from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.conditions.unobserved import UnobservedReason
+from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired import addresses, buscertificates, frost
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.gates import Gate, gate, rounds
 from sensorthings_operator.observe import references
-from sensorthings_operator.observe.databases import Target, last_answer
+from sensorthings_operator.observe.databases import Target, last_database_answer
 from sensorthings_operator.observe.gather import gather
 from sensorthings_operator.observe.keycloak import realm_ca
 from sensorthings_operator.observe.probes import Probes
@@ -79,6 +80,7 @@ class Reconciler:
         served: Container[str],
         probes: Probes[Target],
         outside: Outside,
+        delivery: Delivery,
         reporter: Reporter,
     ) -> None:
         self._client = client
@@ -87,6 +89,7 @@ class Reconciler:
         self._store = store
         self._probes = probes
         self._outside = outside
+        self._delivery = delivery
         self._children = Children(client, store, served=served, repaired=reporter.repaired)
         self._own_secrets = Secrets(client, store, self._children.owners)
         self._plans = Plans(settings)
@@ -103,6 +106,7 @@ class Reconciler:
         if body is None or body["metadata"].get("deletionTimestamp"):
             self._probes.forget(key)
             self._outside.forget(key)
+            self._delivery.forget(key)
             self._children.rivals.forget(key)
             self._plans.forget(key)
             return None if body is None else await self._release(body)
@@ -156,11 +160,13 @@ class Reconciler:
             observed,
             mqtt_port=await self._outside.port(body, service, writable=not waiting),
             keycloak=self._outside.identity(body, service),
+            host=self._outside.host(body, service),
+            delivery=await self._delivery.look(body, service),
             contested=self._children.rivals.of(service.key),
             references=await references.look(self._client, observed),
         )
         if observed.database is None and self._probes.asks(service.key):
-            observed = replace(observed, database=last_answer(body))
+            observed = replace(observed, database=last_database_answer(body))
         await self._reporter.observed(body, observed)
         if secrets.missing or (observed.database and observed.database.reason in _SECRET_REASONS):
             return _SECRET_SECONDS
@@ -198,7 +204,7 @@ class Reconciler:
         else:
             address = addresses.database_address(service, self._settings)
             target = Target(address, secrets.credentials, frost.most_connections(service))
-            answer = self._probes.watch(service.key, target, known=last_answer(now.body))
+            answer = self._probes.watch(service.key, target, known=last_database_answer(now.body))
         observed = gather(
             self._store, service, schema_job=now.plan.schema_job, secrets=secrets, database=answer, applied=results
         )

@@ -15,6 +15,7 @@ from sensorthings_operator.conditions.observed import Observed
 from sensorthings_operator.conditions.unobserved import failed_verdicts, invalid_verdicts, release_verdicts
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.metadata import Manifest
+from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.services import Body, Services
 
@@ -56,6 +57,11 @@ class Reporter:
         owner = metadata["ownerReferences"][0]
         service = {"namespace": metadata["namespace"], "name": owner["name"], "uid": owner["uid"]}
         self._events.tell(service, warning=True, reason=REPAIRED, note=note, now=self.now())
+
+    def warn(self, service: Service, reason: str, note: str) -> None:
+        """Something was done about a service that people should know of."""
+        named = {"namespace": service.namespace, "name": service.name, "uid": service.uid}
+        self._events.tell(named, warning=True, reason=reason, note=note, now=self.now())
 
     async def invalid(self, body: Body, reason: str, problems: Sequence[str]) -> None:
         """That the spec can't be acted on."""

@@ -131,10 +131,11 @@ class Service:
         return False
 
     def pods(self, part: str) -> list[dict[str, Any]]:
-        """The pods of a part that are not on their way out."""
+        """The pods of a part that are not on their way out; those that the kubelet evicted stay there, ended."""
         path = f"/api/v1/namespaces/{self.namespace}/pods"
         labels = {"sensorthings.city/service": self.name, "app.kubernetes.io/component": part}
-        return [pod for pod in self.kubernetes.items(path, labels) if "deletionTimestamp" not in pod["metadata"]]
+        found = self.kubernetes.items(path, labels)
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"] and _phase(pod) not in _ENDED]
 
     def ready_pods(self, part: str) -> list[dict[str, Any]]:
         """Those of them that are ready."""
@@ -170,20 +171,31 @@ class Service:
         )
 
 
+_ENDED: Final = ("Failed", "Succeeded")
+
+
+def _phase(pod: dict[str, Any]) -> str:
+    return str(pod.get("status", {}).get("phase", ""))
+
+
 def _ready(pod: dict[str, Any]) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
 
 
-def kill(pod: dict[str, Any], command: bytes) -> None:
-    """SIGKILL to the processes of a pod whose command line begins with ``command``, as the kernel's OOM killer does."""
+def processes(pod: dict[str, Any], command: bytes) -> list[Path]:
+    """The processes of a pod whose command line begins with ``command``, as folders of /proc; one at least."""
     uid = pod["metadata"]["uid"]
-    killed = 0
+    found = []
     for entry in Path("/proc").iterdir():
-        try:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
             ours = entry.name.isdigit() and f"pod{uid}" in (entry / "cgroup").read_text()
             if ours and (entry / "cmdline").read_bytes().startswith(command):
-                os.kill(int(entry.name), signal.SIGKILL)
-                killed += 1
-        except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-            continue
-    assert killed, f"pod {pod['metadata']['name']} runs no {command.decode()}"
+                found.append(entry)
+    assert found, f"pod {pod['metadata']['name']} runs no {command.decode()}"
+    return found
+
+
+def kill(pod: dict[str, Any], command: bytes) -> None:
+    """SIGKILL to the processes of a pod whose command line begins with ``command``, as the kernel's OOM killer does."""
+    for process in processes(pod, command):
+        os.kill(int(process.name), signal.SIGKILL)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.clients import Stream
-from tests.e2e.services import kill
+from tests.e2e.services import kill, processes
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
@@ -42,6 +42,33 @@ def _kill(service: Service) -> None:
         )
 
     eventually("the bus restarts in its pod", restarted)
+
+
+def _forget(service: Service) -> None:
+    """The bus loses what it has stored, and with it who was subscribed: a module of FROST-Server tells it once."""
+    (pod,) = service.ready_pods("bus")
+    for process in processes(pod, b"mosquitto"):
+        (process / "root/mosquitto/data/mosquitto.db").unlink()
+    _kill(service)
+
+
+def test_a_pod_that_went_deaf_is_noticed_and_started_anew(running: Running, measured: Callable[[str], None]) -> None:
+    service = running.service
+    service.await_condition("DeliveryVerified", "True")
+    (deaf,) = service.ready_pods("mqtt")
+    # Of a first restart the kubelet makes no back-off: the module is back at the bus before it looks for it itself.
+    _forget(service)
+    back = time.monotonic()
+    message = service.await_condition("DeliveryVerified", "False", "MQTTPodDeaf")
+    noticed = time.monotonic() - back
+    assert deaf["metadata"]["name"] in message
+    service.await_pods("mqtt", 1, other_than=deaf["metadata"]["uid"])
+    service.await_condition("DeliveryVerified", "True")
+    healed = time.monotonic() - back
+    measured(f"noticed {noticed:.1f} s after the bus was back, delivered again after {healed:.1f} s")
+    events = service.kubectl("get", "events", "--output=jsonpath={.items[*].reason}").split()
+    assert events.count("DeafPodEvicted") == 1
+    service.await_ready()
 
 
 @pytest.mark.parametrize("disturb", [_delete, _kill], ids=["deleted", "killed"])

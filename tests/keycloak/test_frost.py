@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from localcluster import images
+from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
 from sensorthings_operator.clients.keycloak import KeycloakClients
+from sensorthings_operator.clients.sensorthings import Pod
 from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.conditions.delivery import DeliveryReason
 from sensorthings_operator.desired import keycloak as desired
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
 from tests.e2e.images.conftest import Http, Mqtt, Stack, call, listens
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from sensorthings_operator.conditions.observed import Answer
     from sensorthings_operator.desired.service import Service
     from tests.e2e.images.containers import Container
     from tests.keycloak.server import Keycloak
@@ -261,3 +265,31 @@ def test_a_token_for_others_does_not_connect(who: str, modules: Modules) -> None
         assert client.refused
     finally:
         client.close()
+
+
+def test_the_operator_verifies_delivery_with_a_token_of_its_own(
+    modules: Modules, service: tuple[Service, OperatorSettings], keycloak: Keycloak
+) -> None:
+    """By a client that manage-clients alone was enough to make, and that goes when nobody verifies any more."""
+    of, settings = service
+    realm, client = desired.realm_of(of, settings), desired.delivery_client_of(of)
+    pods = (Pod("http", "uid-http", "127.0.0.1"), Pod("mqtt", "uid-mqtt", "127.0.0.1"))
+    target = DeliveryTarget(
+        "/FROST-Server", pods[:1], pods[1:], (), modules.mqtt.port, False, modules.http.port, realm, client
+    )
+    answers = asyncio.run(_verified(target, target))
+    assert [answer.reason for answer in answers] == [DeliveryReason.DELIVERED] * 2, answers
+    admin = keycloak.admin()
+    assert admin.client(REALM, client.client_id)["serviceAccountsEnabled"]
+    assert asyncio.run(_removed(target)) == ""
+    assert admin.call("GET", f"/{REALM}/clients?clientId={client.client_id}") == []
+
+
+async def _verified(*targets: DeliveryTarget) -> list[Answer]:
+    async with KeycloakClients() as clients, DeliveryChecks(clients) as checks:
+        return [await checks.verify(target) for target in targets]
+
+
+async def _removed(target: DeliveryTarget) -> str:
+    async with KeycloakClients() as clients, DeliveryChecks(clients) as checks:
+        return await checks.remove(target)

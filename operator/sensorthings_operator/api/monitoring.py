@@ -8,3 +8,6 @@ class Monitoring(Model):
 
     pod_monitor: bool = False
     """Make a PodMonitor, by which the Prometheus Operator has the service's metrics scraped."""
+    verify_delivery: bool = True
+    """Post an Observation to a Datastream of the operator's own now and then, see that every MQTT pod tells of it, and
+    start a pod anew that does not. False also deletes what the check keeps in the service's data."""

@@ -125,7 +125,8 @@ async def _datastreams(asked: _Asked) -> dict[str, Datastream]:
     async with SensorThings(url, access=asked.access) as service:
         if asked.datastream is None:
             pages = service.collect("Datastreams", {**DATASTREAM_QUERY, "$top": _PAGE})
-            found = [Datastream.model_validate(entity) async for entity in pages]
+            every = [Datastream.model_validate(entity) async for entity in pages]
+            found = [each for each in every if not each.is_of_delivery_check]
         else:
             found = [await _datastream(service, asked.datastream)]
     if not found:

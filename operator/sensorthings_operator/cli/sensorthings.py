@@ -18,6 +18,7 @@ from sensorthings_operator.cli.access import Access
 from sensorthings_operator.cli.addresses import EntityId, located_id
 from sensorthings_operator.cli.errors import AnswerError, SensorThingsError
 from sensorthings_operator.cli.tokens import Tokens
+from sensorthings_operator.desired.delivery import MARK
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -66,11 +67,17 @@ class Datastream(BaseModel):
     id: Annotated[EntityId, Field(alias="@iot.id")]
     name: str
     unit: Annotated[Unit, Field(alias="unitOfMeasurement")] = Unit()
+    properties: dict[str, Any] | None = None
     thing: Annotated[Thing | None, Field(alias="Thing")] = None
+
+    @property
+    def is_of_delivery_check(self) -> bool:
+        """Whether the operator verifies delivery by it, and no sensor fills it."""
+        return MARK.items() <= (self.properties or {}).items()
 
 
 DATASTREAM_QUERY: Final = {
-    "$select": "id,name,unitOfMeasurement",
+    "$select": "id,name,unitOfMeasurement,properties",
     "$expand": "Thing($select=id,name)",
     "$orderby": "id",
 }

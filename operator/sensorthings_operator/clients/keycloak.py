@@ -14,7 +14,7 @@ from sensorthings_operator import metrics
 from sensorthings_operator.clients.keycloak_errors import KeycloakError, no_keycloak, place
 from sensorthings_operator.clients.keycloak_realm import RealmApi
 from sensorthings_operator.conditions.auth import AuthReason
-from sensorthings_operator.desired.keycloak import ROLES, UID_ATTRIBUTE, RealmClient
+from sensorthings_operator.desired.keycloak import UID_ATTRIBUTE, RealmClient
 from sensorthings_operator.desired.settings import KeycloakRealm
 
 _LOG: Final = logging.getLogger(__name__)
@@ -43,7 +43,20 @@ class KeycloakClients:
             await self._ensure(self._api(realm), wanted)
         except KeycloakError as error:
             return error.reason, error.message
-        return AuthReason.READY, f"{place(realm)} has client {wanted.client_id} with the roles {', '.join(ROLES)}"
+        return (
+            AuthReason.READY,
+            f"{place(realm)} has client {wanted.client_id} with the roles {', '.join(wanted.roles)}",
+        )
+
+    async def token(self, realm: KeycloakRealm, wanted: RealmClient) -> str:
+        """A token of a client that logs in by its secret, which is made where it is not there.
+
+        Raises:
+            KeycloakError: The realm could not be asked, or refused.
+        """
+        api = self._api(realm)
+        live = await self._ensure(api, wanted)
+        return await api.token_of(wanted.client_id, live["secret"])
 
     async def remove(self, realm: KeycloakRealm, wanted: RealmClient) -> bool:
         """Delete the client where it is there and carries the service's uid; whether it was.
@@ -65,7 +78,7 @@ class KeycloakClients:
             self._realms[key] = RealmApi(self._http, realm, clock=self._clock)
         return self._realms[key]
 
-    async def _ensure(self, api: RealmApi, wanted: RealmClient) -> None:
+    async def _ensure(self, api: RealmApi, wanted: RealmClient) -> Live:
         live = await _find(api, wanted)
         made = live is None
         if live is None:
@@ -81,7 +94,9 @@ class KeycloakClients:
                 f"alone: delete it, or hand it over by setting its attribute {UID_ATTRIBUTE} to {wanted.uid}",
             )
         await _repair(api, wanted, live)
+        await _repair_mappers(api, wanted, live, made=made)
         await _repair_roles(api, wanted, live["id"], made=made)
+        return live
 
 
 async def _find(api: RealmApi, wanted: RealmClient) -> Live | None:
@@ -111,16 +126,36 @@ async def _repair(api: RealmApi, wanted: RealmClient, live: Live) -> None:
         _tell_repair(api, wanted, ", ".join(changed))
 
 
+async def _repair_mappers(api: RealmApi, wanted: RealmClient, live: Live, *, made: bool) -> None:
+    path = f"clients/{live['id']}/protocol-mappers/models"
+    there = {mapper["name"]: mapper for mapper in live.get("protocolMappers", ())}
+    changed = []
+    for name, (kind, config) in wanted.mappers.items():
+        mapper = {"name": name, "protocol": "openid-connect", "protocolMapper": kind, "config": dict(config)}
+        found = there.get(name)
+        if found is None:
+            await api.call("POST", path, body=mapper)
+        elif found["protocolMapper"] != kind or drift(config, found["config"]):
+            await api.call("PUT", f"{path}/{found['id']}", body={**mapper, "id": found["id"]})
+        else:
+            continue
+        changed.append(name)
+    if changed and not made:
+        _tell_repair(api, wanted, f"the mappers {', '.join(changed)}")
+
+
 async def _repair_roles(api: RealmApi, wanted: RealmClient, id_: str, *, made: bool) -> None:
+    if not wanted.roles:
+        return
     path = f"clients/{id_}/roles"
     there = {role["name"]: role.get("description") for role in await api.call("GET", path)}
-    for name, description in ROLES.items():
+    for name, description in wanted.roles.items():
         role = {"name": name, "description": description}
         if name not in there:
             await api.call("POST", path, body=role)
         elif there[name] != description:
             await api.call("PUT", f"{path}/{name}", body=role)
-    changed = [name for name, description in ROLES.items() if there.get(name) != description]
+    changed = [name for name, description in wanted.roles.items() if there.get(name) != description]
     if changed and not made:
         _tell_repair(api, wanted, f"the roles {', '.join(changed)}")
 

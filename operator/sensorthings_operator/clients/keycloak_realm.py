@@ -113,21 +113,30 @@ class RealmApi:
             return self._token
 
     async def _log_in(self, credentials: Credentials) -> None:
-        url = f"{self._base}/realms/{quote(self.realm.realm, safe='')}/protocol/openid-connect/token"
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": credentials.client_id,
-            "client_secret": credentials.client_secret,
-        }
         asked = self._clock()
+        self._token, seconds = await self._grant(credentials, credentials.client_id, credentials.client_secret)
+        self._token_is_of, self._token_ends = credentials, asked + seconds
+
+    async def token_of(self, client_id: str, client_secret: str) -> str:
+        """A token of another client of the realm.
+
+        Raises:
+            KeycloakError: The realm could not be asked, or refused.
+        """
+        token, _ = await self._grant(read_credentials(self.realm), client_id, client_secret)
+        return token
+
+    async def _grant(self, credentials: Credentials, client_id: str, client_secret: str) -> tuple[str, int]:
+        """A token by client credentials (RFC 6749, section 4.4), and for how many seconds it is good."""
+        url = f"{self._base}/realms/{quote(self.realm.realm, safe='')}/protocol/openid-connect/token"
+        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         status, answer = await self._send("POST", url, credentials, data=form)
         if status != HTTPStatus.OK:
-            raise keycloak_errors.login_refused(self.realm, credentials.client_id, status, answer)
+            raise keycloak_errors.login_refused(self.realm, client_id, status, answer)
         match self._parsed(answer):
             case {"access_token": str(token), "expires_in": int(seconds)}:
-                self._token, self._token_is_of, self._token_ends = token, credentials, asked + seconds
-            case _:
-                raise keycloak_errors.no_keycloak(self.realm)
+                return token, seconds
+        raise keycloak_errors.no_keycloak(self.realm)
 
     async def _send(self, method: str, url: str, credentials: Credentials, **request: Any) -> tuple[int, bytes]:
         if self._unanswered is not None and self._clock() - self._unanswered[0] < _QUIET_SECONDS:

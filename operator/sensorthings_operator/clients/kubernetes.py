@@ -13,7 +13,7 @@ import orjson
 from sensorthings_operator import metrics
 from sensorthings_operator.clients.connection import Connection
 from sensorthings_operator.clients.errors import api_error
-from sensorthings_operator.clients.resources import Resource, resource_of
+from sensorthings_operator.clients.resources import PODS, Resource, resource_of
 
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
@@ -194,6 +194,20 @@ class KubernetesClient:
             "propagationPolicy": "Background",
         }
         await self._call("delete", "DELETE", resource, resource.path(namespace, name), body=body)
+
+    async def evict(self, namespace: str, name: str, *, uid: str) -> None:
+        """Have the pod with this uid go, unless a PodDisruptionBudget keeps it.
+
+        Raises:
+            ApiError: 429 where one does.
+        """
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        }
+        await self._call("evict", "POST", PODS, PODS.path(namespace, name, "eviction"), body=body)
 
     @property
     def _http(self) -> aiohttp.ClientSession:

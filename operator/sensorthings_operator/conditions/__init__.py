@@ -11,6 +11,8 @@ from sensorthings_operator.conditions import (
     bus,
     certificate,
     database,
+    delivery,
+    host,
     modules,
     monitoring,
     reads,
@@ -30,8 +32,10 @@ PARTS: Final[tuple[Chain, ...]] = (
     modules.HTTP_AVAILABLE,
     reads.READS_AVAILABLE,
     modules.MQTT_AVAILABLE,
+    delivery.DELIVERY_VERIFIED,
     autoscaling.AUTOSCALING_ACTIVE,
     routes.ROUTES_PROGRAMMED,
+    host.HOST_RESOLVED,
     monitoring.MONITORING_READY,
 )
 """One condition for each part of a service."""

@@ -14,6 +14,8 @@ class Answer:
     holds: bool
     reason: str
     message: str
+    pods: tuple[str, ...] = ()
+    """Pods that it is about, where it is about some."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class PodState:
     problems: tuple[PodProblem, ...] = ()
     schema_job: str = ""
     """The schema Job whose work this pod has done; empty for every other pod."""
+    restarts: int = 0
+    """Of its containers: a bus that began anew within a moment was ready all the time, and may have forgotten much."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,10 @@ class Observed:
     """Whether the port of MQTT on the ingress controller is this service's."""
     keycloak: Answer | None = None
     """Whether the service's client in Keycloak is as it should be."""
+    host: Answer | None = None
+    """Where DNS leads those who look the host up; None while that is not known."""
+    delivery: Answer | None = None
+    """Whether Observations arrive at subscribers; None where nobody looks."""
     references: Mapping[str, Answer] = field(default_factory=dict)
     """What is wrong with objects that the spec refers to, by kind; only where something that needs them is not well."""
     missing_apis: frozenset[str] = frozenset()

@@ -7,12 +7,12 @@ will move until somebody does something (https://github.com/kubernetes-sigs/cli-
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sensorthings_operator.conditions import auth, references, routes
+from sensorthings_operator.conditions import auth, delivery, references, routes
 from sensorthings_operator.conditions.chain import Verdict, pod_problem
 from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.desired import bus, database, http, mqtt, reads
 
-_FINE_UNKNOWN: Final = {"BusExternal"}
+_FINE_UNKNOWN: Final = {"BusExternal", *delivery.FINE_UNKNOWN}
 _NEEDS_SOMEBODY: Final = frozenset(
     {
         "SchemaFailed",

@@ -40,6 +40,11 @@ _TIMEOUT_MILLIS: Final = 5000
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
+_DELIVERY_ROLES: Final = ("read", "create", "delete")
+Mapper = tuple[str, Mapping[str, str]]
+"""What Keycloak calls protocolMapper and config."""
+
+
 @dataclass(frozen=True)
 class RealmClient:
     """The client that a service has in its realm."""
@@ -70,10 +75,59 @@ class RealmClient:
             "fullScopeAllowed": False,
         }
 
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """Its roles, with their descriptions."""
+        return ROLES
+
+    @property
+    def mappers(self) -> Mapping[str, Mapper]:
+        """Its protocol mappers, by name; others are left alone."""
+        return {}
+
+
+@dataclass(frozen=True)
+class DeliveryClient(RealmClient):
+    """The client by which the operator verifies the delivery of a service that takes tokens."""
+
+    @property
+    def client_id(self) -> str:
+        """What Keycloak calls clientId."""
+        return f"{super().client_id}.delivery"
+
+    @property
+    def representation(self) -> dict[str, Any]:
+        """What is kept of its ClientRepresentation: it logs in by its secret, and its tokens are for one service."""
+        return {
+            **super().representation,
+            "name": f"Delivery check of SensorThings service {self.namespace}/{self.name}",
+            "serviceAccountsEnabled": True,
+        }
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """None of its own."""
+        return {}
+
+    @property
+    def mappers(self) -> Mapping[str, Mapper]:
+        """Put the roles into its tokens that a check needs: giving them to its account would take manage-users."""
+        service = super().client_id
+        roles = {
+            f"role {role}": ("oidc-hardcoded-role-mapper", {"role": f"{service}.{role}"}) for role in _DELIVERY_ROLES
+        }
+        audience = {"included.client.audience": service, "access.token.claim": "true", "id.token.claim": "false"}
+        return {**roles, "audience": ("oidc-audience-mapper", audience)}
+
 
 def client_of(service: Service) -> RealmClient:
     """The service's client."""
     return RealmClient(service.namespace, service.name, service.uid)
+
+
+def delivery_client_of(service: Service) -> DeliveryClient:
+    """The client by which its delivery is verified."""
+    return DeliveryClient(service.namespace, service.name, service.uid)
 
 
 def is_used(service: Service) -> bool:

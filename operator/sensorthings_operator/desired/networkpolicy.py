@@ -14,6 +14,7 @@ from sensorthings_operator.desired import (
     addresses,
     bus,
     database,
+    delivery,
     http,
     keycloak,
     mqtt,
@@ -50,10 +51,12 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         return []
     frost = [*_dns(), *_bus(service), *_database(service)]
     tokens = _keycloak(service, settings)
+    at_http = [*_http_clients(service, settings), *_verifier(service, settings, addresses.HTTP_PORT)]
+    at_mqtt = [*_mqtt_clients(service, settings), *_verifier(service, settings, delivery.mqtt_port(service))]
     policies = [
-        _policy(service, http.COMPONENT, ingress=_http_clients(service, settings), egress=[*frost, *tokens]),
+        _policy(service, http.COMPONENT, ingress=at_http, egress=[*frost, *tokens]),
         *_reads(service, settings, tokens),
-        _policy(service, mqtt.COMPONENT, ingress=_mqtt_clients(service, settings), egress=[*frost, *tokens]),
+        _policy(service, mqtt.COMPONENT, ingress=at_mqtt, egress=[*frost, *tokens]),
         _policy(service, schema.COMPONENT, ingress=[], egress=[*_dns(), *_database(service)]),
     ]
     if service.spec.bus.type == "Mosquitto":
@@ -154,6 +157,14 @@ def _mqtt_clients(service: Service, settings: OperatorSettings) -> list[Manifest
         _rule(ports, source=_clients(service, settings)),
         *_metrics([*status, *podmonitor.frost_ports(service)]),
     ]
+
+
+def _verifier(service: Service, settings: OperatorSettings, port: int) -> list[Manifest]:
+    """The operator, which verifies delivery, where not everybody is let in anyway."""
+    verifies = delivery.is_wanted(service) and settings.delivery_probe_seconds > 0
+    if not verifies or _clients(service, settings) == [_EVERY_POD]:
+        return []
+    return [_rule([port], source=[_operator(settings)])]
 
 
 def _metrics(ports: list[int]) -> list[Manifest]:

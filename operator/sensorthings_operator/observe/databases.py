@@ -9,6 +9,7 @@ from sensorthings_operator.clients.owned import ServiceKey
 from sensorthings_operator.conditions.database import DATABASE_REACHABLE
 from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired.addresses import DatabaseAddress
+from sensorthings_operator.observe.answers import last_answer
 from sensorthings_operator.observe.probes import Probes
 
 Ask = Callable[[DatabaseAddress, Credentials, int], Awaitable[tuple[DatabaseAnswer, str]]]
@@ -42,12 +43,6 @@ def database_probes(
     )
 
 
-def last_answer(body: Mapping[str, Any]) -> Answer | None:
-    """What the status of a service says that its database answered: it stands until it is known better.
-
-    Without it, each start of the operator would take every service for not ready.
-    """
-    for condition in body.get("status", {}).get("conditions", ()):
-        if condition["type"] == DATABASE_REACHABLE.type and condition["reason"] in set(DatabaseAnswer):
-            return Answer(condition["status"] == "True", condition["reason"], condition["message"])
-    return None
+def last_database_answer(body: Mapping[str, Any]) -> Answer | None:
+    """What the status of a service says that its database answered."""
+    return last_answer(body, DATABASE_REACHABLE.type, set(DatabaseAnswer))

@@ -11,6 +11,8 @@ from prometheus_client.registry import Collector
 
 from sensorthings_operator.clients.owned import Owned, OwnedStore, Summarise
 from sensorthings_operator.desired import http, mqtt
+from sensorthings_operator.observe.delivery import ready_pod
+from sensorthings_operator.observe.hosts import gateway_addresses, ingress_addresses
 from sensorthings_operator.observe.services import Services
 
 _TIERS: Final = (http.COMPONENT, mqtt.COMPONENT)
@@ -47,8 +49,14 @@ def _cpu(metrics: Any, part: str) -> float | None:
     return None
 
 
-FIGURES: Final[Mapping[str, Summarise]] = {"Deployment": deployment, "HorizontalPodAutoscaler": autoscaler}
-"""What the store keeps for the collector, by kind."""
+FIGURES: Final[Mapping[str, Summarise]] = {
+    "Deployment": deployment,
+    "HorizontalPodAutoscaler": autoscaler,
+    "Gateway": gateway_addresses,
+    "Ingress": ingress_addresses,
+    "Pod": ready_pod,
+}
+"""What the store keeps that wakes no pass, by kind: for the collector, and for what is asked beside the passes."""
 
 
 class ServiceFigures(Collector):
@@ -79,7 +87,7 @@ class ServiceFigures(Collector):
     def _tiers(self) -> Iterator[tuple[Owned, str]]:
         for key in self._services:
             for child in self._store.of_service(key):
-                if child.figures and child.component in _TIERS:
+                if isinstance(child.figures, dict) and child.component in _TIERS:
                     yield child, child.component
 
     def _conditions(self) -> GaugeMetricFamily:

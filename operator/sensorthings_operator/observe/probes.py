@@ -29,7 +29,7 @@ TargetT = TypeVar("TargetT")
 class Probes(Generic[TargetT]):
     """The last answer about each service, kept true by one task each."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - how often what is asked
         self,
         ask: Callable[[TargetT], Awaitable[Answer]],
         *,
@@ -37,12 +37,16 @@ class Probes(Generic[TargetT]):
         changed: Callable[[ServiceKey], None],
         interval_seconds: float,
         concurrency: int = 8,
+        seconds_between: float = _SECONDS_BETWEEN,
+        longest_delay_seconds: float = _LONGEST_DELAY_SECONDS,
     ) -> None:
         self._ask = ask
         self._surprised = surprised
         """Reason of the answer when asking failed in a way that nobody foresaw."""
         self._changed = changed
         self._interval = interval_seconds
+        self._seconds_between = seconds_between
+        self._longest_delay = longest_delay_seconds
         self._limit = asyncio.Semaphore(concurrency)
         self._targets: dict[ServiceKey, TargetT] = {}
         self._tasks: dict[ServiceKey, asyncio.Task[None]] = {}
@@ -105,12 +109,12 @@ class Probes(Generic[TargetT]):
                 self._answers[key] = answer
                 self._changed(key)
             pause = self._turn() if answer.holds else delay
-            delay = _FIRST_DELAY_SECONDS if answer.holds else min(delay * _GROWTH, _LONGEST_DELAY_SECONDS)
+            delay = _FIRST_DELAY_SECONDS if answer.holds else min(delay * _GROWTH, self._longest_delay)
             await self._pause(key, pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
 
     def _turn(self) -> float:
         """Seconds until one that is well is asked again."""
-        return max(self._interval, len(self._targets) * _SECONDS_BETWEEN)
+        return max(self._interval, len(self._targets) * self._seconds_between)
 
     async def _pause(self, key: ServiceKey, seconds: float) -> None:
         doubt = self._doubts[key]

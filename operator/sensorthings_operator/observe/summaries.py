@@ -143,11 +143,12 @@ def pod(live: Mapping[str, Any]) -> PodState:
     done = labels.get(_JOB_NAME_LABEL, "") if _has_migrated(live) else ""
     if live["metadata"].get("deletionTimestamp"):
         return PodState(schema_job=done)
+    restarts = sum(each.get("restartCount", 0) for each in live.get("status", {}).get("containerStatuses", ()))
     problems = tuple(
         PodProblem(labels.get(COMPONENT_LABEL, ""), live["metadata"]["name"], reason, message[:_LONGEST_MESSAGE])
         for reason, message in _troubles(live.get("status", {}))
     )
-    return PodState(problems, done)
+    return PodState(problems, done, restarts)
 
 
 def _has_migrated(live: Mapping[str, Any]) -> bool:

@@ -64,7 +64,7 @@ _FLIPS: Final = {
     ),
     "volume of the bus is kept": Flip({"bus": {"mosquitto": {"storage": {"whenDeleted": "Retain"}}}}),
     "path and unused host": Flip({"rootPath": "/air", "host": "air.city.example"}),
-    "version with metrics": Flip({"version": "2.8.0", "monitoring": {"podMonitor": True}}),
+    "version with metrics": Flip({"version": "2.8.0", "monitoring": {"podMonitor": True, "verifyDelivery": False}}),
     "another database": Flip(
         {
             "database": {

@@ -49,6 +49,7 @@ def test_a_managed_service_walks_to_ready_step_by_step(walk: Walk) -> None:
         "BusConnected": "True",
         "HTTPAvailable": "True",
         "MQTTAvailable": "True",
+        "DeliveryVerified": "Unknown",
     }
     assert status["observedGeneration"] == live["metadata"]["generation"]
     assert {c["observedGeneration"] for c in status["conditions"]} == {live["metadata"]["generation"]}

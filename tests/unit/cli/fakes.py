@@ -33,6 +33,7 @@ class Broker:
     tls: ssl.SSLContext | None = None
     logins: list[tuple[str, ...]] = field(default_factory=list)
     silent: bool = False
+    host: str = "127.0.0.1"
     port: int = 0
     subscribed: dict[str, list[asyncio.StreamWriter]] = field(default_factory=dict)
     client_ids: list[str] = field(default_factory=list)
@@ -44,7 +45,7 @@ class Broker:
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -12,6 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from sensorthings_operator.cli.observe import observe
+from sensorthings_operator.desired.delivery import MARK
 from tests.unit.cli.fakes import Broker, Service
 from tests.unit.cli.secure import HOST, Authority, TokenEndpoint, WebSocketRoute
 
@@ -60,6 +61,22 @@ async def test_all_datastreams_of_all_pages_are_observed() -> None:
     assert [line[line.index("Signal") :].split()[1] for line in lines] == ["K1", "K2", "K3"]
     assert all(line.endswith("3 (green)") for line in lines)
     assert "Subscribed to 3 Datastreams" in result.stderr
+
+
+async def test_the_operators_own_datastream_is_left_out_unless_it_is_asked_for() -> None:
+    async with service(1) as (fake, broker):
+        own = {
+            "name": "check",
+            "properties": {**MARK, "featureOfInterest": 1},
+            "Thing": {"@iot.id": 2, "name": "check"},
+        }
+        fake.add("Datastreams", own)
+        messages = [(topic(n), {"result": n, "phenomenonTime": "2026-03-01T12:00:00Z"}) for n in (1, 2)]
+        result, _ = await asyncio.gather(run(fake, broker, "--count", "1"), publish(broker, 1, *messages))
+        assert "Subscribed to v1.1/Datastreams(1)/Observations" in result.stderr, result.output
+        broker.subscribed.clear()
+        result, _ = await asyncio.gather(run(fake, broker, "2", "--count", "1"), publish(broker, 1, *messages))
+        assert "Subscribed to v1.1/Datastreams(2)/Observations" in result.stderr, result.output
 
 
 async def test_json_is_one_object_a_line() -> None:

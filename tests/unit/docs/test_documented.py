@@ -14,9 +14,12 @@ from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions import PARTS
 from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.conditions.delivery import DeliveryReason
+from sensorthings_operator.conditions.host import HostReason
 from sensorthings_operator.conditions.references import NEEDS_SOMEBODY
 from sensorthings_operator.conditions.routes import RoutesReason
 from sensorthings_operator.conditions.unobserved import UnobservedReason
+from sensorthings_operator.delivery import EVICTED
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.figures import ServiceFigures
 from sensorthings_operator.observe.services import Services
@@ -27,6 +30,9 @@ PACKAGE: Final = ROOT / "operator" / "sensorthings_operator"
 CONDITIONS: Final = (ROOT / "docs" / "conditions.md").read_text()
 METRICS: Final = (ROOT / "docs" / "metrics.md").read_text()
 SETTINGS: Final = (ROOT / "docs" / "settings.md").read_text()
+
+
+_REASONS: Final = (AuthReason, DeliveryReason, HostReason, RoutesReason, UnobservedReason)
 
 
 def _calls(function: str, position: int, folder: Path) -> Iterator[str]:
@@ -50,7 +56,7 @@ def _reasons() -> set[str]:
     found = set(_calls("Verdict", 1, PACKAGE))
     found |= set(_calls("SpecProblem", 0, PACKAGE))
     found |= {answer.value for answer in DatabaseAnswer}
-    found |= {reason.value for reasons in (AuthReason, RoutesReason, UnobservedReason) for reason in reasons}
+    found |= {reason.value for reasons in _REASONS for reason in reasons}
     return found | NEEDS_SOMEBODY | {"NameTaken", "ApplyRefused"}
 
 
@@ -67,7 +73,7 @@ def test_reason_is_documented(reason: str) -> None:
 
 def test_no_reason_is_documented_that_is_not_there() -> None:
     types = {chain.type for chain in PARTS} | {"Ready", "Reconciling", "Stalled"}
-    assert _documented(CONDITIONS) == _reasons() | types | {REPAIRED}
+    assert _documented(CONDITIONS) == _reasons() | types | {REPAIRED, EVICTED}
 
 
 def _settings(model: object, prefix: str = "") -> Iterator[str]:

@@ -70,18 +70,23 @@ class FakeKeycloak:
         if answer is not None:
             return answer
         if path.endswith("/token"):
-            return self._login(str(form["client_secret"]))
+            return self._login(str(form["client_id"]), str(form["client_secret"]))
         if request.headers["Authorization"].removeprefix("Bearer ") not in self.tokens:
             return web.json_response({"error": "HTTP 401 Unauthorized"}, status=401)
         return await self._admin(request, path.split("/"))
 
-    def _login(self, secret: str) -> web.Response:
-        if secret != SECRET:
+    def _login(self, client_id: str, secret: str) -> web.Response:
+        accounts = {c["clientId"] for c in self.clients.values() if c.get("serviceAccountsEnabled")}
+        if secret != (CLIENT_SECRET if client_id in accounts else SECRET):
             refused = {"error": "unauthorized_client", "error_description": f"not {secret}"}
             return web.json_response(refused, status=401)
         token = f"token-{next(self._numbers)}"
         self.tokens.add(token)
         return web.json_response({"access_token": token, "expires_in": self.lifetime})
+
+    def _map(self, client: dict[str, Any], mapper: dict[str, Any], id_: str = "") -> None:
+        there = [each for each in client.get("protocolMappers", ()) if each["id"] != id_]
+        client["protocolMappers"] = [*there, {**mapper, "id": id_ or f"mapper-{next(self._numbers)}"}]
 
     async def _admin(self, request: web.Request, path: list[str]) -> web.Response:
         body = await request.json() if request.can_read_body else {}
@@ -98,6 +103,8 @@ class FakeKeycloak:
                 self.clients[id_] |= body
             case "DELETE", ["clients", id_]:
                 del self.clients[id_]
+            case "POST" | "PUT", ["clients", id_, "protocol-mappers", "models", *named]:
+                self._map(self.clients[id_], body, *named)
             case "GET", ["clients", id_, "roles"]:
                 return web.json_response([{"name": n, "description": d} for n, d in self.roles[id_].items()])
             case "POST" | "PUT", ["clients", id_, "roles", *_]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -13,7 +14,7 @@ from sensorthings_operator.clients.keycloak import KeycloakClients, drift
 from sensorthings_operator.clients.keycloak_errors import KeycloakError, call_refused, login_refused
 from sensorthings_operator.clients.keycloak_realm import Credentials
 from sensorthings_operator.conditions.auth import AuthReason
-from sensorthings_operator.desired.keycloak import ROLES, UID_ATTRIBUTE, RealmClient
+from sensorthings_operator.desired.keycloak import ROLES, UID_ATTRIBUTE, DeliveryClient, RealmClient
 from sensorthings_operator.desired.settings import KeycloakRealm
 from tests.unit.operator.fake_keycloak import CLIENT_SECRET, SECRET, FakeKeycloak
 
@@ -61,6 +62,37 @@ async def test_it_is_made_with_its_roles_and_left_alone_then(clients: KeycloakCl
     keycloak.admin_calls()
     assert await clients.ensure(keycloak.realm, WANTED) == (reason, message)
     assert keycloak.admin_calls() == ["GET clients", f"GET clients/{id_}/roles"]
+
+
+async def test_the_client_of_the_delivery_check_gets_tokens_for_one_service(
+    clients: KeycloakClients, keycloak: FakeKeycloak
+) -> None:
+    wanted = DeliveryClient("hamburg", "air", "uid-1")
+    token = await clients.token(keycloak.realm, wanted)
+    assert token in keycloak.tokens
+    ((id_, made),) = keycloak.clients.items()
+    assert made["clientId"] == f"{ID}.delivery"
+    assert keycloak.roles[id_] == {}
+    given = {mapper["config"].get("role") or mapper["config"]["included.client.audience"] for mapper in _mappers(made)}
+    assert given == {ID, f"{ID}.read", f"{ID}.create", f"{ID}.delete"}
+    keycloak.admin_calls()
+    await clients.token(keycloak.realm, wanted)
+    assert keycloak.admin_calls() == ["GET clients"]
+
+    changed, gone, *_ = _mappers(made)
+    changed["config"]["role"] = f"{ID}.admin"
+    made["protocolMappers"] = [each for each in _mappers(made) if each is not gone]
+    made["protocolMappers"].append({"name": "theirs", "protocolMapper": "x", "config": {}, "id": "theirs"})
+    await clients.token(keycloak.realm, wanted)
+    named = {mapper["name"]: mapper for mapper in _mappers(made)}
+    assert set(named) == {*wanted.mappers, "theirs"}
+    assert named[changed["name"]]["config"]["role"] != f"{ID}.admin"
+    assert await clients.remove(keycloak.realm, wanted)
+    assert keycloak.clients == {}
+
+
+def _mappers(live: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(live["protocolMappers"])
 
 
 async def test_what_others_changed_is_brought_back_and_nothing_else(

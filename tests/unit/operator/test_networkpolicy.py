@@ -140,6 +140,9 @@ def test_clients_come_by_the_ingress_controller_where_there_is_one(world: _World
         served = stranger is _INGRESS or (not exposed and stranger is not _OUTSIDE)
         watched = stranger is not _OUTSIDE
         expected = (clients[component] if served else set()) | (metrics[component] if watched else set())
+        if stranger is _OPERATOR:
+            # It verifies delivery.
+            expected |= {8080} if component == "http" else {min(clients["mqtt"])}
         assert world.ports(stranger, world.pod(component)) == expected, (component, stranger)
 
 

@@ -7,7 +7,7 @@ from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.owned import ServiceKey
 from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired.addresses import DatabaseAddress, database_address
-from sensorthings_operator.observe.databases import Target, database_probes, last_answer
+from sensorthings_operator.observe.databases import Target, database_probes, last_database_answer
 from sensorthings_operator.observe.probes import Probes
 from tests.unit.operator.samples import EXTERNAL, SETTINGS, body, service
 from tests.unit.operator.virtual_time import on_virtual_time
@@ -212,16 +212,16 @@ def _status(reason: str, status: str = "True") -> dict[str, object]:
     return {**body(), "status": {"conditions": [condition]}}
 
 
-def test_the_last_answer_is_read_from_the_status() -> None:
-    assert last_answer(body()) is None
-    assert last_answer(_status("DatabaseAnswers")) == Answer(True, "DatabaseAnswers", "told before")
-    unreachable = last_answer(_status("DatabaseUnreachable", "False"))
+def test_the_last_database_answer_is_read_from_the_status() -> None:
+    assert last_database_answer(body()) is None
+    assert last_database_answer(_status("DatabaseAnswers")) == Answer(True, "DatabaseAnswers", "told before")
+    unreachable = last_database_answer(_status("DatabaseUnreachable", "False"))
     assert unreachable == Answer(False, "DatabaseUnreachable", "told before")
 
 
 def test_what_was_no_answer_is_none() -> None:
     for reason in ("DatabaseNotAsked", "SecretUnusable", "Hibernated", "DatabaseStarting"):
-        assert last_answer(_status(reason, "False")) is None
+        assert last_database_answer(_status(reason, "False")) is None
 
 
 @on_virtual_time

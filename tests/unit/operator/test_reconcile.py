@@ -15,10 +15,12 @@ from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.desired.keycloak import RealmClient
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
 from sensorthings_operator.observe.databases import database_probes
+from sensorthings_operator.observe.hosts import host_probes
 from sensorthings_operator.observe.keycloak import keycloak_probes
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
@@ -30,6 +32,7 @@ from tests.unit.operator.samples import SETTINGS, body
 from tests.unit.operator.virtual_time import on_virtual_time
 
 if TYPE_CHECKING:
+    from sensorthings_operator.clients.delivery import DeliveryChecks
     from sensorthings_operator.clients.keycloak import KeycloakClients
     from sensorthings_operator.clients.kubernetes import KubernetesClient
 
@@ -81,6 +84,8 @@ class City:
             self.settings,
             keycloak_clients=cast("KeycloakClients", self.keycloak),
             keycloak_probes=self.keycloak_probes,
+            store=self.store,
+            host_probes=host_probes(self._resolve, changed=lambda _: None),
         )
         self.reconciler = Reconciler(
             client,
@@ -90,8 +95,14 @@ class City:
             served=(),
             probes=self.probes,
             outside=outside,
+            delivery=Delivery(
+                client, self.store, self.settings, cast("DeliveryChecks", None), None, warn=lambda *_: None
+            ),
             reporter=Reporter(client, self.services, self.settings, events=self.events, now=lambda: self.now),
         )
+
+    async def _resolve(self, _: str) -> frozenset[str]:
+        return frozenset({"203.0.113.1"})
 
     async def _ask(self, _: DatabaseAddress, __: Credentials, ___: int) -> tuple[DatabaseAnswer, str]:
         await asyncio.sleep(5)

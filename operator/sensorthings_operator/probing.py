@@ -1,0 +1,56 @@
+"""Everything that is asked beside the passes: databases, Keycloak, DNS, and whether Observations arrive.
+
+Put together and closed by the operator.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
+from sensorthings_operator.clients.keycloak import KeycloakClients
+from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.observe.databases import Ask, Target, database_probes
+from sensorthings_operator.observe.delivery import delivery_probes
+from sensorthings_operator.observe.hosts import HostTarget, host_probes, resolve
+from sensorthings_operator.observe.keycloak import RealmTarget, keycloak_probes
+from sensorthings_operator.observe.probes import Probes
+
+
+@dataclass(frozen=True)
+class AllProbes:
+    """The probes of each kind."""
+
+    databases: Probes[Target]
+    keycloak: Probes[RealmTarget]
+    hosts: Probes[HostTarget]
+    deliveries: Probes[DeliveryTarget] | None
+    """None where the settings want delivery never verified."""
+
+    @classmethod
+    def of(
+        cls,
+        settings: OperatorSettings,
+        ask: Ask,
+        keycloak: KeycloakClients,
+        checks: DeliveryChecks,
+        *,
+        changed: Callable[[ServiceKey], None],
+    ) -> Self:
+        """None of them asks anything yet; ``changed`` is called with each new answer's service."""
+        every = settings.delivery_probe_seconds
+        return cls(
+            databases=database_probes(ask, changed=changed, interval_seconds=settings.database_probe_seconds),
+            keycloak=keycloak_probes(
+                keycloak.ensure, changed=changed, interval_seconds=settings.keycloak_probe_seconds
+            ),
+            hosts=host_probes(resolve, changed=changed),
+            deliveries=delivery_probes(checks.verify, changed=changed, interval_seconds=every) if every else None,
+        )
+
+    async def close(self) -> None:
+        """Stop all of them."""
+        every = (self.databases, self.keycloak, self.hosts, self.deliveries)
+        await asyncio.gather(*(probes.close() for probes in every if probes is not None))
