@@ -64,6 +64,13 @@ class Kubernetes:
         """kubectl apply, as a person would."""
         self.run("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)}))
 
+    def evict(self, pod: Mapping[str, Any]) -> None:
+        """What kubectl drain asks for, of one pod."""
+        metadata = {name: pod["metadata"][name] for name in ("name", "namespace")}
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/eviction"
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
+        self.run("create", f"--raw={path}", "--filename=-", stdin=json.dumps(eviction))
+
     def create_namespace(self, name: str) -> None:
         """A namespace that admits only what passes pod security ``restricted``."""
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
