@@ -79,6 +79,7 @@ class Delivery:
             return await self._removed(body, asked)
         before = last_check(body)
         if keycloak.is_used(service) and keycloak.realm_of(service, self._settings) is None:
+            self._probes.forget(service.key)
             return _unknown("checks need a token, and the realm is not known: AuthConfigured says more")
         if asked is None:
             self._probes.forget(service.key)

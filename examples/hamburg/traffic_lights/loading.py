@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sensorthings_operator.cli.addresses import EntityId, key
+from sensorthings_operator.desired.entities import EntityId, key
 from traffic_lights.model import LAYER_NAME, OBSERVED_PROPERTY, OWNER, SENSOR, SERVICE_NAME, Intersection, Model
 
 if TYPE_CHECKING:

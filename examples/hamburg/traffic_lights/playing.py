@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from sensorthings_operator.cli.addresses import key
 from sensorthings_operator.cli.errors import AnswerError, SensorThingsError
 from sensorthings_operator.cli.subscription import Message, Subscription
+from sensorthings_operator.desired.entities import key
 from traffic_lights.report import Quantiles, Received, Report, Sent, match
 from traffic_lights.schedule import Change, changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sensorthings_operator.cli.addresses import BrokerUrl, EntityId
+    from sensorthings_operator.cli.addresses import BrokerUrl
     from sensorthings_operator.cli.sensorthings import SensorThings
+    from sensorthings_operator.desired.entities import EntityId
     from traffic_lights.model import Model
 
 _SETTLE_SECONDS: Final = 0.5  # a duplicate comes after its original, and nothing announces that none will

@@ -12,11 +12,10 @@ from urllib.parse import quote, urlencode
 
 from yarl import URL
 
+from sensorthings_operator.desired.entities import EntityId, key
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-EntityId = int | str
-"""FROST-Server counts by default; a service may also name its entities by strings."""
 
 DEFAULT_SERVICE: Final = "http://127.0.0.1:8080/FROST-Server/v1.1"
 DEFAULT_BROKER: Final = "mqtt://127.0.0.1:1883"
@@ -121,12 +120,6 @@ class BrokerUrl:
         own = (self.transport, self.tls)
         scheme = next(scheme for scheme, (transport, tls, _) in _TRANSPORTS.items() if own == (transport, tls))
         return str(URL.build(scheme=scheme, host=self.host, port=self.port, path=self.path))
-
-
-def key(entity_set: str, entity: EntityId) -> str:
-    """A resource path by key: ``Datastreams(1)``, or ``Datastreams('a')`` for an identifier that is a string."""
-    quoted = entity if isinstance(entity, int) else "'" + entity.replace("'", "''") + "'"
-    return f"{entity_set}({quoted})"
 
 
 def entity_id(text: str) -> EntityId:

@@ -15,12 +15,13 @@ import orjson
 import typer
 from rich.console import Console
 
-from sensorthings_operator.cli.addresses import DEFAULT_BROKER, DEFAULT_SERVICE, BrokerUrl, ServiceUrl, entity_id, key
+from sensorthings_operator.cli.addresses import DEFAULT_BROKER, DEFAULT_SERVICE, BrokerUrl, ServiceUrl, entity_id
 from sensorthings_operator.cli.arrival import Arrival, heading
 from sensorthings_operator.cli.errors import AnswerError, SensorThingsError
 from sensorthings_operator.cli.options import CaCert, ClientCredentialsFile, ConnectTo, access, parsed
 from sensorthings_operator.cli.sensorthings import DATASTREAM_QUERY, Datastream, SensorThings
 from sensorthings_operator.cli.subscription import Subscription
+from sensorthings_operator.desired.entities import key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

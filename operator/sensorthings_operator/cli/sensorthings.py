@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sensorthings_operator.cli import tls
 from sensorthings_operator.cli.access import Access
-from sensorthings_operator.cli.addresses import EntityId, located_id
+from sensorthings_operator.cli.addresses import located_id
 from sensorthings_operator.cli.errors import AnswerError, SensorThingsError
 from sensorthings_operator.cli.tokens import Tokens
 from sensorthings_operator.desired.delivery import MARK
+from sensorthings_operator.desired.entities import EntityId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

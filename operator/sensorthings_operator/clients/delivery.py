@@ -25,13 +25,13 @@ from sensorthings_operator.clients.sensorthings import (
     RefusedError,
     SensorThings,
     UnreachableError,
-    entity_path,
     path_of,
     unreachable,
 )
 from sensorthings_operator.conditions.delivery import DeliveryReason
 from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired import addresses, delivery
+from sensorthings_operator.desired.entities import EntityId, key
 from sensorthings_operator.desired.keycloak import DeliveryClient
 from sensorthings_operator.desired.settings import KeycloakRealm
 
@@ -67,7 +67,7 @@ class _Datastream:
     """Of the check."""
 
     path: str
-    feature_id: int | str
+    feature_id: EntityId
 
 
 @dataclass
@@ -147,7 +147,7 @@ class DeliveryChecks:
             # What belongs to a Thing or a Sensor goes with it; the FeatureOfInterest is known by the Datastream alone.
             for datastream in await api.marked("Datastreams", delivery.MARKED):
                 feature_id = datastream["properties"][delivery.FEATURE_PROPERTY]
-                await api.delete(entity_path("FeaturesOfInterest", feature_id))
+                await api.delete(key("FeaturesOfInterest", feature_id))
             for collection in ("Things", "Sensors", "ObservedProperties"):
                 for entity in await api.marked(collection, delivery.MARKED):
                     await api.delete(path_of(entity))

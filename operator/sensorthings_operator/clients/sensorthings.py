@@ -90,11 +90,6 @@ def path_of(entity: Mapping[str, Any]) -> str:
     return str(entity["@iot.selfLink"]).rpartition("/")[2]
 
 
-def entity_path(collection: str, identifier: int | str) -> str:
-    """Path of an entity by its id; one that is a string stands in quotes (OData 4.01, section 4.3.1)."""
-    return f"{collection}({identifier})" if isinstance(identifier, int) else f"{collection}('{identifier}')"
-
-
 def unreachable(pod: Pod, error: Exception) -> UnreachableError:
     """What the network says of a pod, without what differs from time to time."""
     told = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

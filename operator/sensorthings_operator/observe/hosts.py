@@ -48,18 +48,16 @@ def host_probes(resolved: Resolve, *, changed: Callable[[ServiceKey], None]) -> 
     """Look hosts up; one that leads to its routes is looked up again every five minutes."""
 
     async def asked(target: HostTarget) -> Answer:
+        # Messages name no address of the host: some answers of DNS differ from one time to the next.
         found = await resolved(target.host)
         if not found:
-            told = f"DNS has no address for {target.host}: make a record for it"
-            return Answer(holds=False, reason=HostReason.UNKNOWN, message=f"{told}{_where(target)}")
+            told = f"DNS has no address for {target.host}: make a record for it{_where(target)}"
+            return Answer(holds=False, reason=HostReason.UNKNOWN, message=told)
         wanted = frozenset[str]().union(*[await resolved(each) for each in target.routes])
-        at = ", ".join(sorted(found))
         if wanted and not found & wanted:
-            told = (
-                f"{target.host} is at {at}, and its routes are not: unless something there leads on, change its record"
-            )
-            return Answer(holds=False, reason=HostReason.ELSEWHERE, message=f"{told}{_where(target)}")
-        return Answer(holds=True, reason=HostReason.HERE, message=f"{target.host} is at {at}")
+            told = f"DNS leads {target.host} elsewhere: unless that leads on, make its record one{_where(target)}"
+            return Answer(holds=False, reason=HostReason.ELSEWHERE, message=told)
+        return Answer(holds=True, reason=HostReason.HERE, message=f"DNS leads {target.host} to its routes")
 
     return Probes(
         asked,

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from sensorthings_operator.cli.addresses import BrokerUrl, ServiceUrl, entity_id, key, located_id
+from sensorthings_operator.cli.addresses import BrokerUrl, ServiceUrl, entity_id, located_id
+from sensorthings_operator.desired.entities import key
 
 hosts = st.from_regex(r"[a-z][a-z0-9]{0,20}(\.[a-z][a-z0-9]{0,20}){0,2}", fullmatch=True)
 ports = st.integers(min_value=1, max_value=65535)

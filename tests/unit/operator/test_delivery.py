@@ -275,9 +275,11 @@ async def test_switched_off_it_deletes_what_it_kept_and_then_says_nothing() -> N
 async def test_it_waits_for_a_realm_that_is_not_known() -> None:
     city = City()
     city.run_all()
+    await city.look()
     answer = await city.look(service(WITH_KEYCLOAK))
     assert answer is not None
     assert "AuthConfigured" in answer.message
+    assert not city.probes.asks(("hamburg", "air")), "without a token nothing is asked any more"
     assert await city.look(service_with_keycloak()) is not None
     await asyncio.sleep(1)
     assert city.asked == []
