@@ -1,27 +1,43 @@
-"""Pods go under load where each module has two: one is killed, or asked to end as by a drain.
+"""Pods go under load where each module has two: killed, asked to end by a drain, evicted by the kubelet, rolled.
 
 What was acknowledged stands in the database, once. What clients see meanwhile is counted, request by request and
-Observation by Observation: the figures stand at the end of a run.
+Observation by Observation: these are the figures of docs/failure-modes.md.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable  # noqa: TC003 - a dataclass names it
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from localcluster import imagestore, parts, plan
 from tests.e2e.clients import Stream, subscribers
-from tests.e2e.conftest import Running, service_of_its_own
-from tests.e2e.services import kill
+from tests.e2e.conftest import NAME, Running, service_of_its_own
+from tests.e2e.pressure import short_of_memory
+from tests.e2e.services import kill, processes
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.e2e.kubernetes import Kubernetes
     from tests.e2e.services import Service
 
-_TIER: Final[dict[str, Any]] = {"replicas": 2, "resources": {"requests": {"cpu": "20m"}}}
+_STORAGE: Final = "64Mi"
+_TOO_MUCH: Final = 128 * 1024 * 1024
+"""Bytes: twice what a pod may write to its own disk."""
+_LIMITS: Final = {"ephemeral-storage": _STORAGE}
+_MQTT: Final[dict[str, Any]] = {"replicas": 2, "resources": {"requests": {"cpu": "20m"}, "limits": _LIMITS}}
+# A pod that uses more memory than it asked for is the first to go when a node runs short of it.
+_HTTP: Final[dict[str, Any]] = {
+    "replicas": 2,
+    "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": _LIMITS},
+}
+_VERSIONS: Final = ("2.0.0", "2.0.1")
+"""Images of one release can be had here: the second version is the first one by another name."""
 _SUBSCRIBERS: Final = 4
 _PACE: Final = 0.04
 """Seconds between two POSTs."""
@@ -31,7 +47,7 @@ _PACE: Final = 0.04
 def twice(kubernetes: Kubernetes) -> Iterator[Running]:
     """A service with two pods of each module."""
     with service_of_its_own(kubernetes) as service:
-        http = service.start(http=_TIER, mqtt=_TIER)
+        http = service.start(http=_HTTP, mqtt=_MQTT)
         yield Running(service, http, http.create_datastream())
 
 
@@ -45,20 +61,82 @@ def _drained(service: Service, part: str) -> None:
     service.kubernetes.evict(service.ready_pods(part)[0])
 
 
-_CAUSES: Final = {"killed": _killed, "drained": _drained}
+def _over_its_storage(service: Service, part: str) -> None:
+    """By the kubelet, at once: the pod wrote more to the node's disk than it may."""
+    pod = service.ready_pods(part)[0]
+    ballast = processes(pod, b"java")[0] / "root/tmp/ballast"
+    with ballast.open("wb") as file:
+        file.truncate(0)
+        file.write(b"\0" * _TOO_MUCH)
 
 
-@pytest.mark.parametrize("part", ["http", "mqtt"])
-@pytest.mark.parametrize("cause", list(_CAUSES))
-def test_what_was_acknowledged_is_there(twice: Running, part: str, cause: str, measured: Callable[[str], None]) -> None:
+def _short_of_memory(service: Service, part: str) -> None:
+    """By the kubelet, in time: the node runs short of memory, and the pod uses more than it asked for."""
+    there = {pod["metadata"]["uid"] for pod in service.ready_pods(part)}
+
+    def one_went() -> bool:
+        return not there <= {pod["metadata"]["uid"] for pod in service.pods(part)}
+
+    with short_of_memory(plan.find(NAME)):
+        eventually(f"the kubelet evicts a pod of {part}", one_went)
+
+
+def _rolled(service: Service, part: str) -> None:
+    """By a change of settings, one after the other."""
+    service.patch(**{part: {"settings": {"defaultTop": str(50 + time.time_ns() % 50)}}})
+
+
+def _upgraded(service: Service, _: str) -> None:
+    """By another version: the schema's Job, then HTTP, then MQTT."""
+    old, new = _VERSIONS
+    for module in ("frost-http", "frost-mqtt"):
+        (pod,) = service.ready_pods(module.removeprefix("frost-"))[:1]
+        (image,) = (each["image"] for each in pod["spec"]["containers"] if each["name"] == module)
+        imagestore.tag(plan.find(NAME), parts.ensure(parts.CONTAINERD), image, image.replace(old, new))
+    service.patch(version=new)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What happens to the pods of a part.
+
+    Args:
+        cause: makes it happen.
+        part: whose pods.
+        in_order: a pod is told to end, and requests that it has begun are answered.
+        everyone: all pods go, one after the other.
+    """
+
+    cause: Callable[[Service, str], None]
+    part: str
+    in_order: bool = False
+    everyone: bool = False
+
+
+_CASES: Final = {
+    "killed HTTP": _Case(_killed, "http"),
+    "killed MQTT": _Case(_killed, "mqtt"),
+    "drained HTTP": _Case(_drained, "http", in_order=True),
+    "drained MQTT": _Case(_drained, "mqtt", in_order=True),
+    "HTTP over its storage": _Case(_over_its_storage, "http"),
+    "MQTT over its storage": _Case(_over_its_storage, "mqtt"),
+    "node short of memory": _Case(_short_of_memory, "http", in_order=True),
+    "rolled HTTP": _Case(_rolled, "http", in_order=True, everyone=True),
+    "rolled MQTT": _Case(_rolled, "mqtt", in_order=True, everyone=True),
+    "upgraded": _Case(_upgraded, "mqtt", in_order=True, everyone=True),
+}
+
+
+@pytest.mark.parametrize("case", _CASES.values(), ids=list(_CASES))
+def test_what_was_acknowledged_is_there(twice: Running, case: _Case, measured: Callable[[str], None]) -> None:
     service, http, datastream = twice.service, twice.http, twice.http.create_datastream()
-    before = {pod["metadata"]["uid"]: _restarts(pod) for pod in service.await_pods(part, 2)}
+    before = {pod["metadata"]["uid"]: _restarts(pod) for pod in service.await_pods(case.part, 2)}
     there = [service.subscriber(datastream, reconnect=True) for _ in range(_SUBSCRIBERS)]
     with subscribers(*there), Stream(http, datastream, pace=_PACE) as stream:
         stream.await_acknowledged(30)
-        _CAUSES[cause](service, part)
-        _await_change(service, part, before)
-        service.await_pods(part, 2)
+        case.cause(service, case.part)
+        _await_change(service, case.part, before, everyone=case.everyone)
+        service.await_pods(case.part, 2)
         stream.await_acknowledged(60)
         # Whoever lost its pod is at another one by now.
         after = stream.sent
@@ -74,9 +152,9 @@ def test_what_was_acknowledged_is_there(twice: Running, part: str, cause: str, m
     )
     stored = http.results(datastream)
     assert not {number: stored[number] for number in stream.acknowledged if stored[number] != 1}
-    if part == "mqtt" or cause == "drained":
+    if case.part == "mqtt" or case.in_order:
         assert stream.failed == []
-    if part == "http" and cause == "drained":
+    if case.part == "http" and case.in_order:
         assert missed == [0] * _SUBSCRIBERS
     service.await_ready()
 
@@ -85,12 +163,12 @@ def _restarts(pod: dict[str, Any]) -> int:
     return sum(each["restartCount"] for each in pod["status"]["containerStatuses"])
 
 
-def _await_change(service: Service, part: str, before: dict[str, int]) -> None:
-    """Wait until a pod is another one, or began anew."""
+def _await_change(service: Service, part: str, before: dict[str, int], *, everyone: bool) -> None:
+    """Wait until a pod is another one, or began anew; ``everyone``: until all are others."""
 
     def changed() -> bool:
         now = {pod["metadata"]["uid"]: _restarts(pod) for pod in service.ready_pods(part)}
-        return len(now) == len(before) and now != before
+        return len(now) == len(before) and (not now.keys() & before.keys() if everyone else now != before)
 
     eventually(f"another pod of {part}", changed)
 
