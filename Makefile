@@ -81,6 +81,10 @@ keycloak: sync ## A real Keycloak: the clients that the operator keeps, and FROS
 bench-first-observation: sync ## From kubectl apply to the first Observation delivered, against bare processes
 	$(RUN) python -m benchmarks.first_observation
 
+.PHONY: bench-edge
+bench-edge: sync ## What HTTPS, MQTT over TLS and ingress-nginx cost, against bare processes; a step of load
+	$(RUN) python -m benchmarks.edge
+
 .PHONY: bench-up
 bench-up: sync ## A warm `up`, step by step
 	$(RUN) python -m benchmarks.up

@@ -59,30 +59,37 @@ class Bare:
 
     def __init__(self, processes: Processes, netns: Path) -> None:
         self._processes = processes
-        self._netns = netns
+        self.netns = netns
 
     def measure(self) -> dict[str, float]:
         """One run on an empty disk: seconds since its beginning by what happened."""
+        with self.running() as client:
+            return client.marks
+
+    @contextmanager
+    def running(self) -> Iterator[FirstObservation]:
+        """All of it from an empty disk to the first Observation delivered, and on until the block ends."""
         shutil.rmtree(self._processes.folder / "volumes", ignore_errors=True)
         begun = time.monotonic()
-        client = FirstObservation(Inside(self._netns, lambda: "127.0.0.1", _HTTP_PORT, lambda: "127.0.0.1"), begun)
+        client = FirstObservation(Inside(self.netns, lambda: "127.0.0.1", _HTTP_PORT, lambda: "127.0.0.1"), begun)
         try:
             self._processes.start("database")
             self._processes.await_part("database", self._database_answers)
             client.mark("database answers")
             schema = self._processes.start("schema")
-            http = Http("127.0.0.1", _HTTP_PORT, self._netns)
+            http = Http("127.0.0.1", _HTTP_PORT, self.netns)
             self._processes.await_part("schema", lambda: http.get("Things?$top=1&$select=id").status == 200)
             client.mark("schema complete")
             end(schema)
             for part in ("bus", "http", "mqtt"):
                 self._processes.start(part)
-            return client.measure()
+            client.measure()
+            yield client
         finally:
             self._processes.end()
 
     def _database_answers(self) -> bool:
-        with inside(self._netns):
+        with inside(self.netns):
             return asyncio.run(database_answers())
 
 

@@ -77,7 +77,7 @@ class BareClient:
             parameters["continue"] = page["metadata"]["continue"]
 
     async def watch(self, resource: Resource, version: str) -> AsyncIterator[tuple[str, Manifest]]:
-        """Changes of a kind in all namespaces."""
+        """Changes of a kind in all namespaces; ends where the API server ends it, or can't go on from there."""
         parameters = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "3600"}
         timeout = aiohttp.ClientTimeout(total=None)
         async with self._session.get(
@@ -86,6 +86,8 @@ class BareClient:
             answer.raise_for_status()
             async for line in answer.content:
                 event = orjson.loads(line)
+                if event["type"] == "ERROR":
+                    return
                 yield event["type"], event["object"]
 
     async def _call(

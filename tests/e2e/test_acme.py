@@ -5,12 +5,11 @@ used for HTTPS, MQTT and WebSocket, and renewed while clients stay on.
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import ssl
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
@@ -23,7 +22,7 @@ from localcluster.installation import Installation
 from tests.e2e.conftest import NAME, _connect, service_of_its_own
 from tests.e2e.netns import inside
 from tests.e2e.outside import Outside, next_result
-from tests.e2e.waiting import eventually
+from tests.e2e.renewal import renew, serial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,49 +59,8 @@ def roots(acme: Kubernetes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def _serial(roots: Path, port: int) -> str:
-    """Serial number of the certificate that a port shows, verified."""
-    context = ssl.create_default_context(cafile=str(roots))
-    with (
-        socket.create_connection((plan.find(NAME).edge, port), 10) as plain,
-        context.wrap_socket(plain, server_hostname=_HOST) as encrypted,
-    ):
-        shown: dict[str, Any] = dict(encrypted.getpeercert() or {})
-        return str(shown["serialNumber"])
-
-
-def _renew(kubernetes: Kubernetes, namespace: str, name: str) -> None:
-    """As `cmctl renew` does; again where cert-manager, which still wrote of the issue before, wrote it away."""
-    path = f"/apis/cert-manager.io/v1/namespaces/{namespace}"
-
-    def requests() -> set[str]:
-        return {each["metadata"]["name"] for each in kubernetes.items(f"{path}/certificaterequests")}
-
-    before = requests()
-
-    def asked() -> bool:
-        if requests() - before:
-            return True
-        told = kubernetes.get(f"{path}/certificates/{name}")["status"]["conditions"]
-        conditions = [*(each for each in told if each["type"] != "Issuing"), _issuing()]
-        kubernetes.run(
-            *("patch", "--namespace", namespace, f"certificate/{name}", "--subresource=status", "--type=merge"),
-            f"--patch={json.dumps({'status': {'conditions': conditions}})}",
-        )
-        time.sleep(3)
-        return False
-
-    eventually("cert-manager asks for another certificate", asked)
-
-
-def _issuing() -> dict[str, str]:
-    return {
-        "type": "Issuing",
-        "status": "True",
-        "reason": "ManuallyTriggered",
-        "message": "renewed by hand",
-        "lastTransitionTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
+def _serial(port: int, roots: Path) -> str:
+    return serial(_HOST, plan.find(NAME).edge, port, roots)
 
 
 async def test_it_is_issued_used_and_renewed_while_clients_stay_on(
@@ -117,8 +75,8 @@ async def test_it_is_issued_used_and_renewed_while_clients_stay_on(
         client = Outside(service, plan.find(NAME).edge, roots)
         datastream = await client.datastream()
         async with client.subscribed("mqtt", datastream) as tcp, client.subscribed("mqtt-websocket", datastream) as ws:
-            before = {port: _serial(roots, port) for port in (443, 8883)}
-            await asyncio.to_thread(_renew, acme, service.namespace, service.name)
+            before = {port: _serial(port, roots) for port in (443, 8883)}
+            await asyncio.to_thread(renew, acme, service.namespace, service.name)
             began, taken, sent = time.monotonic(), dict[int, float](), 0
             while len(taken) < len(before):
                 assert time.monotonic() - began < _RENEWAL_SECONDS, f"still {before}, taken up {taken}"
@@ -126,7 +84,7 @@ async def test_it_is_issued_used_and_renewed_while_clients_stay_on(
                 assert [await next_result(each) for each in (tcp, ws)] == [sent, sent]
                 sent += 1
                 for port in before.keys() - taken.keys():
-                    if await asyncio.to_thread(_serial, roots, port) != before[port]:
+                    if await asyncio.to_thread(_serial, port, roots) != before[port]:
                         taken[port] = round(time.monotonic() - began, 1)
             measured(
                 f"renewed: seconds until each port showed the new certificate {taken}; {sent} Observations POSTed "

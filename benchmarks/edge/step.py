@@ -1,0 +1,234 @@
+"""A step of load over the edge: for a while twice as many Observations, and twice as many subscribers.
+
+Both modules have an autoscaler whose target lies between what one pod uses before the step and in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from kubernetes.utils.quantity import parse_quantity
+
+from benchmarks.edge.client import poster, subscribed, warm
+from benchmarks.edge.service import EXPOSED
+from tests.e2e.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from benchmarks.edge.client import Poster, Told
+    from benchmarks.edge.service import Edge
+
+PARTS: Final = ("http", "mqtt")
+_MILLICORES: Final = 200
+"""Requested by each pod: what percentages are of."""
+_RATE: Final = 15.0
+"""Observations a second before the step and after it."""
+_SUBSCRIBERS: Final = 20
+_MARGIN: Final = 1.4
+"""Of an autoscaler's target over the use before the step; it acts from a tenth above its target on."""
+_CALIBRATION_SECONDS: Final = 60.0
+_BEFORE_SECONDS: Final = 60.0
+_MOST_SECONDS: Final = 180.0
+"""Of the step."""
+_HELD_SECONDS: Final = 30.0
+"""Of the step, once the pods are ready that it made."""
+_AFTER_SECONDS: Final = 600.0
+"""At most: MQTT is scaled in after five minutes."""
+_SAMPLE_SECONDS: Final = 1.0
+_STRAGGLERS_SECONDS: Final = 5.0
+
+
+@dataclass
+class Pods:
+    """Counts the pods of each part while the block runs, in a thread of its own."""
+
+    edge: Edge
+    begun: float
+    ready: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: {part: [] for part in PARTS})
+    """Seconds since ``begun``, and how many were ready then."""
+
+    def __enter__(self) -> Self:
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(30)
+
+    def now(self, part: str) -> int:
+        """How many are ready."""
+        return self.ready[part][-1][1] if self.ready[part] else 0
+
+    def since(self, part: str, count: int, begin: float) -> float | None:
+        """Seconds from ``begin`` until they became so many; None where that never came."""
+        changes = pairwise(self.ready[part])
+        return next((at - begin for (_, was), (at, now) in changes if at >= begin and now == count != was), None)
+
+    def _look(self) -> None:
+        while not self._ended.wait(_SAMPLE_SECONDS):
+            for part in PARTS:
+                count = len(self.edge.service.ready_pods(part))
+                self.ready[part].append((time.perf_counter() - self.begun, count))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happened.
+
+    Args:
+        up, down: when the load doubled, and halved; seconds since the beginning.
+        pods: by the second.
+        client: what was sent, and taken.
+        told: the subscribers that were there all the time.
+        targets: of the autoscalers, in percent of ``_MILLICORES``.
+        missing: acknowledged, and not in the database once.
+    """
+
+    up: float
+    down: float
+    pods: Pods
+    client: Poster
+    told: list[Told]
+    targets: dict[str, int]
+    missing: int
+
+    def untold(self) -> list[int]:
+        """Of each subscriber, how many that were acknowledged it was never told of."""
+        return [sum(each not in told.arrived for each in self.client.acknowledged) for told in self.told]
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.client.begun)} POSTs, {len(self.client.failed)} failed {self.client.failed[:3]}, "
+            f"{len(self.client.acknowledged)} acknowledged, {self.missing} of them missing in the database, "
+            f"not told to {len(self.told)} subscribers: {sum(self.untold())}, told again: "
+            f"{sum(told.again for told in self.told)}, connections lost: {sum(told.lost for told in self.told)}; "
+            f"the autoscalers' targets were {self.targets} % of {_MILLICORES}m"
+        )
+
+
+def pod_start(edge: Edge, part: str, runs: int) -> float:
+    """Seconds until a pod like those of the part, made by hand, is ready: the floor of a scale-out; the median."""
+    return median(_one_start(edge, part) for _ in range(runs))
+
+
+def metrics_window(edge: Edge) -> float:
+    """Seconds between two looks of metrics-server at what pods use."""
+    path = "/apis/apps/v1/namespaces/kube-system/deployments/metrics-server"
+    (container,) = edge.service.kubernetes.get(path)["spec"]["template"]["spec"]["containers"]
+    (resolution,) = (word for word in container["args"] if word.startswith("--metric-resolution="))
+    return float(resolution.rpartition("=")[2].removesuffix("s"))
+
+
+def _one_start(edge: Edge, part: str) -> float:
+    service = edge.service
+    deployment = service.kubernetes.get(
+        f"/apis/apps/v1/namespaces/{service.namespace}/deployments/{service.name}-{part}"
+    )
+    name = f"floor-{part}"
+    path = f"/api/v1/namespaces/{service.namespace}/pods/{name}"
+    body = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        # No label of a part: no Service leads there.
+        "metadata": {"name": name, "namespace": service.namespace},
+        "spec": deployment["spec"]["template"]["spec"],
+    }
+    begun = time.monotonic()
+    service.kubernetes.apply(body)
+
+    def ready() -> bool:
+        conditions = service.kubernetes.get(path)["status"].get("conditions", [])
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+    eventually(f"pod {name} ready", ready)
+    taken = time.monotonic() - begun
+    service.kubectl("delete", f"pod/{name}", "--timeout=90s")
+    return taken
+
+
+async def run(edge: Edge) -> Step:
+    """The whole step; takes a quarter of an hour at most."""
+    resources = {"requests": {"cpu": f"{_MILLICORES}m"}}
+    await _applied(edge, {part: {"resources": resources} for part in PARTS})
+    targets = await _calibrated(edge)
+    scaling = {part: {"maxReplicas": 2, "targetCPUUtilizationPercentage": targets[part]} for part in PARTS}
+    await _applied(edge, {part: {"resources": resources, "autoscaling": scaling[part]} for part in PARTS})
+    async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS) as told:
+        begun = time.perf_counter()
+        with Pods(edge, begun) as pods:
+            up, down = await _doubled(edge, client, pods)
+        await asyncio.sleep(_STRAGGLERS_SECONDS)
+        stored = await client.stored()
+    missing = sum(stored.get(number, 0) != 1 for number in client.acknowledged)
+    return Step(up - begun, down - begun, pods, client, told, targets, missing)
+
+
+async def _applied(edge: Edge, spec: dict[str, Any]) -> None:
+    await asyncio.to_thread(edge.service.apply, **{**EXPOSED, **spec})
+    await asyncio.to_thread(edge.service.await_ready)
+
+
+@asynccontextmanager
+async def _subscribers(edge: Edge, client: Poster, count: int) -> AsyncIterator[list[Told]]:
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(subscribed(edge.broker, client.topic, edge.access)) for _ in range(count)
+        ]
+
+
+async def _calibrated(edge: Edge) -> dict[str, int]:
+    """The autoscalers' targets, in percent of what a pod requests, by what one uses under the load before the step."""
+    async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS) as told:
+        await warm(client, told[0])
+        end = time.perf_counter() + _CALIBRATION_SECONDS
+        await client.paced(_RATE, lambda: time.perf_counter() < end)
+        used = await asyncio.to_thread(_used, edge)
+    return {part: min(100, max(1, round(100 * _MARGIN * cores * 1000 / _MILLICORES))) for part, cores in used.items()}
+
+
+def _used(edge: Edge) -> dict[str, float]:
+    """Cores that the module of each part used lately, as metrics-server says."""
+    service = edge.service
+    measured = service.kubernetes.items(f"/apis/metrics.k8s.io/v1beta1/namespaces/{service.namespace}/pods")
+    containers = {each["name"]: each["usage"]["cpu"] for pod in measured for each in pod["containers"]}
+    return {part: _cores(containers[f"frost-{part}"]) for part in PARTS}
+
+
+def _cores(quantity: str) -> float:
+    return float(parse_quantity(quantity))  # type: ignore[no-untyped-call]
+
+
+async def _doubled(edge: Edge, client: Poster, pods: Pods) -> tuple[float, float]:
+    """The load by itself: when it doubled and when it halved again, by ``time.perf_counter``."""
+    connected = asyncio.Event()
+    before = asyncio.create_task(client.paced(_RATE, lambda: not connected.is_set()))
+    await asyncio.sleep(_BEFORE_SECONDS)
+    async with _subscribers(edge, client, _SUBSCRIBERS):
+        connected.set()
+        await before
+        up = time.perf_counter()
+        most, held = up + _MOST_SECONDS, math.inf
+
+        def going() -> bool:
+            nonlocal held
+            now = time.perf_counter()
+            if held == math.inf and all(pods.now(part) > 1 for part in PARTS):
+                held = now + _HELD_SECONDS
+            return now < min(most, held)
+
+        await client.paced(2 * _RATE, going)
+    down = time.perf_counter()
+    end = down + _AFTER_SECONDS
+    await client.paced(_RATE, lambda: time.perf_counter() < end and any(pods.now(part) > 1 for part in PARTS))
+    return up, down
