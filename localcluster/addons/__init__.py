@@ -12,8 +12,8 @@ PLATFORM: tuple[AddOn, ...] = (
     monitoring.ADD_ON,
 )
 """What `up` installs, in the order in which they are applied: each after those it needs."""
-ALL: tuple[AddOn, ...] = (*PLATFORM, envoy_gateway.ADD_ON, pebble.ADD_ON)
-"""And what tests choose beside that."""
+ALL: tuple[AddOn, ...] = (envoy_gateway.ADD_ON, *PLATFORM, pebble.ADD_ON)
+"""And what tests choose beside that. The Gateway API comes before cert-manager, which looks for it at its start."""
 
 
 def choose(*names: str) -> tuple[AddOn, ...]:

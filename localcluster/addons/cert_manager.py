@@ -30,6 +30,7 @@ _NAMESPACE = "cert-manager"
 _ACCESS = frozenset({"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"})
 # Labels of the chart: what belongs to the controller, and to the approver that runs in it.
 _COMPONENTS = frozenset({"controller", "cert-manager"})
+_HTTP_ROUTES = "httproutes.gateway.networking.k8s.io"
 _REMEDY = f"See `kubectl -n {_NAMESPACE} logs deployment/{_NAME}` and `kubectl get certificates,issuers -A`."
 
 
@@ -64,12 +65,20 @@ def _apply(context: Context) -> None:
     module = modules.required_by(parts.CERT_MANAGER, _MODULE)
     definitions = modules.extract(f"{_NAME}-crds", module, _definitions)
     namespace, *workload = manifests(
-        "cert-manager.yaml", image=context.image(_NAME), solver=context.images.get(_SOLVER, "")
+        "cert-manager.yaml",
+        image=context.image(_NAME),
+        solver=context.images.get(_SOLVER, ""),
+        gateway_api=_has_gateway_api(kubectl),
     )
     kubectl.apply([namespace, *definitions, *modules.extract(f"{_NAME}-access", module, _access), *workload])
     names = [f"customresourcedefinition/{each['metadata']['name']}" for each in definitions]
     kubectl.run("wait", "--for=condition=Established", *names, "--timeout=60s")
     kubectl.apply(manifests("certificate-authority.yaml", issuer=ISSUER))
+
+
+def _has_gateway_api(kubectl: Kubectl) -> bool:
+    """Without it the controller ends at once where it is told to use it."""
+    return bool(kubectl.run("get", f"customresourcedefinition/{_HTTP_ROUTES}", "--ignore-not-found", "--output=name"))
 
 
 def authority(kubectl: Kubectl) -> str:

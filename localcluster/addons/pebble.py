@@ -1,6 +1,7 @@
 """Pebble: an ACME server, as Let's Encrypt runs one, behind the ClusterIssuer `letsencrypt`.
 
-It proves by HTTP-01 that a host leads to who asks for its certificate: through the cluster's own DNS and ingress-nginx.
+It proves by HTTP-01 that a host leads to who asks for its certificate: through the cluster's own DNS, and ingress-nginx
+or the Gateway.
 It keeps nothing: after a restart of it, accounts and roots are other ones, and the issuer has to be made anew.
 """
 
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from localcluster import parts
 from localcluster.addons import cert_manager, ingress_nginx
 from localcluster.addons.base import AddOn, await_rollout
-from localcluster.plan import DNS_ADDRESS
+from localcluster.plan import DNS_ADDRESS, GATEWAY_DOMAIN
 from localcluster.rendering import manifests
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def _apply(context: Context) -> None:
         authority=cert_manager.ISSUER,
         dns_address=DNS_ADDRESS,
         issuer=ISSUER,
+        gateway_domain=GATEWAY_DOMAIN,
         ca_bundle=base64.b64encode(authority.encode()).decode(),
     )
     context.kubectl.apply(objects)

@@ -9,14 +9,15 @@ import socket
 import ssl
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from rich.console import Console
 
 from localcluster import addons, plan
 from localcluster import cluster as local
-from localcluster.addons import pebble
+from localcluster.addons import envoy_gateway, pebble
 from localcluster.display import Display
 from localcluster.installation import Installation
 from tests.e2e.conftest import NAME, _connect, service_of_its_own
@@ -30,15 +31,45 @@ if TYPE_CHECKING:
 
     from tests.e2e.kubernetes import Kubernetes
 
-_HOST = f"acme.{plan.DOMAIN}"
 _RENEWAL_SECONDS = 240.0
 """The order takes twenty; the kubelet brings the Secret to the MQTT module's pods within a minute or two."""
 
 
+@dataclass(frozen=True)
+class _Way:
+    """A way in.
+
+    Args:
+        host: a name that leads there.
+        exposure: of the spec.
+    """
+
+    host: str
+    exposure: dict[str, Any]
+
+    @property
+    def address(self) -> str:
+        """Where the host leads, on this machine's loopback."""
+        cluster = plan.find(NAME)
+        return cluster.gateway if self.exposure["type"] == "Gateway" else cluster.edge
+
+
+def _gateway(host: str, **routes: str) -> _Way:
+    shared = {"name": envoy_gateway.GATEWAY, "namespace": envoy_gateway.GATEWAY_NAMESPACE}
+    return _Way(f"{host}.{plan.GATEWAY_DOMAIN}", {"type": "Gateway", "gateway": {**shared, **routes}})
+
+
+_WAYS: Final = {
+    "ingress-nginx": _Way(f"acme.{plan.DOMAIN}", {"type": "IngressNginx"}),
+    "Gateway": _gateway("acme"),
+    "Gateway that ends TLS": _gateway("acme-terminated", mqttTLS="Terminate"),
+}
+
+
 @pytest.fixture(scope="module")
 def acme(_standing: None) -> Kubernetes:
-    """The cluster with ingress-nginx, cert-manager and an ACME server."""
-    chosen = addons.choose(pebble.ADD_ON.name)
+    """The cluster with ingress-nginx, a Gateway, cert-manager and an ACME server."""
+    chosen = addons.choose(pebble.ADD_ON.name, envoy_gateway.ADD_ON.name)
     with Display(Console(stderr=True)) as display:
         endpoints = local.up(NAME, display, Installation(example=None, add_ons=chosen)).as_dict()
     return _connect(endpoints)
@@ -59,23 +90,23 @@ def roots(acme: Kubernetes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def _serial(port: int, roots: Path) -> str:
-    return serial(_HOST, plan.find(NAME).edge, port, roots)
-
-
+@pytest.mark.parametrize("way", _WAYS.values(), ids=list(_WAYS))
 async def test_it_is_issued_used_and_renewed_while_clients_stay_on(
-    acme: Kubernetes, roots: Path, measured: Callable[[str], None]
+    acme: Kubernetes, roots: Path, way: _Way, measured: Callable[[str], None]
 ) -> None:
+    def shown(port: int) -> str:
+        return serial(way.host, way.address, port, roots)
+
     with service_of_its_own(acme) as service:
         began = time.monotonic()
-        service.apply(host=_HOST, exposure={"type": "IngressNginx"}, certificate={"issuerRef": {"name": pebble.ISSUER}})
+        service.apply(host=way.host, exposure=way.exposure, certificate={"issuerRef": {"name": pebble.ISSUER}})
         await asyncio.to_thread(service.await_condition, "CertificateReady", "True", "CertificateIssued")
         measured(f"issued {time.monotonic() - began:.0f} s after the apply")
         await asyncio.to_thread(service.await_ready)
-        client = Outside(service, plan.find(NAME).edge, roots)
+        client = Outside(service, way.address, roots)
         datastream = await client.datastream()
         async with client.subscribed("mqtt", datastream) as tcp, client.subscribed("mqtt-websocket", datastream) as ws:
-            before = {port: _serial(port, roots) for port in (443, 8883)}
+            before = {port: shown(port) for port in (443, 8883)}
             await asyncio.to_thread(renew, acme, service.namespace, service.name)
             began, taken, sent = time.monotonic(), dict[int, float](), 0
             while len(taken) < len(before):
@@ -84,7 +115,7 @@ async def test_it_is_issued_used_and_renewed_while_clients_stay_on(
                 assert [await next_result(each) for each in (tcp, ws)] == [sent, sent]
                 sent += 1
                 for port in before.keys() - taken.keys():
-                    if await asyncio.to_thread(_serial, port, roots) != before[port]:
+                    if await asyncio.to_thread(shown, port) != before[port]:
                         taken[port] = round(time.monotonic() - began, 1)
             measured(
                 f"renewed: seconds until each port showed the new certificate {taken}; {sent} Observations POSTed "

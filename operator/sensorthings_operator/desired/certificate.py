@@ -5,6 +5,7 @@ Fields: https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.Cert
 
 from typing import Final
 
+from sensorthings_operator.desired import addresses, gateway
 from sensorthings_operator.desired.addresses import certificate_secret_name
 from sensorthings_operator.desired.metadata import Manifest, labels, metadata
 from sensorthings_operator.desired.service import Service
@@ -13,6 +14,7 @@ from sensorthings_operator.desired.settings import OperatorSettings
 COMPONENT: Final = "certificate"
 API_VERSION: Final = "cert-manager.io/v1"
 KIND: Final = "Certificate"
+_PARENT: Final = "acme.cert-manager.io/http01-parentref"
 
 
 def name(service: Service) -> str:
@@ -31,7 +33,7 @@ def build(service: Service, _: OperatorSettings) -> list[Manifest]:
         {
             "apiVersion": API_VERSION,
             "kind": KIND,
-            "metadata": metadata(service, COMPONENT, name(service)),
+            "metadata": {**metadata(service, COMPONENT, name(service)), **_solved_at(service)},
             "spec": {
                 "secretName": certificate_secret_name(service),
                 # cert-manager leaves the Secret when the Certificate goes: its labels tell whose it was.
@@ -50,3 +52,19 @@ def build(service: Service, _: OperatorSettings) -> list[Manifest]:
             },
         }
     ]
+
+
+def _solved_at(service: Service) -> Manifest:
+    """Where an ACME issuer's HTTP-01 challenge has to be answered, if it has a solver for the Gateway API.
+
+    The listeners for the host are the service's own, and an issuer that many services share can't know them.
+    https://cert-manager.io/docs/reference/annotations/.
+    """
+    routes = addresses.gateway(service)
+    if routes is None:
+        return {}
+    parent = gateway.parent(service, routes)
+    annotations = {f"{_PARENT}kind": parent["kind"], f"{_PARENT}name": parent["name"]}
+    if "namespace" in parent:
+        annotations[f"{_PARENT}namespace"] = parent["namespace"]
+    return {"annotations": annotations}

@@ -57,13 +57,18 @@ def route_names(service: Service) -> tuple[tuple[str, str], ...]:
     )
 
 
-def parent(service: Service, routes: Gateway, listener: str) -> Manifest:
-    """The parentRef of a route: a listener by its name, or by its port where the Gateway's team named it."""
+def parent(service: Service, routes: Gateway) -> Manifest:
+    """The parentRef of a route to all listeners that lead to the service's host."""
     kind = listeners_kind(routes)
-    if kind is not None:
-        return {"group": GROUP, "kind": kind, "name": service.name, "sectionName": listener}
-    port = {_HTTP: routes.http_port, _HTTPS: routes.https_port, _MQTTS: routes.mqtt_port}[listener]
-    return {**_gateway(service, routes), "port": port}
+    return _gateway(service, routes) if kind is None else {"group": GROUP, "kind": kind, "name": service.name}
+
+
+def _parent_listener(service: Service, routes: Gateway, name: str) -> Manifest:
+    """The parentRef of a route to one of them: by its name, or by its port where the Gateway's team named it."""
+    if listeners_kind(routes) is not None:
+        return {**parent(service, routes), "sectionName": name}
+    port = {_HTTP: routes.http_port, _HTTPS: routes.https_port, _MQTTS: routes.mqtt_port}[name]
+    return {**parent(service, routes), "port": port}
 
 
 def _gateway(service: Service, routes: Gateway) -> Manifest:
@@ -193,7 +198,7 @@ def _route(  # noqa: PLR0913, PLR0917 - the fields in which routes differ
         "kind": kind,
         "metadata": metadata(service, component, name),
         "spec": {
-            "parentRefs": [parent(service, routes, listener)],
+            "parentRefs": [_parent_listener(service, routes, listener)],
             "hostnames": [service.spec.host],
             "rules": list(rules),
         },

@@ -60,6 +60,32 @@ def test_a_certificate_names_host_issuer_and_secret() -> None:
 
 def test_no_certificate_is_made_that_nobody_asked_for() -> None:
     assert certificate.build(service({"host": "air.hamburg.example"}), SETTINGS) == []
+
+
+_PARENT = "acme.cert-manager.io/http01-parentref"
+
+
+@pytest.mark.parametrize(
+    ("exposure", "parent"),
+    [
+        ({"type": "IngressNginx"}, {}),
+        (
+            {"type": "Gateway", "gateway": {"name": "city", "namespace": "gateways"}},
+            {f"{_PARENT}kind": "ListenerSet", f"{_PARENT}name": "air"},
+        ),
+        (
+            {"type": "Gateway", "gateway": {"className": "envoy"}},
+            {f"{_PARENT}kind": "Gateway", f"{_PARENT}name": "air"},
+        ),
+        (
+            {"type": "Gateway", "gateway": {"name": "city", "namespace": "gateways", "listeners": "Gateway"}},
+            {f"{_PARENT}kind": "Gateway", f"{_PARENT}name": "city", f"{_PARENT}namespace": "gateways"},
+        ),
+    ],
+)
+def test_an_acme_challenge_is_answered_where_the_host_leads(exposure: dict[str, Any], parent: dict[str, str]) -> None:
+    (made,) = certificate.build(service({**_TLS, "exposure": exposure}), SETTINGS)
+    assert made["metadata"].get("annotations", {}) == parent
     assert "Certificate" not in {manifest["kind"] for manifest in children(service(), SETTINGS)}
 
 

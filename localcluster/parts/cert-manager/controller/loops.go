@@ -5,7 +5,8 @@ import (
 
 	certmanager "github.com/cert-manager/cert-manager/pkg/controller"
 
-	// Each of these registers itself. Vault, Venafi, the Gateway API and certificates.k8s.io are left out.
+	// Each of these registers itself. Vault, Venafi, certificates.k8s.io, and certificates
+	// for Gateways that ask for them are left out.
 	_ "github.com/cert-manager/cert-manager/pkg/controller/acmechallenges"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/acmeorders"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificate-shim/ingresses"

@@ -70,6 +70,7 @@ func run(ctx context.Context, settings settings) error {
 	shared.KubeSharedInformerFactory.Start(ctx.Done())
 	shared.SharedInformerFactory.Start(ctx.Done())
 	shared.HTTP01ResourceMetadataInformersFactory.Start(ctx.Done())
+	shared.GWShared.Start(ctx.Done())
 	for name, loop := range loops {
 		group.Go(func() error {
 			if err := loop.Run(workers, ctx); err != nil && ctx.Err() == nil {

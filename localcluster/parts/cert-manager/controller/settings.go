@@ -12,6 +12,7 @@ import (
 // settings are the flags, named as upstream names them.
 type settings struct {
 	clusterResourceNamespace string
+	gatewayAPI               bool
 	healthAddress            string
 	kubeconfig               string
 	metricsAddress           string
@@ -22,6 +23,8 @@ type settings struct {
 func (s *settings) register(flags *flag.FlagSet) {
 	flags.StringVar(&s.clusterResourceNamespace, "cluster-resource-namespace", "cert-manager",
 		"namespace of the Secrets that ClusterIssuers name")
+	flags.BoolVar(&s.gatewayAPI, "enable-gateway-api", false,
+		"let HTTPRoutes lead to the pods that answer HTTP-01 challenges; the Gateway API has to be there")
 	flags.StringVar(&s.solverImage, "acme-http01-solver-image", "",
 		"image of the pods that answer HTTP-01 challenges; its entry point is acmesolver")
 	flags.StringVar(&s.kubeconfig, "kubeconfig", "", "where the API server is; none inside a cluster")
@@ -60,6 +63,7 @@ func (s *settings) options() certmanager.ContextOptions {
 			CertificateRequestMinimumBackoffDuration: time.Hour,
 			CertificateRequestMaximumBackoffDuration: 32 * time.Hour,
 		},
+		ConfigOptions:    certmanager.ConfigOptions{EnableGatewayAPI: s.gatewayAPI},
 		SchedulerOptions: certmanager.SchedulerOptions{MaxConcurrentChallenges: 60},
 	}
 }
