@@ -39,6 +39,10 @@ def test_ingress_takes_the_citys_address_and_our_operators_ports(platform: Run) 
     annotations = controller["service"]["annotations"]
     assert annotations["service.beta.kubernetes.io/azure-pip-name"] == "hamburg-ingress"
     assert annotations["service.beta.kubernetes.io/azure-load-balancer-resource-group"] == "sensorthings-hamburg"
+    assert annotations["service.beta.kubernetes.io/azure-load-balancer-health-probe-request-path"] == "/healthz"
+    # MQTT clients say within a quarter of an hour, mostly within a minute, that they are there.
+    minutes = int(annotations["service.beta.kubernetes.io/azure-load-balancer-tcp-idle-timeout"])
+    assert minutes > 15
     assert controller["extraArgs"] == {"tcp-services-configmap": "$(POD_NAMESPACE)/tcp-services"}
     ports = platform.the("ConfigMap")
     assert ports.inputs["metadata"]["name"] == "tcp-services"
