@@ -18,7 +18,8 @@ _SECONDS_BETWEEN: Final = 10.0
 """Between two checks of services that deliver: each costs some ten requests."""
 _LONGEST_DELAY_SECONDS: Final = 60.0
 """Until a service that does not deliver, or can't be reached, is looked at again."""
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 16
+"""Few connections each, but one that waits for a deaf pod does so for more than a minute, and others must not."""
 
 
 def ready_pod(live: Mapping[str, Any]) -> Pod | None:
