@@ -48,8 +48,7 @@ def _issued(observed: Observed) -> Verdict | None:
     if answer is None or not answer.holds:
         return None
     if answer.reason == CertificateState.RENEWAL_FAILING:
-        told = f"issued and valid, but not renewed: {answer.message}. {_remedy(observed)}"
-        return Verdict("True", "CertificateRenewalFailing", told)
+        return Verdict("True", "CertificateRenewalFailing", f"issued and {answer.message}. {_remedy(observed)}")
     return Verdict("True", "CertificateIssued", f"issued for {observed.service.spec.host}, {answer.message}")
 
 

@@ -82,13 +82,18 @@ def certificate(live: Mapping[str, Any]) -> Answer:
         return Answer(holds=False, reason=CertificateState.UNSEEN, message="")
     if ready["status"] == "True":
         if failure is not None:
-            return Answer(holds=True, reason=CertificateState.RENEWAL_FAILING, message=_words(failure))
-        expiry = status.get("notAfter", "a time that cert-manager does not tell")
-        return Answer(holds=True, reason=CertificateState.ISSUED, message=f"valid until {expiry}")
+            told = f"{_valid(status)}, but not renewed: {_words(failure)}"
+            return Answer(holds=True, reason=CertificateState.RENEWAL_FAILING, message=told)
+        renewal = f", to be renewed from {status['renewalTime']} on" if "renewalTime" in status else ""
+        return Answer(holds=True, reason=CertificateState.ISSUED, message=f"{_valid(status)}{renewal}")
     state = CertificateState.ISSUING if failure is None else CertificateState.FAILED
     if ready.get("reason") == "Expired":
         state = CertificateState.EXPIRED
     return Answer(holds=False, reason=state, message=_words(failure or ready))
+
+
+def _valid(status: Mapping[str, Any]) -> str:
+    return f"valid until {status.get('notAfter', 'a time that cert-manager does not tell')}"
 
 
 def _words(condition: Mapping[str, Any]) -> str:

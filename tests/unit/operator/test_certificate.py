@@ -60,6 +60,7 @@ def test_a_certificate_names_host_issuer_and_secret() -> None:
 
 def test_no_certificate_is_made_that_nobody_asked_for() -> None:
     assert certificate.build(service({"host": "air.hamburg.example"}), SETTINGS) == []
+    assert "Certificate" not in {manifest["kind"] for manifest in children(service(), SETTINGS)}
 
 
 _PARENT = "acme.cert-manager.io/http01-parentref"
@@ -86,7 +87,6 @@ _PARENT = "acme.cert-manager.io/http01-parentref"
 def test_an_acme_challenge_is_answered_where_the_host_leads(exposure: dict[str, Any], parent: dict[str, str]) -> None:
     (made,) = certificate.build(service({**_TLS, "exposure": exposure}), SETTINGS)
     assert made["metadata"].get("annotations", {}) == parent
-    assert "Certificate" not in {manifest["kind"] for manifest in children(service(), SETTINGS)}
 
 
 def test_it_is_not_looked_at_where_nobody_asked_for_it() -> None:
@@ -121,6 +121,7 @@ def test_what_was_said_of_an_older_spec_counts_no_more(seen: int, generation: in
     assert (answer.reason == CertificateState.UNSEEN) != answer.holds
 
 
+_END = "2027-02-01T00:00:00Z"
 _CASES: list[Any] = [
     (None, "False", "CertificateIssuing", True, "about to be made"),
     (_live(), "False", "CertificateIssuing", True, "look whether its pods run"),
@@ -135,7 +136,27 @@ _CASES: list[Any] = [
     (_live(_EXPIRED, _FAILED), "False", "CertificateExpired", False, "no such zone. Look"),
     (_live(_EXPIRED, _ISSUING), "False", "CertificateExpired", False, "expired on Sunday"),
     (_live(_READY, _FAILED), "True", "CertificateRenewalFailing", False, "no such zone. Look"),
-    (_live(_READY, notAfter="2027-02-01T00:00:00Z"), "True", "CertificateIssued", False, "until 2027-02-01T00:00:00Z"),
+    (
+        _live(_READY, notAfter=_END),
+        "True",
+        "CertificateIssued",
+        False,
+        f"issued for air.hamburg.example, valid until {_END}",
+    ),
+    (
+        _live(_READY, notAfter=_END, renewalTime="2027-01-01T00:00:00Z"),
+        "True",
+        "CertificateIssued",
+        False,
+        f"valid until {_END}, to be renewed from 2027-01-01T00:00:00Z on",
+    ),
+    (
+        _live(_READY, _FAILED, notAfter=_END),
+        "True",
+        "CertificateRenewalFailing",
+        False,
+        f"issued and valid until {_END}, but not renewed: policy.example/Denied",
+    ),
 ]
 
 
