@@ -34,7 +34,7 @@ _MQTT: Final[dict[str, Any]] = {"replicas": 2, "resources": {"requests": {"cpu":
 # A pod that uses more memory than it asked for is the first to go when a node runs short of it.
 _HTTP: Final[dict[str, Any]] = {
     "replicas": 2,
-    "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": _LIMITS},
+    "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {**_LIMITS, "memory": "768Mi"}},
 }
 _VERSIONS: Final = ("2.0.0", "2.0.1")
 """Images of one release can be had here: the second version is the first one by another name."""
