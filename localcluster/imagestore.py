@@ -61,7 +61,14 @@ def load(cluster: Cluster, containerd: Path, images: Mapping[str, Path], progres
     Raises:
         LocalClusterError: containerd refuses one.
     """
-    ctr = _images_of(cluster, containerd)
+    ctr: list[str | Path] = [
+        containerd / "ctr",
+        "--address",
+        cluster.containerd_socket,
+        "--namespace",
+        "k8s.io",
+        "images",
+    ]
     present = parse_labels(run([*ctr, "ls"]))
     digests = {name: config_digest(archive) for name, archive in images.items()}
     missing = [name for name in images if present.get(name) != digests[name]]
@@ -75,13 +82,3 @@ def load(cluster: Cluster, containerd: Path, images: Mapping[str, Path], progres
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(load_one, missing))
     return missing
-
-
-def tag(cluster: Cluster, containerd: Path, name: str, other: str) -> None:
-    """Give an image of the node a second name. Raises LocalClusterError when there is no such image."""
-    run([*_images_of(cluster, containerd), "tag", "--force", name, other])
-
-
-def _images_of(cluster: Cluster, containerd: Path) -> list[str | Path]:
-    """ctr's commands for images, as the kubelet sees them."""
-    return [containerd / "ctr", "--address", cluster.containerd_socket, "--namespace", "k8s.io", "images"]

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from localcluster.plan import Cluster
 
-# A soft threshold that is always passed. A hard one is taken off what pods may request, and none would be left.
+# A soft threshold that is always passed, though not all of it, which the kubelet takes for none. A hard one is taken
+# off what pods may request, and none would be left.
 _ALWAYS_SHORT: Final = {
-    "evictionSoft": {"memory.available": "100%"},
+    "evictionSoft": {"memory.available": "99%"},
     "evictionSoftGracePeriod": {"memory.available": "1s"},
     "evictionMaxPodGracePeriod": 60,
 }

@@ -130,12 +130,15 @@ class Service:
             return True
         return False
 
-    def pods(self, part: str) -> list[dict[str, Any]]:
-        """The pods of a part that are not on their way out; those that the kubelet evicted stay there, ended."""
+    def running_pods(self, part: str) -> list[dict[str, Any]]:
+        """The pods of a part, also those on their way out; what the kubelet evicted stays there, ended."""
         path = f"/api/v1/namespaces/{self.namespace}/pods"
         labels = {"sensorthings.city/service": self.name, "app.kubernetes.io/component": part}
-        found = self.kubernetes.items(path, labels)
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"] and _phase(pod) not in _ENDED]
+        return [pod for pod in self.kubernetes.items(path, labels) if _phase(pod) not in _ENDED]
+
+    def pods(self, part: str) -> list[dict[str, Any]]:
+        """Those of them that are not on their way out."""
+        return [pod for pod in self.running_pods(part) if "deletionTimestamp" not in pod["metadata"]]
 
     def ready_pods(self, part: str) -> list[dict[str, Any]]:
         """Those of them that are ready."""

@@ -7,14 +7,14 @@ Observation by Observation: these are the figures of docs/failure-modes.md.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable  # noqa: TC003 - a dataclass names it
+from collections.abc import Callable, Sequence  # noqa: TC003 - a dataclass names one
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from localcluster import imagestore, parts, plan
-from tests.e2e.clients import Stream, subscribers
+from localcluster import plan
+from tests.e2e.clients import Stream, Subscriber, subscribers
 from tests.e2e.conftest import NAME, Running, service_of_its_own
 from tests.e2e.pressure import short_of_memory
 from tests.e2e.services import kill, processes
@@ -36,8 +36,6 @@ _HTTP: Final[dict[str, Any]] = {
     "replicas": 2,
     "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {**_LIMITS, "memory": "768Mi"}},
 }
-_VERSIONS: Final = ("2.0.0", "2.0.1")
-"""Images of one release can be had here: the second version is the first one by another name."""
 _SUBSCRIBERS: Final = 4
 _PACE: Final = 0.04
 """Seconds between two POSTs."""
@@ -71,7 +69,10 @@ def _over_its_storage(service: Service, part: str) -> None:
 
 
 def _short_of_memory(service: Service, part: str) -> None:
-    """By the kubelet, in time: the node runs short of memory, and the pod uses more than it asked for."""
+    """By the kubelet: the node runs short of memory, and the pod uses more than it asked for.
+
+    It has time to end, but is not on its way out for anybody else, so requests come until it has.
+    """
     there = {pod["metadata"]["uid"] for pod in service.ready_pods(part)}
 
     def one_went() -> bool:
@@ -84,16 +85,6 @@ def _short_of_memory(service: Service, part: str) -> None:
 def _rolled(service: Service, part: str) -> None:
     """By a change of settings, one after the other."""
     service.patch(**{part: {"settings": {"defaultTop": str(50 + time.time_ns() % 50)}}})
-
-
-def _upgraded(service: Service, _: str) -> None:
-    """By another version: the schema's Job, then HTTP, then MQTT."""
-    old, new = _VERSIONS
-    for module in ("frost-http", "frost-mqtt"):
-        (pod,) = service.ready_pods(module.removeprefix("frost-"))[:1]
-        (image,) = (each["image"] for each in pod["spec"]["containers"] if each["name"] == module)
-        imagestore.tag(plan.find(NAME), parts.ensure(parts.CONTAINERD), image, image.replace(old, new))
-    service.patch(version=new)
 
 
 @dataclass(frozen=True)
@@ -120,10 +111,9 @@ _CASES: Final = {
     "drained MQTT": _Case(_drained, "mqtt", in_order=True),
     "HTTP over its storage": _Case(_over_its_storage, "http"),
     "MQTT over its storage": _Case(_over_its_storage, "mqtt"),
-    "node short of memory": _Case(_short_of_memory, "http", in_order=True),
+    "node short of memory": _Case(_short_of_memory, "http"),
     "rolled HTTP": _Case(_rolled, "http", in_order=True, everyone=True),
     "rolled MQTT": _Case(_rolled, "mqtt", in_order=True, everyone=True),
-    "upgraded": _Case(_upgraded, "mqtt", in_order=True, everyone=True),
 }
 
 
@@ -133,18 +123,23 @@ def test_what_was_acknowledged_is_there(twice: Running, case: _Case, measured: C
     before = {pod["metadata"]["uid"]: _restarts(pod) for pod in service.await_pods(case.part, 2)}
     there = [service.subscriber(datastream, reconnect=True) for _ in range(_SUBSCRIBERS)]
     with subscribers(*there), Stream(http, datastream, pace=_PACE) as stream:
+        _await_told(stream, there)
+        first = stream.sent
         stream.await_acknowledged(30)
         case.cause(service, case.part)
         _await_change(service, case.part, before, everyone=case.everyone)
         service.await_pods(case.part, 2)
-        stream.await_acknowledged(60)
-        # Whoever lost its pod is at another one by now.
+        _await_told(stream, there)
         after = stream.sent
         stream.await_acknowledged(60)
         wanted = {number for number in stream.acknowledged if number > after}
         for subscriber in there:
             subscriber.await_results(wanted)
-    missed = sorted(len(stream.acknowledged - set(subscriber.results)) for subscriber in there)
+        last = max(wanted)
+    # FROST-Server knows of a subscription only after it was acknowledged: what was POSTed until then does not count,
+    # nor what was POSTed last and nobody waited for.
+    due = {number for number in stream.acknowledged if first < number <= last}
+    missed = sorted(len(due - set(subscriber.results)) for subscriber in there)
     doubled = sum(sum(each.results.values()) - len(each.results) for each in there)
     measured(
         f"{stream.sent} POSTs, {len(stream.failed)} failed {_span(stream)}, {len(stream.acknowledged)} acknowledged; "
@@ -164,13 +159,21 @@ def _restarts(pod: dict[str, Any]) -> int:
 
 
 def _await_change(service: Service, part: str, before: dict[str, int], *, everyone: bool) -> None:
-    """Wait until a pod is another one, or began anew; ``everyone``: until all are others."""
+    """Wait until a pod is another one, or began anew; ``everyone``: until all are others, and the old ones gone."""
 
     def changed() -> bool:
+        if everyone:
+            return not {pod["metadata"]["uid"] for pod in service.running_pods(part)} & before.keys()
         now = {pod["metadata"]["uid"]: _restarts(pod) for pod in service.ready_pods(part)}
-        return len(now) == len(before) and (not now.keys() & before.keys() if everyone else now != before)
+        return len(now) == len(before) and now != before
 
     eventually(f"another pod of {part}", changed)
+
+
+def _await_told(stream: Stream, there: Sequence[Subscriber]) -> None:
+    """Wait until each subscriber is told of what is POSTed from now on: it is, or is again, at a pod that knows it."""
+    mark = stream.sent
+    eventually("all subscribers are told", lambda: all(max(each.results, default=0) > mark for each in there))
 
 
 def _span(stream: Stream) -> str:
