@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.edge.client import poster, subscribed
@@ -55,17 +56,7 @@ class Noticed:
         )
 
 
-def settings_of_http(edge: Edge) -> None:
-    """Every pod of HTTP is replaced."""
-    _changed(edge, "http")
-
-
-def settings_of_mqtt(edge: Edge) -> None:
-    """Every pod of MQTT is replaced."""
-    _changed(edge, "mqtt")
-
-
-def renewed(edge: Edge) -> None:
+def _renewed(edge: Edge) -> None:
     """Another certificate is issued, and both ports show it."""
     service, cluster = edge.service, edge.cluster
 
@@ -77,18 +68,19 @@ def renewed(edge: Edge) -> None:
     eventually("another certificate", lambda: not set(before) & set(shown()), _RENEWED_SECONDS)
 
 
-def _changed(edge: Edge, part: str) -> None:
+def _rolled(edge: Edge, part: str) -> None:
+    """Every pod of a part is replaced, for other settings."""
     service = edge.service
     (before,) = service.await_pods(part, 1)
-    service.patch(**{part: {"settings": {"defaultTop": str(50 + time.time_ns() % 50)}}})
+    service.patch(**{part: {"settings": {"defaultTop": "51"}}})
     service.await_pods(part, 1, other_than=before["metadata"]["uid"])
     service.await_ready()
 
 
 CHANGES: Final[dict[str, Callable[[Edge], None]]] = {
-    "upgrade-http": settings_of_http,
-    "upgrade-mqtt": settings_of_mqtt,
-    "renewal": renewed,
+    "upgrade-http": partial(_rolled, part="http"),
+    "upgrade-mqtt": partial(_rolled, part="mqtt"),
+    "renewal": _renewed,
 }
 
 

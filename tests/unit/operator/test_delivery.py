@@ -107,6 +107,13 @@ class City:
         """One of each module and of the bus."""
         self.run(_pod("http-1", "http"), _pod("mqtt-1", "mqtt"), _pod("bus-0", "bus"))
 
+    async def checked(self, answer: Answer, of: Service | None = None) -> None:
+        """One of each, and the first check of them has ended so; no pass has looked at that yet."""
+        self.run_all()
+        self.answer = answer
+        await self.look(of)
+        await asyncio.sleep(2)
+
     async def look(self, of: Service | None = None, told: Answer | None = None) -> Answer | None:
         """A pass; ``told`` stands in the status."""
         status = {"conditions": [_condition(told)]} if told else {}
@@ -163,10 +170,7 @@ async def test_after_a_start_of_the_operator_what_the_status_says_stands_and_wai
 @on_virtual_time
 async def test_a_pod_that_delivers_nothing_is_started_anew_once_and_people_are_told() -> None:
     city = City()
-    city.run_all()
-    city.answer = _deaf("mqtt-1")
-    await city.look()
-    await asyncio.sleep(2)
+    await city.checked(_deaf("mqtt-1"))
     for _ in range(3):
         answer = await city.look()
         assert answer is not None
@@ -224,10 +228,7 @@ async def test_three_in_an_hour_and_no_more() -> None:
 @on_virtual_time
 async def test_a_budget_that_keeps_the_pod_is_asked_again_and_a_pod_that_went_is_not() -> None:
     city = City()
-    city.run_all()
-    city.answer = _deaf("mqtt-1")
-    await city.look()
-    await asyncio.sleep(2)
+    await city.checked(_deaf("mqtt-1"))
     city.client.error = ApiError(429, "TooManyRequests", "would violate the budget")
     answer = await city.look()
     assert answer is not None
@@ -244,11 +245,8 @@ async def test_a_budget_that_keeps_the_pod_is_asked_again_and_a_pod_that_went_is
 @on_virtual_time
 async def test_a_paused_service_is_looked_at_and_left_alone() -> None:
     city = City()
-    city.run_all()
-    city.answer = _deaf("mqtt-1")
     paused = service({"paused": True})
-    await city.look(paused)
-    await asyncio.sleep(2)
+    await city.checked(_deaf("mqtt-1"), paused)
     assert await city.look(paused) == city.answer
     assert city.client.evicted == []
     await city.probes.close()
