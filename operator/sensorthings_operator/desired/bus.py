@@ -11,16 +11,17 @@ from sensorthings_operator.desired import buscertificates
 from sensorthings_operator.desired.addresses import BUS_PORT, bus_name
 from sensorthings_operator.desired.metadata import CONFIGURATION_HASH_ANNOTATION, Manifest, digest, metadata
 from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, container, pod_spec, resources
+from sensorthings_operator.desired.queues import bus_memory, bus_queue
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
-from sensorthings_operator.desired.workloads import headless_service, stateful_set
+from sensorthings_operator.desired.workloads import headless_service, replicas, stateful_set
 
 COMPONENT: Final = "bus"
 _USER: Final = 1883
 _CONFIG_PATH: Final = "/mosquitto/config"
 _CERTIFICATES_PATH: Final = "/mosquitto/certificates"
 _DATA_PATH: Final = "/mosquitto/data"
-_CONFIGURATION: Final = f"""\
+_COMMON_CONFIGURATION: Final = f"""\
 listener {BUS_PORT}
 cafile {_CERTIFICATES_PATH}/{buscertificates.CA}
 certfile {_CERTIFICATES_PATH}/{buscertificates.SERVER}
@@ -33,9 +34,8 @@ persistence_location {_DATA_PATH}/
 # Seconds. Saving on each change rewrites the whole file for every message, and caps the bus at some 60 a second.
 autosave_interval 5
 autosave_on_changes false
-# Each restart of a module leaves a session behind that nobody comes back for.
-persistent_client_expiration 1d
-max_queued_messages 100000
+# Each pod of a module leaves a session behind that nobody comes back for, and messages wait there. No less can be said.
+persistent_client_expiration 1h
 log_dest stdout
 log_type error
 log_type warning
@@ -49,7 +49,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         return []
     mosquitto = service.spec.bus.mosquitto or MosquittoBus()
     name = bus_name(service)
-    configuration = {"mosquitto.conf": _CONFIGURATION}
+    configuration = {"mosquitto.conf": _configuration(service, mosquitto)}
     return [
         {
             "apiVersion": "v1",
@@ -77,7 +77,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
                 COMPONENT,
                 user=_USER,
                 service_account=name,
-                containers=[_container(mosquitto, settings)],
+                containers=[_container(service, mosquitto, settings)],
                 volumes=[
                     TMP_VOLUME,
                     {"name": "config", "configMap": {"name": name}},
@@ -91,7 +91,21 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     ]
 
 
-def _container(mosquitto: MosquittoBus, settings: OperatorSettings) -> Manifest:
+def _sessions(service: Service) -> int:
+    """Each pod of the MQTT module has one, and one more comes up while they are rolled, which leaves as many behind."""
+    return 2 * replicas(service, service.spec.mqtt).most + 1
+
+
+def _resources(service: Service, mosquitto: MosquittoBus) -> Manifest:
+    return resources(mosquitto.resources, cpu="50m", memory=bus_memory(_sessions(service)))
+
+
+def _configuration(service: Service, mosquitto: MosquittoBus) -> str:
+    messages, size = bus_queue(_resources(service, mosquitto), _sessions(service))
+    return f"{_COMMON_CONFIGURATION}max_queued_messages {messages}\nmax_queued_bytes {size}\n"
+
+
+def _container(service: Service, mosquitto: MosquittoBus, settings: OperatorSettings) -> Manifest:
     listening = {"tcpSocket": {"port": "mqtts"}}
     return container(
         "mosquitto",
@@ -99,7 +113,7 @@ def _container(mosquitto: MosquittoBus, settings: OperatorSettings) -> Manifest:
         settings,
         command=["mosquitto", "-c", f"{_CONFIG_PATH}/mosquitto.conf"],
         ports=[{"name": "mqtts", "containerPort": BUS_PORT, "protocol": "TCP"}],
-        resources=resources(mosquitto.resources, cpu="50m", memory="128Mi"),
+        resources=_resources(service, mosquitto),
         startupProbe={**listening, "periodSeconds": 1, "failureThreshold": 60},
         readinessProbe={**listening, "periodSeconds": 5},
         livenessProbe={**listening, "periodSeconds": 10, "failureThreshold": 3},

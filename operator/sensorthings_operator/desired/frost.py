@@ -12,6 +12,7 @@ from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.accounts import frost_account_name
 from sensorthings_operator.desired.metadata import CREDENTIALS_HASH_ANNOTATION, Manifest, digest, metadata, selector
 from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, env, env_from_secret, pod_spec
+from sensorthings_operator.desired.queues import HEAP_PERCENT
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.workloads import Replicas, deployment, replicas
@@ -23,7 +24,7 @@ CONNECTIONS_PER_POD: Final = 20
 _JAVA_OPTIONS: Final = (
     # Without it an OutOfMemoryError leaves a module that works no more and does not exit.
     "-XX:+ExitOnOutOfMemoryError",
-    "-XX:MaxRAMPercentage=60",
+    f"-XX:MaxRAMPercentage={HEAP_PERCENT}",
     # The bus and the database move to another address when their pod does: the JVM's own 30 s would be an outage.
     "-Dsun.net.inetaddr.ttl=5",
     "-Dsun.net.inetaddr.negative.ttl=1",
@@ -51,8 +52,14 @@ def _persistence(url: str) -> dict[str, str]:
     }
 
 
-def message_bus(service: Service, settings: OperatorSettings) -> dict[str, str]:
-    """Settings of the bus between the modules. QoS 2: an Observation is neither lost nor told twice."""
+def message_bus(service: Service, settings: OperatorSettings, queue_size: str) -> dict[str, str]:
+    """Settings of the bus between the modules. QoS 2: an Observation is neither lost nor told twice.
+
+    Args:
+        service: the service.
+        settings: the operator's.
+        queue_size: of messages to the bus, and of those from it.
+    """
     return {
         "bus.busImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.messagebus.MqttMessageBus",
         "bus.mqttBroker": addresses.bus_address(service, settings).url,
@@ -60,9 +67,9 @@ def message_bus(service: Service, settings: OperatorSettings) -> dict[str, str]:
         "bus.qosLevel": "2",
         "bus.maxInFlight": "50",
         "bus.sendWorkerPoolSize": "10",
-        "bus.sendQueueSize": "2000",
+        "bus.sendQueueSize": queue_size,
         "bus.recvWorkerPoolSize": "10",
-        "bus.recvQueueSize": "2000",
+        "bus.recvQueueSize": queue_size,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from sensorthings_operator.desired import addresses, buscertificates, frost, keycloak, podmonitor
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import container, resources
+from sensorthings_operator.desired.queues import module_queue
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.workloads import replicas
@@ -61,11 +62,16 @@ def _module_settings(service: Service) -> dict[str, str]:
     }
 
 
+def _resources(service: Service) -> Manifest:
+    return resources(service.spec.http.resources, cpu="250m", memory="768Mi")
+
+
 def _container(service: Service, settings: OperatorSettings) -> Manifest:
     return container_with(
         service,
         settings,
-        frost.message_bus(service, settings),
+        # Nothing comes to it from the bus, but FROST-Server has that queue too.
+        frost.message_bus(service, settings, module_queue(_resources(service), 2)),
         java_options=buscertificates.java_options(service, settings),
         more_mounts=buscertificates.client_mounts(service, settings),
     )
@@ -100,7 +106,7 @@ def container_with(
             {"name": "http", "containerPort": addresses.HTTP_PORT, "protocol": "TCP"},
             *podmonitor.frost_container_ports(service),
         ],
-        resources=resources(service.spec.http.resources, cpu="250m", memory="768Mi"),
+        resources=_resources(service),
         # Alive without the database: restarting pods does not bring a database back.
         startupProbe={**alive, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 180},
         readinessProbe={**ready, "periodSeconds": 3, "timeoutSeconds": 5, "failureThreshold": 2},

@@ -5,6 +5,7 @@ from typing import Final
 from sensorthings_operator.desired import addresses, buscertificates, frost, keycloak, podmonitor, sidecar
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import container, resources
+from sensorthings_operator.desired.queues import module_queue
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.workloads import replicas
@@ -55,9 +56,15 @@ def _plain_ports() -> list[Manifest]:
     ]
 
 
+def _resources(service: Service) -> Manifest:
+    return resources(service.spec.mqtt.resources, cpu="250m", memory="768Mi")
+
+
 def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, str]:
+    # Four: to the bus and from it, for subscribers, and for what is published here.
+    queue_size = module_queue(_resources(service), 4)
     return {
-        **frost.message_bus(service, settings),
+        **frost.message_bus(service, settings, queue_size),
         **podmonitor.frost_settings(service),
         **keycloak.mqtt_settings(service),
         "mqtt.Enabled": "true",
@@ -68,9 +75,9 @@ def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, 
         "mqtt.WebsocketPort": str(addresses.WEBSOCKET_PORT),
         "mqtt.QoS": "2",
         "mqtt.persistentStoreType": "memory",
-        "mqtt.SubscribeMessageQueueSize": "2000",
+        "mqtt.SubscribeMessageQueueSize": queue_size,
         "mqtt.SubscribeThreadPoolSize": "20",
-        "mqtt.CreateMessageQueueSize": "1000",
+        "mqtt.CreateMessageQueueSize": queue_size,
         "mqtt.CreateThreadPoolSize": "10",
         "mqtt.WaitForEnter": "false",
     }
@@ -106,7 +113,7 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
             buscertificates.java_options(service, settings),
         ),
         **_container_ports(service),
-        resources=resources(service.spec.mqtt.resources, cpu="250m", memory="768Mi"),
+        resources=_resources(service),
         startupProbe={**listening, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 180},
         readinessProbe={**listening, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
         livenessProbe={**listening, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},

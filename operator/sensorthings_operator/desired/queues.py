@@ -1,0 +1,70 @@
+"""How many messages may wait, by the memory of the containers that hold them. Used by the builders of bus and modules.
+
+A queue that is full loses messages, and one that outgrows its container loses all of them with the process.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+from sensorthings_operator.desired.metadata import Manifest
+
+HEAP_PERCENT: Final = 60
+"""MaxRAMPercentage of the modules' JVM."""
+
+_UNITS: Final = {"m": Decimal("0.001"), "": Decimal(1)} | {
+    unit: Decimal(base) ** power
+    for units, base in ((("k", "M", "G", "T", "P", "E"), 1000), (("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1024))
+    for power, unit in enumerate(units, start=1)
+}
+_QUEUES_PERCENT: Final = 25
+"""Of the heap, for all queues of a module together."""
+_ENTITY_BYTES: Final = 8192
+"""Of an entity that waits in a module: about FROST-Server's own limit of an MQTT packet, which is 8092 bytes."""
+_FEWEST: Final = 100
+_BUS_MEBIBYTES: Final = 128
+"""Of memory, for ``_FEW_SESSIONS``."""
+_FEW_SESSIONS: Final = 4
+_SESSION_MEBIBYTES: Final = 8
+"""Of memory, for each session more."""
+_BUS_PERCENT: Final = 50
+"""Of the bus's memory, for what waits for modules that are away."""
+_BUS_MESSAGE_BYTES: Final = 1536
+"""Of what waits on the bus, at least: an Observation without a payload to speak of."""
+
+
+def memory_bytes(resources: Manifest) -> int:
+    """The memory limit of a container's resources, in bytes.
+
+    Raises:
+        KeyError: It has none.
+    """
+    quantity: str = resources["limits"]["memory"]
+    number = quantity.rstrip("mkKMGTPEi")
+    return int(Decimal(number) * _UNITS[quantity.removeprefix(number)])
+
+
+def module_queue(resources: Manifest, queues: int) -> str:
+    """Entities that fit into each of so many queues of a module, as FROST-Server's settings take it."""
+    room = memory_bytes(resources) * HEAP_PERCENT // 100 * _QUEUES_PERCENT // 100
+    return str(max(_FEWEST, room // queues // _ENTITY_BYTES))
+
+
+def bus_memory(sessions: int) -> str:
+    """Memory of a bus with so many sessions, where nobody says another."""
+    return f"{_BUS_MEBIBYTES + _SESSION_MEBIBYTES * max(0, _rounded(sessions) - _FEW_SESSIONS)}Mi"
+
+
+def bus_queue(resources: Manifest, sessions: int) -> tuple[int, int]:
+    """Messages, and bytes of them, that may wait on the bus for one session whose subscriber is away.
+
+    Args:
+        resources: of the bus.
+        sessions: all of whose subscribers could be away.
+    """
+    share = memory_bytes(resources) * _BUS_PERCENT // 100 // _rounded(sessions)
+    return share // _BUS_MESSAGE_BYTES, share
+
+
+def _rounded(sessions: int) -> int:
+    """To the next power of two: the bus starts anew for each other limit."""
+    return 1 << max(0, sessions - 1).bit_length()
