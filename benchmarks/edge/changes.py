@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.edge.client import poster, subscribed
 from benchmarks.edge.service import HOST
 from tests.e2e import renewal
+from tests.e2e.services import kill
+from tests.e2e.upgrade import other_images
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
@@ -35,8 +37,9 @@ class Noticed:
         seconds: it took.
         sent, failed: requests.
         missing: acknowledged, and not in the database once.
-        untold: acknowledged, and not told to the subscriber.
-        stayed: whether the subscriber's connection did.
+        untold: acknowledged, and not told to the subscriber, from the first on that was.
+        lost: how often the subscriber's connection was, or could not be made again.
+        silence: the most seconds between two Observations that it was told of.
     """
 
     name: str
@@ -45,14 +48,14 @@ class Noticed:
     failed: list[str]
     missing: int
     untold: int
-    stayed: bool
+    lost: int
+    silence: float
 
     def __str__(self) -> str:
-        connection = "stayed" if self.stayed else "was lost"
         return (
             f"{self.name}: {self.seconds:.0f} s; {self.sent} POSTs, {len(self.failed)} failed {self.failed[:3]}, "
-            f"{self.missing} acknowledged missing in the database; a subscriber's connection {connection}, "
-            f"{self.untold} acknowledged not told to it"
+            f"{self.missing} acknowledged missing in the database; a subscriber's connection ended {self.lost} times, "
+            f"{self.untold} acknowledged not told to it, {self.silence:.1f} s of silence at most"
         )
 
 
@@ -77,11 +80,31 @@ def _rolled(edge: Edge, part: str) -> None:
     service.await_ready()
 
 
+def _other_images(edge: Edge) -> None:
+    """Every pod of both modules is replaced, for other images; and again, for those before."""
+    with other_images(edge.cluster, edge.service):
+        pass
+
+
+def _killed(edge: Edge, part: str, command: bytes) -> None:
+    """The process of a part ends without a word, as for want of memory, and is started again in its pod."""
+    service = edge.service
+    (pod,) = service.await_pods(part, 1)
+    kill(pod, command)
+    eventually(f"{part} is not ready", lambda: not service.ready_pods(part))
+    service.await_pods(part, 1)
+    service.await_ready()
+
+
 CHANGES: Final[dict[str, Callable[[Edge], None]]] = {
     "upgrade-http": partial(_rolled, part="http"),
     "upgrade-mqtt": partial(_rolled, part="mqtt"),
+    "upgrade-images": _other_images,
     "renewal": _renewed,
+    "killed-mqtt": partial(_killed, part="mqtt", command=b"java"),
+    "killed-bus": partial(_killed, part="bus", command=b"mosquitto"),
 }
+"""None of them may fail a request, nor lose what was acknowledged."""
 
 
 async def noticed(edge: Edge, name: str) -> Noticed:
@@ -107,6 +130,7 @@ async def noticed(edge: Edge, name: str) -> Noticed:
             sent=len(client.begun),
             failed=client.failed,
             missing=sum(stored.get(number, 0) != 1 for number in client.acknowledged),
-            untold=sum(number not in told.arrived for number in client.acknowledged),
-            stayed=not told.lost,
+            untold=len(told.missed(client)),
+            lost=told.lost,
+            silence=told.silence(),
         )

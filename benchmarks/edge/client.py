@@ -7,6 +7,7 @@ import json
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from sensorthings_operator.cli.errors import SensorThingsError
@@ -20,14 +21,21 @@ if TYPE_CHECKING:
 
     from sensorthings_operator.cli.access import Access
     from sensorthings_operator.cli.addresses import BrokerUrl, ServiceUrl
+    from sensorthings_operator.cli.subscription import Message
 
 _CREATED: Final = 201
-_WARM: Final = 300
-"""Observations that are posted, and told of, before anything counts: a JVM is slow at first."""
-_WARM_AT_MOST: Final = 10 * _WARM
-_AT_ONCE: Final = 4
+_WARM_SECONDS: Final = 5.0
+"""Of each loop before anything counts: a JVM is slow at first."""
+_WARM_LOOPS: Final = range(4, 25)
+"""At least and at most."""
+_WARM_GAIN: Final = 1.05
+"""What a loop must have over the fastest before it for another one to follow."""
+_QUIET_SECONDS: Final = 2.0
+_AT_ONCE: Final = 16
 _PAGE: Final = 1000
 _TIMEOUT: Final = 30.0
+_AGAIN_SECONDS: Final = 0.2
+"""Until a subscriber whose connection ended tries again."""
 
 
 @dataclass
@@ -114,30 +122,51 @@ class Told:
     arrived: dict[int, float] = field(default_factory=dict)
     """``time.perf_counter`` when each came first."""
     again: int = 0
-    lost: bool = False
-    """Whether its connection ended."""
+    lost: int = 0
+    """How often its connection ended, or did not come about again."""
+
+    def hear(self, message: Message) -> None:
+        """Note an Observation."""
+        number = int(json.loads(message.payload)["result"])
+        self.again += number in self.arrived
+        self.arrived.setdefault(number, message.arrived)
+
+    def silence(self) -> float:
+        """The most seconds that passed between two Observations it was told of."""
+        return max((later - earlier for earlier, later in pairwise(sorted(self.arrived.values()))), default=0.0)
+
+    def missed(self, client: Poster) -> list[int]:
+        """What was acknowledged and never came, from the first that came: FROST-Server's broker acknowledges a
+        subscription before FROST-Server knows of it (docs/limits.md).
+        """
+        first = min(self.arrived, default=0)
+        return [number for number in client.acknowledged if number >= first and number not in self.arrived]
 
 
 @asynccontextmanager
 async def subscribed(broker: BrokerUrl, topic: str, access: Access) -> AsyncIterator[Told]:
-    """A subscriber with QoS 1 while the block runs."""
-    told = Told()
-    async with Subscription(broker, [topic], access=access) as subscription:
-        listening = asyncio.create_task(_listen(subscription, told))
-        try:
-            yield told
-        finally:
-            listening.cancel()
-
-
-async def _listen(subscription: Subscription, told: Told) -> None:
+    """A subscriber with QoS 1 while the block runs, which comes back by itself."""
+    told, granted = Told(), asyncio.Event()
+    listening = asyncio.create_task(_listen(lambda: Subscription(broker, [topic], access=access), told, granted))
     try:
-        async for message in subscription:
-            number = int(json.loads(message.payload)["result"])
-            told.again += number in told.arrived
-            told.arrived.setdefault(number, message.arrived)
-    except SensorThingsError:
-        told.lost = True
+        async with asyncio.timeout(_TIMEOUT):
+            await granted.wait()
+        yield told
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])
+
+
+async def _listen(subscription: Callable[[], Subscription], told: Told, granted: asyncio.Event) -> None:
+    while True:
+        try:
+            async with subscription() as there:
+                granted.set()
+                async for message in there:
+                    told.hear(message)
+        except SensorThingsError:
+            told.lost += granted.is_set()
+            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 @asynccontextmanager
@@ -153,6 +182,16 @@ async def poster(service: ServiceUrl, access: Access) -> AsyncIterator[Poster]:
 
 
 async def warm(client: Poster, told: Told) -> None:
-    """POST until the whole way is warm; not for ever."""
-    while len(told.arrived) < _WARM and len(client.begun) < _WARM_AT_MOST:
-        await asyncio.gather(*(client.post() for _ in range(_AT_ONCE)))
+    """POST as fast as it is taken until that gets no faster, then wait until nothing is told any more; not for ever."""
+    rates = list[float]()
+    while len(rates) < _WARM_LOOPS.stop and (len(rates) < _WARM_LOOPS.start or gains(rates)):
+        rates.append(await client.pressed(_AT_ONCE, _WARM_SECONDS))
+    before = -1
+    while before != len(told.arrived):
+        before = len(told.arrived)
+        await asyncio.sleep(_QUIET_SECONDS)
+
+
+def gains(rates: list[float]) -> bool:
+    """Whether one of the last two loops was faster than all before them."""
+    return max(rates[-2:]) > _WARM_GAIN * max(rates[:-2])

@@ -104,8 +104,8 @@ class Step:
     missing: int
 
     def untold(self) -> list[int]:
-        """Of each subscriber, how many that were acknowledged it was never told of."""
-        return [sum(each not in told.arrived for each in self.client.acknowledged) for told in self.told]
+        """Of each subscriber, how many that were acknowledged it was never told of, from the first on that it was."""
+        return [len(told.missed(self.client)) for told in self.told]
 
     def __str__(self) -> str:
         return (

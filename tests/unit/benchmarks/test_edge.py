@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benchmarks.edge import picture
 from benchmarks.edge.changes import Noticed
-from benchmarks.edge.client import Poster, Told
+from benchmarks.edge.client import Poster, Told, gains
 from benchmarks.edge.step import Pods, Step
 
 
@@ -83,6 +83,21 @@ def test_a_step_is_drawn_the_same_each_time(tmp_path: Path) -> None:
 
 
 def test_what_was_noticed_is_told_in_numbers() -> None:
-    noticed = Noticed("renewal", 21.0, sent=700, failed=["503 gone"], missing=0, untold=2, stayed=False)
+    noticed = Noticed("renewal", 21.0, sent=700, failed=["503 gone"], missing=0, untold=2, lost=1, silence=3.21)
     assert "700 POSTs, 1 failed ['503 gone']" in str(noticed)
-    assert "connection was lost, 2 acknowledged not told to it" in str(noticed)
+    assert "connection ended 1 times, 2 acknowledged not told to it, 3.2 s of silence" in str(noticed)
+
+
+def test_what_a_subscriber_missed_counts_from_the_first_that_came() -> None:
+    client, _ = _poster()
+    client.acknowledged = {number: float(number) for number in range(6)}
+    told = Told(arrived={2: 2.5, 3: 3.5, 5: 7.5})
+    assert told.missed(client) == [4]
+    assert told.silence() == 4.0
+    assert Told().missed(client) == [0, 1, 2, 3, 4, 5]
+
+
+@given(st.lists(st.floats(1, 1000), min_size=4, max_size=20))
+def test_a_rate_that_stands_is_warm(rates: list[float]) -> None:
+    assert gains(rates) == any(rate > 1.05 * max(rates[:-2]) for rate in rates[-2:])
+    assert not gains([*rates, max(rates), max(rates)])
