@@ -144,13 +144,7 @@ class DeliveryChecks:
         """Delete everything that checks keep in the service's data; why that can't be, or nothing."""
         try:
             api = self._api(_Check(target, token=await self._token(target)), target.http[0])
-            # What belongs to a Thing or a Sensor goes with it; the FeatureOfInterest is known by the Datastream alone.
-            for datastream in await api.marked("Datastreams", delivery.MARKED):
-                feature_id = datastream["properties"][delivery.FEATURE_PROPERTY]
-                await api.delete(key("FeaturesOfInterest", feature_id))
-            for collection in ("Things", "Sensors", "ObservedProperties"):
-                for entity in await api.marked(collection, delivery.MARKED):
-                    await api.delete(path_of(entity))
+            await _clear(api)
             if target.realm is not None and target.client is not None:
                 await self._keycloak.remove(target.realm, target.client)
         except (RefusedError, UnreachableError, KeycloakError) as error:
@@ -179,15 +173,31 @@ class DeliveryChecks:
 
 
 async def _datastream(api: SensorThings) -> _Datastream:
-    """Of the check, made where there is none."""
-    found = await api.marked("Datastreams", delivery.MARKED)
-    if not found:
+    """Of the check, made where there is none, and made anew where somebody took a part of it away."""
+    found = await _whole(api)
+    if found is None:
+        await _clear(api)
         feature = await api.create("FeaturesOfInterest", delivery.feature())
         await api.create("Things", delivery.thing((await api.get(feature))["@iot.id"]))
-        found = await api.marked("Datastreams", delivery.MARKED)
-    if not found:
+        found = await _whole(api)
+    if found is None:
         raise RefusedError("the Datastream of the check was made, and can't be found: look at the HTTP module's log")
-    return _Datastream(path_of(found[0]), found[0]["properties"][delivery.FEATURE_PROPERTY])
+    return found
+
+
+async def _whole(api: SensorThings) -> _Datastream | None:
+    for datastream in await api.marked("Datastreams", delivery.MARKED):
+        feature_id = datastream["properties"].get(delivery.FEATURE_PROPERTY)
+        if isinstance(feature_id, EntityId) and await api.exists(key("FeaturesOfInterest", feature_id)):
+            return _Datastream(path_of(datastream), feature_id)
+    return None
+
+
+async def _clear(api: SensorThings) -> None:
+    """Delete what carries the mark; what belongs to a Thing or a Sensor goes with it."""
+    for collection in ("Things", "Sensors", "ObservedProperties", "FeaturesOfInterest"):
+        for entity in await api.marked(collection, delivery.MARKED):
+            await api.delete(path_of(entity))
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
@@ -55,22 +56,27 @@ class SensorThings:
 
     async def get(self, path: str) -> dict[str, Any]:
         """Read."""
-        _, content = await self._send("GET", path)
+        _, _, content = await self._send("GET", path)
         parsed: dict[str, Any] = orjson.loads(content)
         return parsed
 
+    async def exists(self, path: str) -> bool:
+        """Whether there is an entity."""
+        status, _, _ = await self._send("GET", f"{path}?$select=id", accepted=HTTPStatus.NOT_FOUND)
+        return status == HTTPStatus.OK
+
     async def create(self, path: str, entity: Mapping[str, Any]) -> str:
         """Create an entity; its path."""
-        location, _ = await self._send("POST", path, entity)
+        _, location, _ = await self._send("POST", path, entity)
         return location.rpartition("/")[2]
 
     async def delete(self, path: str) -> None:
         """Delete what may be gone already."""
-        await self._send("DELETE", path, accepted=404)
+        await self._send("DELETE", path, accepted=HTTPStatus.NOT_FOUND)
 
     async def _send(
-        self, method: str, path: str, entity: Mapping[str, Any] | None = None, *, accepted: int = 200
-    ) -> tuple[str, bytes]:
+        self, method: str, path: str, entity: Mapping[str, Any] | None = None, *, accepted: int = HTTPStatus.OK
+    ) -> tuple[int, str, bytes]:
         host = f"[{self.pod.address}]" if ":" in self.pod.address else self.pod.address
         url = f"http://{host}:{self.port}{self.root_path}/v1.1/{path}"
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -79,10 +85,10 @@ class SensorThings:
                 status, location, content = answer.status, answer.headers.get("Location", ""), await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise unreachable(self.pod, error) from None
-        if status >= 300 and status != accepted:
+        if status >= HTTPStatus.MULTIPLE_CHOICES and status != accepted:
             what = f"{method} {path.partition('?')[0]}"
             raise RefusedError(f"pod {self.pod.name} answers {what} with {status}: look at its log and at the database")
-        return location, content
+        return status, location, content
 
 
 def path_of(entity: Mapping[str, Any]) -> str:

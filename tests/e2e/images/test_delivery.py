@@ -57,6 +57,32 @@ def test_it_verifies_by_entities_that_are_marked_and_go_again(http: Http, mqtt: 
     assert _ids(http) == before
 
 
+def _marked(http: Http, collection: str) -> str:
+    """The path of the one entity of the check."""
+    found = call(f"{http.root}/{collection}?$filter=properties/sensorthingsOperator%20eq%20%27delivery%20check%27")
+    (entity,) = found.json["value"]
+    return f"{http.root}/{collection}({entity['@iot.id']})"
+
+
+def test_what_somebody_took_away_of_it_is_made_anew(http: Http, mqtt: Mqtt) -> None:
+    target, before = _target(http, mqtt), _ids(http)
+    asyncio.run(_verify(target))
+    changes = (
+        ("PATCH", "Datastreams", {"properties": {"sensorthingsOperator": "delivery check"}}),
+        ("DELETE", "FeaturesOfInterest", None),
+        ("DELETE", "Things", None),
+        ("DELETE", "Sensors", None),
+    )
+    for method, collection, body in changes:
+        assert call(_marked(http, collection), method, body).code == 200
+        (answer,) = asyncio.run(_verify(target))
+        assert answer.reason == DeliveryReason.DELIVERED, (method, collection, answer)
+        made = {name: len(ids - before[name]) for name, ids in _ids(http).items()}
+        assert made == {**dict.fromkeys(_COLLECTIONS, 1), "Observations": 0}, (method, collection)
+    assert asyncio.run(_remove(target)) == ""
+    assert _ids(http) == before
+
+
 def test_a_module_that_went_deaf_is_found_and_one_that_begins_anew_delivers(stack: Stack, http: Http) -> None:
     assert http, "the schema is there"
     port = free_port()

@@ -62,7 +62,8 @@ class FakeFrost:
     def _read(self, path: str, condition: str) -> web.Response:
         found = _PATH.match(path)
         if found is not None and found[3] is None:
-            return web.json_response(self.entities[path])
+            entity = self.entities.get(path)
+            return web.Response(status=404) if entity is None else web.json_response(entity)
         listed = self.of(found[3] if found else path)
         if condition:
             listed = [e for e in listed if e.get("properties", {}).get("sensorthingsOperator") == "delivery check"]

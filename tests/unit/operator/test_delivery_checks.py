@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+import pytest
+
 from sensorthings_operator.clients import delivery
 from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
@@ -20,8 +22,6 @@ from tests.unit.operator.test_keycloak import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    import pytest
 
     from sensorthings_operator.clients.keycloak import KeycloakClients
     from sensorthings_operator.desired.keycloak import RealmClient
@@ -85,6 +85,22 @@ async def test_what_arrives_everywhere_is_verified_by_one_observation_that_does_
         assert city.frost.of("Observations") == []
         marked = [path.partition("(")[0] for path, e in city.frost.entities.items() if "properties" in e]
         assert sorted(marked) == ["Datastreams", "FeaturesOfInterest", "ObservedProperties", "Sensors", "Things"]
+
+
+@pytest.mark.parametrize("gone", ["Datastreams", "FeaturesOfInterest", "its name on the Datastream"])
+async def test_what_somebody_took_away_of_it_is_made_anew(monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    async with _city(monkeypatch) as city:
+        await city.checks.verify(city.target)
+        entities = city.frost.entities
+        for path in [path for path in entities if path.startswith(f"{gone}(")]:
+            del entities[path]
+        for datastream in city.frost.of("Datastreams") if " " in gone else ():
+            del datastream["properties"]["featureOfInterest"]
+        answer = await city.checks.verify(city.target)
+        assert answer.holds, answer
+        whole = [e for e in city.frost.of("Datastreams") if "featureOfInterest" in e["properties"]]
+        (feature,) = city.frost.of("FeaturesOfInterest")
+        assert whole[-1]["properties"]["featureOfInterest"] == feature["@iot.id"]
 
 
 async def test_a_pod_that_tells_of_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
