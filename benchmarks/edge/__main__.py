@@ -34,6 +34,7 @@ from tests.e2e.kubernetes import Kubernetes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from benchmarks.edge.changes import Noticed
     from benchmarks.edge.service import Edge
 
 _ADD_ONS: Final = (ingress_nginx.ADD_ON.name, cert_manager.ADD_ON.name, metrics_server.ADD_ON.name)
@@ -82,11 +83,12 @@ class _Measurement:
             self._tell(name, _middle(edge, figure), "ms", floor=_middle(bare, figure), goal=goal)
 
     def changes(self) -> None:
-        """What clients notice of each change."""
-        for name in changes.CHANGES:
-            noticed = asyncio.run(changes.noticed(self._edge, name))
-            self._say(str(noticed))
+        """What clients notice of each change, and of each failure."""
+        for name, change in changes.CHANGES.items():
+            noticed = self._noticed(name, change)
             self._tell(f"edge-failed-{name}", len(noticed.failed) + noticed.missing, "requests", goal=0)
+        for name, failure in changes.FAILURES.items():
+            self._tell(f"edge-missing-{name}", self._noticed(name, failure).missing, "Observations", goal=0)
 
     def step(self, runs: int) -> None:
         """Twice the load, and back."""
@@ -106,6 +108,11 @@ class _Measurement:
             removed = done.pods.since(part, 1, done.down)
             self._say(f"one pod of {part} again after {removed} s")
         self._tell("edge-failed-scaling", len(done.client.failed) + done.missing, "requests", goal=0)
+
+    def _noticed(self, name: str, change: Callable[[Edge], None]) -> Noticed:
+        noticed = asyncio.run(changes.noticed(self._edge, name, change))
+        self._say(str(noticed))
+        return noticed
 
     def _tell(self, name: str, value: float, unit: str, *, goal: float, floor: float | None = None) -> None:
         self.lines.append(bench_line(name, value, unit, goal=goal, floor=floor))

@@ -101,13 +101,17 @@ CHANGES: Final[dict[str, Callable[[Edge], None]]] = {
     "upgrade-mqtt": partial(_rolled, part="mqtt"),
     "upgrade-images": _other_images,
     "renewal": _renewed,
+}
+"""None of them may fail a request, nor lose what was acknowledged."""
+FAILURES: Final[dict[str, Callable[[Edge], None]]] = {
     "killed-mqtt": partial(_killed, part="mqtt", command=b"java"),
     "killed-bus": partial(_killed, part="bus", command=b"mosquitto"),
 }
-"""None of them may fail a request, nor lose what was acknowledged."""
+"""None of them may lose what was acknowledged. Requests may fail: ingress-nginx starts its workers anew while a port of
+tcp-services has no pod, and those before them close connections that a client is about to use."""
 
 
-async def noticed(edge: Edge, name: str) -> Noticed:
+async def noticed(edge: Edge, name: str, change: Callable[[Edge], None]) -> Noticed:
     """Let one change happen under load."""
     access = edge.access
     async with poster(edge.url, access) as client, subscribed(edge.broker, client.topic, access) as told:
@@ -116,7 +120,7 @@ async def noticed(edge: Edge, name: str) -> Noticed:
         await asyncio.sleep(_AROUND_SECONDS)
         begun = time.monotonic()
         try:
-            await asyncio.to_thread(CHANGES[name], edge)
+            await asyncio.to_thread(change, edge)
             seconds = time.monotonic() - begun
             await asyncio.sleep(_AROUND_SECONDS)
         finally:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+import aiohttp
+
 from sensorthings_operator.cli.errors import SensorThingsError
 from sensorthings_operator.cli.subscription import Subscription
 from tests.e2e.clients import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-
-    import aiohttp
 
     from sensorthings_operator.cli.access import Access
     from sensorthings_operator.cli.addresses import BrokerUrl, ServiceUrl
@@ -74,7 +74,7 @@ class Poster:
                     self.acknowledged[number] = time.perf_counter()
                 else:
                     self.failed.append(f"{got.status} {told[:200]}")
-        except (OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self.failed.append(repr(error))
 
     async def paced(self, rate: float, going: Callable[[], bool]) -> range:
