@@ -168,7 +168,7 @@ async def run(edge: Edge) -> Step:
         scaling = {part: {"maxReplicas": 2, "targetCPUUtilizationPercentage": aims[part]} for part in PARTS}
         await _applied(edge, {part: {"resources": resources, "autoscaling": scaling[part]} for part in PARTS})
         if aims is not targets:
-            await _loaded(edge, _SETTLING_SECONDS)
+            await asyncio.sleep(_SETTLING_SECONDS)
     async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS) as told:
         begun = time.perf_counter()
         with Pods(edge, begun) as pods:
@@ -196,16 +196,10 @@ async def _calibrated(edge: Edge) -> dict[str, int]:
     """The autoscalers' targets, in percent of what a pod requests, by what one uses under the load before the step."""
     async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS) as told:
         await warm(client, told[0])
-    await _loaded(edge, _CALIBRATION_SECONDS)
-    used = await asyncio.to_thread(_used, edge)
-    return {part: min(100, max(1, round(100 * _MARGIN * cores * 1000 / _MILLICORES))) for part, cores in used.items()}
-
-
-async def _loaded(edge: Edge, seconds: float) -> None:
-    """The load as it is before the step."""
-    async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS):
-        end = time.perf_counter() + seconds
+        end = time.perf_counter() + _CALIBRATION_SECONDS
         await client.paced(_RATE, lambda: time.perf_counter() < end)
+        used = await asyncio.to_thread(_used, edge)
+    return {part: min(100, max(1, round(100 * _MARGIN * cores * 1000 / _MILLICORES))) for part, cores in used.items()}
 
 
 def _used(edge: Edge) -> dict[str, float]:
