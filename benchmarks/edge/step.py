@@ -186,10 +186,10 @@ async def _applied(edge: Edge, spec: dict[str, Any]) -> None:
 
 @asynccontextmanager
 async def _subscribers(edge: Edge, client: Poster, count: int) -> AsyncIterator[list[Told]]:
+    """So many, who come at once."""
     async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(subscribed(edge.broker, client.topic, edge.access)) for _ in range(count)
-        ]
+        coming = (stack.enter_async_context(subscribed(edge.broker, client.topic, edge.access)) for _ in range(count))
+        yield await asyncio.gather(*coming)
 
 
 async def _calibrated(edge: Edge) -> dict[str, int]:
@@ -216,13 +216,15 @@ def _cores(quantity: str) -> float:
 
 async def _doubled(edge: Edge, client: Poster, pods: Pods) -> tuple[float, float]:
     """The load by itself: when it doubled and when it halved again, by ``time.perf_counter``."""
-    connected = asyncio.Event()
-    before = asyncio.create_task(client.paced(_RATE, lambda: not connected.is_set()))
-    await asyncio.sleep(_BEFORE_SECONDS)
+    until = time.perf_counter() + _BEFORE_SECONDS
+    await client.paced(_RATE, lambda: time.perf_counter() < until)
+    up = time.perf_counter()
+    # They come while twice as many Observations do: that is the step.
+    arrived = asyncio.Event()
+    arriving = asyncio.create_task(client.paced(2 * _RATE, lambda: not arrived.is_set()))
     async with _subscribers(edge, client, _SUBSCRIBERS):
-        connected.set()
-        await before
-        up = time.perf_counter()
+        arrived.set()
+        await arriving
         most, held = up + _MOST_SECONDS, math.inf
 
         def going() -> bool:
