@@ -85,8 +85,11 @@ func (a *Authenticator) bearer(c Credentials) (Identity, error) {
 	}
 	identity := Identity{
 		Subject: subject(verified.Issuer, verified.Subject), Verified: true, Expires: verified.Expires,
-		Read:   a.config.AnonymousRead || slices.Contains(verified.Roles, readRole),
-		Create: slices.Contains(verified.Roles, createRole), Authorization: "Bearer " + raw,
+		Read: a.config.AnonymousRead || slices.Contains(verified.Roles, readRole),
+		// Keycloak gives a client with full scope all roles of whoever signs in there: such a token would let any
+		// application of the realm publish in the name of its users.
+		Create:        verified.Service && slices.Contains(verified.Roles, createRole),
+		Authorization: "Bearer " + raw,
 	}
 	if !a.config.AnonymousRead {
 		// FROST-Server refuses SUBSCRIBE to clients it does not know. Else it is told nothing, and can't remember roles.

@@ -112,10 +112,11 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Claims are those of an access token with roles of the client frost, good for a minute.
+// Claims are those of an access token of a service account with roles of the client frost, good for a minute.
 func (i *Issuer) Claims(subject string, roles ...string) map[string]any {
 	return map[string]any{
 		"iss": i.URL(), "sub": subject, "aud": []string{"frost", "account"}, "typ": "Bearer",
+		"azp": subject, "client_id": subject,
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
 		"resource_access": map[string]any{"frost": map[string]any{"roles": roles}},
 	}

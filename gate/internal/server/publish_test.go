@@ -109,6 +109,17 @@ func TestWhoMayNotPublish(t *testing.T) {
 		"anonymous":          {nil, func(_ *setup, v byte) []byte { return connect(v) }},
 		"anonymous, Basic":   {[]change{basicAuth(true)}, func(_ *setup, v byte) []byte { return connect(v) }},
 		"token without role": {nil, func(s *setup, v byte) []byte { return connectWithToken(v, s.issuer.Token("a", "read")) }},
+		"token of a person": {nil, func(s *setup, v byte) []byte {
+			claims := s.issuer.Claims("alice", "create")
+			claims["azp"] = "application"
+			delete(claims, "client_id")
+			return connectWithToken(v, s.issuer.Sign(claims))
+		}},
+		"another client's": {nil, func(s *setup, v byte) []byte {
+			claims := s.issuer.Claims("gateway", "create")
+			claims["azp"] = "application"
+			return connectWithToken(v, s.issuer.Sign(claims))
+		}},
 		"publishing not offered": {[]change{noPublishing}, func(s *setup, v byte) []byte {
 			return connectWithToken(v, s.issuer.Token("a", "create"))
 		}},

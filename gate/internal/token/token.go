@@ -24,6 +24,7 @@ type Token struct {
 	Subject string
 	Expires time.Time
 	Roles   []string // of the client that stands for FROST-Server
+	Service bool     // of a client's own service account, not of a person who has signed in by that client
 }
 
 // algorithms are those with a public key that Keycloak signs with. Symmetric ones and "none" are not among them, so a
@@ -46,9 +47,12 @@ func New(realm config.Realm) *Verifier {
 }
 
 // keycloakClaims are those that the standard has no rule for. Keycloak writes "Bearer" into typ of access tokens, "ID"
-// and "Refresh" into that of others.
+// and "Refresh" into that of others; azp is the client that the token was given to, and client_id the one whose service
+// account it is of.
 type keycloakClaims struct {
 	Type   string `json:"typ"`
+	Party  string `json:"azp"`
+	Client string `json:"client_id"`
 	Access map[string]struct {
 		Roles []string `json:"roles"`
 	} `json:"resource_access"`
@@ -75,7 +79,7 @@ func (v *Verifier) Verify(raw string) (Token, error) {
 	}
 	return Token{
 		Issuer: standard.Issuer, Subject: standard.Subject, Expires: standard.Expiry.Time(),
-		Roles: own.Access[v.clientID].Roles,
+		Roles: own.Access[v.clientID].Roles, Service: own.Client != "" && own.Client == own.Party,
 	}, nil
 }
 
