@@ -155,6 +155,29 @@ def _operator(debian: Recipe) -> Recipe:
     )
 
 
+def _mqtt_gate() -> Recipe:
+    source = _ROOT / "gate"
+    return Recipe(
+        name="mqtt-gate",
+        tag=_project_version(),
+        containerfile=_FOLDER / "mqtt-gate" / "Containerfile",
+        title="The MQTT gate of sensorthings-operator",
+        description="Stands in front of FROST-Server's MQTT module: one CONNECT, no wills, tokens that end.",
+        licenses="Apache-2.0",
+        origin=f"{_PROJECT}: gate",
+        inputs=(source / "go.mod", source / "go.sum", *_compiled(source)),
+        prepare=prepare.mqtt_gate,
+    )
+
+
+def _compiled(source: Path) -> tuple[Path, ...]:
+    return tuple(sorted(file for file in source.rglob("*.go") if not file.name.endswith("_test.go")))
+
+
+def _project_version() -> str:
+    return str(tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["version"])
+
+
 @cache
 def images() -> dict[str, Recipe]:
     """The images that pods use, by their short names, in the order of building."""
@@ -168,6 +191,7 @@ def images() -> dict[str, Recipe]:
         _frost_mqtt(jre),
         _frost_http(jre),
         _operator(debian),
+        _mqtt_gate(),
         programs.metrics_server(),
         programs.cert_manager(),
         programs.cert_manager_acmesolver(),

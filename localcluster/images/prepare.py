@@ -74,10 +74,18 @@ def _maven(project: str, folder: Path, *arguments: str) -> None:
 
 def pause(context: Path) -> None:
     """The pause program, statically linked."""
-    flags = ["-trimpath", "-buildvcs=false", "-ldflags", "-s -w"]
+    _go_program(FOLDER / "pause", context / "pause", remedy="It needs Go 1.26 and no module.")
+
+
+def mqtt_gate(context: Path) -> None:
+    """The gate in front of the MQTT module, statically linked."""
+    _go_program(ROOT / "gate", context / "mqtt-gate", remedy="Is a Go module proxy reachable (see `go env GOPROXY`)?")
+
+
+def _go_program(folder: Path, file: Path, remedy: str) -> None:
+    flags = ["-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", "-s -w"]
     environment = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
-    command = [str(parts.go()), "build", *flags, "-o", str(context / "pause"), "."]
-    run(command, folder=FOLDER / "pause", env=environment, remedy="It needs Go 1.26 and no module.")
+    run([str(parts.go()), "build", *flags, "-o", str(file), "."], folder=folder, env=environment, remedy=remedy)
 
 
 def program(part: str, name: str) -> Prepare:

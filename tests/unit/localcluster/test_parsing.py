@@ -142,6 +142,7 @@ def test_the_chart_is_given_the_images_that_were_built(tmp_path: Path) -> None:
         "operator": "0.1.0",
         "frost-http": "2.0.0-dev",
         "frost-mqtt": "2.0.0",
+        "mqtt-gate": "0.1.0",
         "mosquitto": "2.0.11",
         "postgresql": "15-3.3",
         "envoy": "1.40.0",
@@ -153,6 +154,7 @@ def test_the_chart_is_given_the_images_that_were_built(tmp_path: Path) -> None:
     assert values["settings"]["images"] == {
         "frostHttp": "localhost/sensorthings/frost-http:{version}-dev",
         "frostMqtt": "localhost/sensorthings/frost-mqtt:{version}",
+        "mqttGate": "localhost/sensorthings/mqtt-gate:0.1.0",
         "mosquitto": "localhost/sensorthings/mosquitto:2.0.11",
         "postgresql": "localhost/sensorthings/postgresql:15-3.3",
         "envoy": "localhost/sensorthings/envoy:1.40.0",
