@@ -1,27 +1,29 @@
-"""FROST-Server with the settings that are rendered for a service, and tokens of a real Keycloak with a private CA."""
+"""Both modules of FROST-Server with the settings that are rendered for a service, the gate in front of one of them, and
+tokens of a real Keycloak with a private CA.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from localcluster import images
-from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
 from sensorthings_operator.clients.keycloak import KeycloakClients
-from sensorthings_operator.clients.sensorthings import Pod
 from sensorthings_operator.conditions.auth import AuthReason
-from sensorthings_operator.conditions.delivery import DeliveryReason
 from sensorthings_operator.desired import keycloak as desired
+from sensorthings_operator.desired import mqttgate
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
-from tests.e2e.images.conftest import Http, Mqtt, Stack, call, listens
+from tests.e2e.images.conftest import Http, Mqtt, Stack, call, free_port, listens
 from tests.e2e.images.containers import Runtime, await_true, may_run
 from tests.e2e.images.test_frost import THING
 from tests.keycloak.conftest import OPERATOR
-from tests.keycloak.mqtt import Client
 from tests.keycloak.server import access_token
 from tests.unit.operator import samples
 
@@ -29,20 +31,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from sensorthings_operator.conditions.observed import Answer
     from sensorthings_operator.desired.service import Service
     from tests.e2e.images.containers import Container
     from tests.keycloak.server import Keycloak
 
 REALM: Final = "hamburg"
+ELSEWHERE: Final = "bremen"
+"""A realm of the same Keycloak, with clients of the same names."""
 ACCOUNTS: Final[dict[str, list[str]]] = {
     "writer": ["create", "read"],
     "reader": ["read"],
+    "creator": ["create"],
     "editor": ["update"],
+    "deleter": ["delete"],
+    "admin": ["admin"],
     "all": list(desired.ROLES),
+    "expired": list(desired.ROLES),
+    "short": list(desired.ROLES),
 }
 """Service accounts and the roles of the service's client that they have."""
-CHANGED: Final = {"description": "changed"}
+LIFESPANS: Final = {"expired": 1, "short": 8}
+"""Seconds that the tokens of an account live."""
 
 
 @dataclass
@@ -78,7 +87,7 @@ class _Mounting(Runtime):
         return super().run(image, mounts={**self.mounts.get(image, {}), **(mounts or {})}, **options)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A database and a bus, in containers of our images."""
     if not may_run() and not os.environ.get("CI"):
@@ -93,7 +102,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         runtime.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def service(keycloak: Keycloak, tmp_path_factory: pytest.TempPathFactory) -> tuple[Service, OperatorSettings]:
     """A service whose client the operator has made."""
     admin, folder = keycloak.admin(), tmp_path_factory.mktemp("realm")
@@ -105,7 +114,10 @@ def service(keycloak: Keycloak, tmp_path_factory: pytest.TempPathFactory) -> tup
     for name, text in (("client-id", OPERATOR), ("client-secret", secret), ("ca.crt", bundle)):
         (folder / name).write_text(text)
     realm = KeycloakRealm(url=keycloak.tls_url, realm=REALM, folder=folder)
-    spec = {"auth": {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}}}
+    spec = {
+        "auth": {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}},
+        "mqtt": {"publishing": {"enabled": True, "perSecond": 1000, "burst": 1000}},
+    }
     service = replace(samples.service(spec), realm_ca=bundle)
     reason, message = asyncio.run(_ensure(realm, desired.client_of(service)))
     assert reason is AuthReason.READY, message
@@ -117,7 +129,7 @@ async def _ensure(realm: KeycloakRealm, client: desired.RealmClient) -> tuple[Au
         return await clients.ensure(realm, client)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tokens(keycloak: Keycloak, service: tuple[Service, OperatorSettings]) -> dict[str, str]:
     """An access token for each account, and for three that have nothing to do with the service."""
     admin, client_id = keycloak.admin(), desired.client_of(service[0]).client_id
@@ -135,12 +147,67 @@ def tokens(keycloak: Keycloak, service: tuple[Service, OperatorSettings]) -> dic
     role = admin.call("GET", f"/{REALM}/roles/create")
     user = admin.account_user(REALM, "realm-role")
     admin.call("POST", f"/{REALM}/users/{user}/role-mappings/realm", [role])
-    grants = {
-        name: {"grant_type": "client_credentials", "client_id": name, "client_secret": secret}
-        for name, secret in secrets.items()
+    for name, seconds in LIFESPANS.items():
+        client = admin.client(REALM, name)
+        attributes = {**client["attributes"], "access.token.lifespan": str(seconds)}
+        admin.call("PUT", f"/{REALM}/clients/{client['id']}", {"clientId": name, "attributes": attributes})
+    granted = {name: _token(keycloak, REALM, name, secret) for name, secret in secrets.items()}
+    time.sleep(LIFESPANS["expired"] + 1)
+    return {
+        "garbage": "a.b.c",
+        **granted,
+        "tampered": _tampered(granted["reader"], client_id),
+        "other-realm": _token_of_another_realm(keycloak, client_id),
+        "person": _token_of_a_person(keycloak, client_id),
     }
-    ca = keycloak.authority.ca
-    return {"garbage": "a.b.c", **{n: access_token(keycloak.tls_url, REALM, g, ca=ca) for n, g in grants.items()}}
+
+
+def _token(keycloak: Keycloak, realm: str, client_id: str, secret: str) -> str:
+    grant = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+    return access_token(keycloak.tls_url, realm, grant, ca=keycloak.authority.ca)
+
+
+def _tampered(token: str, client_id: str) -> str:
+    """The same with a role more, and the signature of the one without."""
+    header, payload, signature = token.split(".")
+    claims = json.loads(base64.urlsafe_b64decode(f"{payload}=="))
+    claims["resource_access"][client_id]["roles"].append("create")
+    changed = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"{header}.{changed}.{signature}"
+
+
+def _token_of_another_realm(keycloak: Keycloak, client_id: str) -> str:
+    """Of an account that has all roles of a client of the same name."""
+    admin = keycloak.admin()
+    admin.make_realm(ELSEWHERE)
+    admin.make_account(ELSEWHERE, client_id, {})
+    id_ = admin.client(ELSEWHERE, client_id)["id"]
+    for role in desired.ROLES:
+        admin.call("POST", f"/{ELSEWHERE}/clients/{id_}/roles", {"name": role})
+    secret = admin.make_account(ELSEWHERE, "writer", {client_id: list(desired.ROLES)})
+    return _token(keycloak, ELSEWHERE, "writer", secret)
+
+
+def _token_of_a_person(keycloak: Keycloak, client_id: str) -> str:
+    """Of somebody who may create, by another application of the realm, to which Keycloak gives all that they have."""
+    admin, password = keycloak.admin(), "alice-of-the-tests"
+    secret = admin.make_account(REALM, "application", {})
+    application = admin.client(REALM, "application")
+    admin.call(
+        "PUT",
+        f"/{REALM}/clients/{application['id']}",
+        {"clientId": "application", "directAccessGrantsEnabled": True, "fullScopeAllowed": True},
+    )
+    credentials = [{"type": "password", "value": password, "temporary": False}]
+    person = {"username": "alice", "enabled": True, "email": "alice@example.org", "firstName": "A", "lastName": "B"}
+    admin.call("POST", f"/{REALM}/users", {**person, "emailVerified": True, "credentials": credentials})
+    (user,) = admin.call("GET", f"/{REALM}/users?username=alice")
+    roles = admin.roles(REALM, client_id)
+    path = f"/{REALM}/users/{user['id']}/role-mappings/clients/{admin.client(REALM, client_id)['id']}"
+    admin.call("POST", path, [roles["create"], roles["read"]])
+    login = {"grant_type": "password", "username": "alice", "password": password}
+    form = {**login, "client_id": "application", "client_secret": secret}
+    return access_token(keycloak.tls_url, REALM, form, ca=keycloak.authority.ca)
 
 
 def _mount(stack: Stack, image: str, folder: Path, service: tuple[Service, OperatorSettings]) -> None:
@@ -163,7 +230,7 @@ def _environment(settings: dict[str, str]) -> dict[str, Any]:
     return {name.replace(".", "_"): value for name, value in settings.items()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def modules(
     stack: Stack,
     service: tuple[Service, OperatorSettings],
@@ -181,44 +248,6 @@ def modules(
     return Modules(http, mqtt, tokens)
 
 
-@pytest.mark.parametrize(
-    ("who", "status"),
-    [
-        ("", 401),
-        ("garbage", 401),
-        ("writer", 201),
-        ("all", 201),
-        ("reader", 403),
-        ("editor", 403),
-        ("nobody", 401),
-        ("realm-role", 401),
-        ("of-neighbour", 401),
-    ],
-)
-def test_who_may_create(who: str, status: int, modules: Modules) -> None:
-    assert modules.status("POST", "/Things", who, THING) == status
-
-
-def test_everybody_may_read(modules: Modules) -> None:
-    assert [modules.status("GET", "/Things", who) for who in ("", "reader", "nobody", "garbage")] == [200] * 4
-
-
-def test_each_right_is_a_role_of_its_own(modules: Modules) -> None:
-    thing = modules.make_thing()
-    assert modules.status("PATCH", thing, "writer", CHANGED) == 403
-    assert modules.status("PATCH", thing, "editor", CHANGED) == 200
-    assert modules.status("DELETE", thing, "editor") == 403
-    assert modules.status("DELETE", thing, "all") == 200
-
-
-@pytest.mark.parametrize("who", ["", "reader", "writer", "all"])
-def test_a_batch_gets_round_no_role(who: str, modules: Modules) -> None:
-    thing = modules.make_thing()
-    batch = {"requests": [{"id": "1", "method": "delete", "url": thing.removeprefix("/")}]}
-    assert modules.status("POST", "/$batch", who, batch) >= 400
-    assert modules.status("GET", thing) == 200
-
-
 @pytest.fixture
 def datastream(modules: Modules) -> str:
     """The path of a new Datastream."""
@@ -227,69 +256,41 @@ def datastream(modules: Modules) -> str:
     return str(entity["@iot.selfLink"]).removeprefix(modules.http.root)
 
 
-@pytest.mark.parametrize("transport", ["tcp", "websockets"])
-def test_everybody_may_subscribe(transport: str, modules: Modules, datastream: str) -> None:
-    port = modules.mqtt.port if transport == "tcp" else modules.mqtt.web_socket_port
-    client = Client(port, transport=transport)
-    try:
-        assert client.subscribe(f"v1.1{datastream}/Observations") == [1]
-        assert modules.status("POST", f"{datastream}/Observations", "writer", {"result": 7}) == 201
-        await_true(lambda: [told["result"] for told in client.received] == [7], "the Observation arrives", 20)
-    finally:
-        client.close()
+@dataclass
+class Gate:
+    """What stands in front of the MQTT module."""
+
+    container: Container
+    port: int
+    web_socket_port: int
+    status_port: int
+
+    def metrics(self) -> str:
+        """As Prometheus reads them."""
+        return call(f"http://127.0.0.1:{self.status_port}/metrics").body
 
 
-@pytest.mark.parametrize("who", ["", "reader", "writer", "all"])
-def test_nobody_may_publish(who: str, modules: Modules, datastream: str) -> None:
-    topic = f"v1.1{datastream}/Observations"
-    witness, client = Client(modules.mqtt.port), Client(modules.mqtt.port, token=modules.tokens.get(who, ""))
-    try:
-        assert witness.subscribe(topic) == [1]
-        assert not client.refused
-        client.publish(topic, {"result": 8})
-        assert modules.status("POST", f"{datastream}/Observations", "writer", {"result": 9}) == 201
-        await_true(lambda: bool(witness.received), "the Observation after it arrives", 20)
-        assert [told["result"] for told in witness.received] == [9]
-        assert [e["result"] for e in call(f"{modules.http.root}{datastream}/Observations").json["value"]] == [9]
-    finally:
-        client.close()
-        witness.close()
-
-
-@pytest.mark.parametrize("who", ["garbage", "nobody", "of-neighbour"])
-def test_a_token_for_others_does_not_connect(who: str, modules: Modules) -> None:
-    client = Client(
-        modules.mqtt.port, token=modules.tokens[who].ljust(60, "x") if who == "garbage" else modules.tokens[who]
-    )
-    try:
-        assert client.refused
-    finally:
-        client.close()
-
-
-def test_the_operator_verifies_delivery_with_a_token_of_its_own(
-    modules: Modules, service: tuple[Service, OperatorSettings], keycloak: Keycloak
-) -> None:
-    """By a client that manage-clients alone was enough to make, and that goes when nobody verifies any more."""
-    of, settings = service
-    realm, client = desired.realm_of(of, settings), desired.delivery_client_of(of)
-    pods = (Pod("http", "uid-http", "127.0.0.1"), Pod("mqtt", "uid-mqtt", "127.0.0.1"))
-    target = DeliveryTarget(
-        "/FROST-Server", pods[:1], pods[1:], (), modules.mqtt.port, False, modules.http.port, realm, client
-    )
-    answers = asyncio.run(_verified(target, target))
-    assert [answer.reason for answer in answers] == [DeliveryReason.DELIVERED] * 2, answers
-    admin = keycloak.admin()
-    assert admin.client(REALM, client.client_id)["serviceAccountsEnabled"]
-    assert asyncio.run(_removed(target)) == ""
-    assert admin.call("GET", f"/{REALM}/clients?clientId={client.client_id}") == []
-
-
-async def _verified(*targets: DeliveryTarget) -> list[Answer]:
-    async with KeycloakClients() as clients, DeliveryChecks(clients) as checks:
-        return [await checks.verify(target) for target in targets]
-
-
-async def _removed(target: DeliveryTarget) -> str:
-    async with KeycloakClients() as clients, DeliveryChecks(clients) as checks:
-        return await checks.remove(target)
+@pytest.fixture(scope="session")
+def gate(
+    stack: Stack,
+    modules: Modules,
+    service: tuple[Service, OperatorSettings],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Gate:
+    """The gate as the operator configures it, but for its addresses."""
+    folder = tmp_path_factory.mktemp("gate")
+    folder.chmod(0o755)
+    (manifest,) = mqttgate.build(*service)
+    configuration = json.loads(manifest["data"]["gate.json"])
+    ports = {name: free_port() for name in configuration["listen"]}
+    configuration["listen"] = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+    configuration["broker"] = f"127.0.0.1:{modules.mqtt.port}"
+    configuration["publishing"]["url"] = modules.http.root
+    for name, text in {**manifest["data"], "gate.json": json.dumps(configuration)}.items():
+        (folder / name).write_text(text)
+    made = mqttgate.container(*service)
+    (mount,) = made["volumeMounts"]
+    entry = stack.runtime.configuration("mqtt-gate")["Entrypoint"]
+    container = stack.runtime.run("mqtt-gate", command=[*entry, *made["args"]], mounts={mount["mountPath"]: folder})
+    await_true(lambda: all(map(listens, ports.values())), "the gate listens")
+    return Gate(container, ports["mqtt"], ports["webSocket"], ports["status"])
