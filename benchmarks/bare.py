@@ -15,6 +15,7 @@ import asyncpg
 from benchmarks.client import FirstObservation
 from benchmarks.processes import PASSWORD, USER, Processes, end, unpacked
 from benchmarks.reach import Inside
+from sensorthings_operator.desired import mqttgate
 from tests.e2e.clients import Http
 from tests.e2e.netns import inside
 
@@ -54,6 +55,10 @@ async def database_answers(host: str = "127.0.0.1") -> bool:
         await connection.close()
 
 
+def _here() -> str:
+    return "127.0.0.1"
+
+
 class Bare:
     """Measures a service's processes; made by ``prepared``."""
 
@@ -71,7 +76,7 @@ class Bare:
         """All of it from an empty disk to the first Observation delivered, and on until the block ends."""
         shutil.rmtree(self._processes.folder / "volumes", ignore_errors=True)
         begun = time.monotonic()
-        client = FirstObservation(Inside(self.netns, lambda: "127.0.0.1", _HTTP_PORT, lambda: "127.0.0.1"), begun)
+        client = FirstObservation(Inside(self.netns, _here, _HTTP_PORT, _here, mqttgate.FROST_PORT), begun)
         try:
             self._processes.start("database")
             self._processes.await_part("database", self._database_answers)

@@ -36,6 +36,8 @@ PASSWORD: Final = base64.b64encode(os.urandom(16)).decode()
 PERIOD: Final = 0.05
 """Seconds between two tries."""
 _PATIENCE: Final = 120.0
+_MIGRATION: Final = "migrate"
+"""The container of the schema's pod that runs FROST-Server."""
 # argv: root, folder of volumes, uid, then NAME=VALUE ..., --, command. Volumes are bound over the image's files.
 _ENTER: Final = """
 root=$1 volumes=$2 user=$3; shift 3
@@ -98,8 +100,8 @@ class Processes:
         """Start one part, named as its label says."""
         workload = next(each for each in self.manifests if _pod(each) and _component(each) == part)
         spec = _pod(workload)
-        sidecars = (each for each in spec.get("initContainers", []) if each.get("restartPolicy") == "Always")
-        container = next(sidecars, spec["containers"][0])
+        containers = [*spec.get("initContainers", []), *spec["containers"]]
+        container = next((each for each in containers if each["name"] == _MIGRATION), spec["containers"][0])
         image = self.images[container["image"]]
         volumes = self.folder / "volumes" / part
         volumes.mkdir(parents=True)

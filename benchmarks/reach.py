@@ -60,24 +60,26 @@ class Inside:
         netns: of the service.
         http_host: of the HTTP side.
         http_port: of the HTTP side.
-        mqtt_host: of the MQTT side; its port is 1883.
+        mqtt_host: of the MQTT side.
+        mqtt_port: of the MQTT side.
     """
 
     netns: Path
     http_host: Address
     http_port: int
     mqtt_host: Address
+    mqtt_port: int = _MQTT_PORT
 
     def http(self) -> Http | None:
         host = self._listening(self.http_host, self.http_port)
         return Http(host, self.http_port, self.netns) if host else None
 
     def subscriber(self) -> Subscriber | None:
-        host = self._listening(self.mqtt_host, _MQTT_PORT)
+        host = self._listening(self.mqtt_host, self.mqtt_port)
         if host is None:
             return None
         with suppress(OSError):
-            return Subscriber(host, _MQTT_PORT, None, netns=self.netns)
+            return Subscriber(host, self.mqtt_port, None, netns=self.netns)
         return None
 
     def _listening(self, address: Address, port: int) -> str | None:

@@ -28,6 +28,7 @@ from localcluster import cluster as local
 from localcluster.addons import cert_manager, ingress_nginx, metrics_server
 from localcluster.display import Display
 from localcluster.installation import Installation
+from sensorthings_operator.desired import mqttgate
 from sensorthings_operator.desired.settings import OperatorSettings
 from tests.e2e.kubernetes import Kubernetes
 
@@ -65,7 +66,8 @@ class _Measurement:
         """Latency at a steady rate, and the highest rate, in turns with bare processes."""
         metadata = {"name": "floor", "namespace": "floor"}
         body = {"apiVersion": "sensorthings.city/v1alpha1", "kind": "SensorThingsService", "metadata": metadata}
-        plain = ["--url", "http://127.0.0.1:8080/FROST-Server/v1.1", "--mqtt", "mqtt://127.0.0.1:1883"]
+        broker = f"mqtt://{mqttgate.FROST_HOST}:{mqttgate.FROST_PORT}"
+        plain = ["--url", "http://127.0.0.1:8080/FROST-Server/v1.1", "--mqtt", broker]
         edge, bare = list[Measured](), list[Measured]()
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             Path(folder).chmod(0o755)

@@ -62,7 +62,22 @@ class HTTP(Tier):
     """Pods that answer reads from the database's replicas. Needs exposure.type Gateway, which tells reads by method."""
 
 
+class Publishing(Model):
+    """Observations that clients publish by MQTT. They are stored by the HTTP module, and acknowledged once they are."""
+
+    enabled: bool = False
+    """Whether clients may publish at all; with auth.type Keycloak those whose token has the role create."""
+    per_second: Annotated[int, Field(ge=1, le=100_000)] = 10
+    """Messages a second that each client may publish; faster ones are slowed down, not refused. Clients with tokens of
+    the same subject count as one, at each pod."""
+    burst: Annotated[int, Field(ge=1, le=100_000)] = 20
+    """Messages that may come at once before a client is slowed down."""
+
+
 class MQTT(Tier):
     """The MQTT module: pushes Observations to subscribers, by TCP and by WebSocket."""
 
     model_config = rules(_ONE_WAY_TO_SCALE)
+
+    publishing: Publishing = Publishing()
+    """What clients may publish; nothing where it is not enabled."""

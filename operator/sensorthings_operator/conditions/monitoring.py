@@ -11,15 +11,6 @@ def _asked_for(observed: Observed) -> bool:
     return observed.service.spec.monitoring.pod_monitor
 
 
-def _nothing_to_scrape(observed: Observed) -> Verdict | None:
-    if podmonitor.has_metrics(observed.service):
-        return None
-    told = (
-        "FROST-Server has metrics since 2.6.0, and TLS in front of MQTT where there is a certificate: this has neither"
-    )
-    return Verdict("False", "NothingToScrape", told, expected=True)
-
-
 def _paused(observed: Observed) -> Verdict | None:
     if observed.service.spec.paused:
         return Verdict("Unknown", "Paused", "spec.paused is true: the PodMonitor is not looked at")
@@ -47,7 +38,7 @@ def _made(observed: Observed) -> Verdict:
 
 MONITORING_READY: Final = Chain(
     "MonitoringReady",
-    (_nothing_to_scrape, _paused, _api_missing, _refused, _made),
+    (_paused, _api_missing, _refused, _made),
     applies=_asked_for,
     needed=False,
 )

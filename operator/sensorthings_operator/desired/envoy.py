@@ -18,12 +18,10 @@ READY_PATH: Final = "/ready"
 METRICS_PATH: Final = "/stats/prometheus"
 CERTIFICATE_PATH: Final = "/certificate"
 """Answers 200 once a TLS handshake succeeds: Envoy runs without a usable certificate too, and resets every client."""
-FROST_PATH: Final = "/frost"
-"""Answers 200 while FROST-Server accepts connections on both of its ports."""
 
 _SECRET: Final = "certificate"  # noqa: S105 - a name
 _IDLE_SECONDS: Final = 7200
-"""A client is silent for 1.5 times its keep-alive at most, which then may be 80 minutes; without one FROST-Server waits
+"""A client is silent for 1.5 times its keep-alive at most, which then may be 80 minutes; without one the gate waits
 for ever for clients whose network is gone."""
 _HANDSHAKE_SECONDS: Final = 10
 _BUFFER_BYTES: Final = 16 * 2**10
@@ -32,7 +30,7 @@ _STATS: Final = (
     *(f"listener.{name}.{part}" for name in ("mqtts", "wss", "ws") for part in ("downstream_", "ssl", "server_ssl_")),
     *(f"cluster.{name}.upstream_cx_" for name in ("mqtt", "websocket")),
     # The health of a cluster is read from these by Envoy itself: without them it counts as unhealthy.
-    *(f"cluster.{name}.membership_" for name in ("mqtt", "websocket", "certificate")),
+    "cluster.certificate.membership_",
     "tcp.",
     "sds.",
     "server.",
@@ -67,9 +65,9 @@ class Layout:
     status: Address
     """Listens for probes and Prometheus."""
     mqtt: Address
-    """FROST-Server's MQTT."""
+    """MQTT in plain: the gate's."""
     websocket: Address
-    """FROST-Server's MQTT over WebSocket."""
+    """MQTT over WebSocket in plain: the gate's."""
     secret_file: str
     """File with what ``secret`` makes. Its folder is watched."""
     certificate_folder: str
@@ -109,8 +107,8 @@ def bootstrap(layout: Layout) -> Config:
                 _status_listener(layout),
             ],
             "clusters": [
-                _frost_cluster("mqtt", layout.mqtt),
-                _frost_cluster("websocket", layout.websocket),
+                _gate_cluster("mqtt", layout.mqtt),
+                _gate_cluster("websocket", layout.websocket),
                 _certificate_cluster(layout),
                 _cluster("admin", _pipe(layout, "admin")),
             ],
@@ -189,7 +187,7 @@ def _tls_listener(layout: Layout, name: str, address: Address, cluster: str, *, 
     proxy = _tcp_proxy(
         name,
         cluster,
-        # FROST-Server hears of a client after its handshake, and closes one that then says nothing.
+        # The gate hears of a client after its handshake, and closes one that then says nothing.
         upstream_connect_mode="ON_DOWNSTREAM_TLS_HANDSHAKE",
         max_early_data_bytes=_BUFFER_BYTES,
     )
@@ -238,7 +236,6 @@ def _status_listener(layout: Layout) -> Config:
         },
         http_filters=[
             _health(CERTIFICATE_PATH, ["certificate"]),
-            _health(FROST_PATH, ["mqtt", "websocket"]),
             _extension("envoy.filters.http.router", "filters.http.router.v3.Router"),
         ],
     )
@@ -281,7 +278,7 @@ def _health_check(*, every: str) -> Config:
     }
 
 
-def _frost_cluster(name: str, address: Address) -> Config:
+def _gate_cluster(name: str, address: Address) -> Config:
     return _cluster(
         name,
         address.config,
@@ -289,7 +286,6 @@ def _frost_cluster(name: str, address: Address) -> Config:
         circuit_breakers={
             "thresholds": [{"max_connections": MAX_CONNECTIONS, "max_pending_requests": MAX_CONNECTIONS}]
         },
-        health_checks=[_health_check(every="3s")],
     )
 
 

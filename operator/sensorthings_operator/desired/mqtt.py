@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sensorthings_operator.desired import addresses, buscertificates, frost, keycloak, podmonitor, sidecar
+from sensorthings_operator.desired import addresses, buscertificates, frost, keycloak, mqttgate, podmonitor, sidecar
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import container, resources
 from sensorthings_operator.desired.queues import module_queue
@@ -24,15 +24,17 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         addresses.mqtt_name(service),
         replicas(service, service.spec.mqtt),
         ports=sidecar.ports(service) if encrypted else _plain_ports(),
-        # The sidecar first: it listens while the module waits and starts.
+        # The sidecars first: they listen while the module waits and starts.
         init_containers=[
             *([sidecar.container(service, settings)] if encrypted else []),
+            mqttgate.container(service, settings),
             *buscertificates.init_containers(service, settings, image),
             *keycloak.init_containers(service, settings, image),
             _wait_for_bus(service, settings),
         ],
         containers=[_container(service, settings)],
         more_volumes=[
+            mqttgate.volume(service),
             *(sidecar.volumes(service) if encrypted else []),
             *buscertificates.client_volumes(service, settings),
             *keycloak.volumes(service),
@@ -41,6 +43,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
             **buscertificates.template_annotations(service),
             **(sidecar.template_annotations(service) if encrypted else {}),
             **keycloak.annotations(service, settings),
+            **mqttgate.annotations(service, settings),
         },
     )
 
@@ -69,10 +72,7 @@ def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, 
         **keycloak.mqtt_settings(service),
         "mqtt.Enabled": "true",
         "mqtt.mqttServerImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.mqtt.moquette.MoquetteMqttServer",
-        "mqtt.Host": sidecar.LOOPBACK if sidecar.is_wanted(service) else "0.0.0.0",  # noqa: S104 - inside the pod
-        "mqtt.internalHost": "localhost",
-        "mqtt.Port": str(addresses.MQTT_PORT),
-        "mqtt.WebsocketPort": str(addresses.WEBSOCKET_PORT),
+        **mqttgate.frost_settings(),
         "mqtt.QoS": "2",
         "mqtt.persistentStoreType": "memory",
         "mqtt.SubscribeMessageQueueSize": queue_size,
@@ -99,8 +99,7 @@ def _wait_for_bus(service: Service, settings: OperatorSettings) -> Manifest:
 
 
 def _container(service: Service, settings: OperatorSettings) -> Manifest:
-    encrypted = sidecar.is_wanted(service)
-    listening = sidecar.listening() if encrypted else {"tcpSocket": {"port": "mqtt"}}
+    listening = mqttgate.listening()
     return container(
         "frost-mqtt",
         _image(service, settings),
@@ -112,7 +111,7 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
             service.spec.mqtt.settings,
             buscertificates.java_options(service, settings),
         ),
-        **_container_ports(service),
+        **_ports(service),
         resources=_resources(service),
         startupProbe={**listening, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 180},
         readinessProbe={**listening, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
@@ -127,11 +126,7 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
     )
 
 
-def _container_ports(service: Service) -> Manifest:
-    """Behind the sidecar it has none that others could reach, but for its metrics."""
-    plain = [
-        {"name": "mqtt", "containerPort": addresses.MQTT_PORT, "protocol": "TCP"},
-        {"name": "websocket", "containerPort": addresses.WEBSOCKET_PORT, "protocol": "TCP"},
-    ]
-    ports = [*([] if sidecar.is_wanted(service) else plain), *podmonitor.frost_container_ports(service)]
+def _ports(service: Service) -> Manifest:
+    """None that others could reach, but for its metrics."""
+    ports = podmonitor.frost_container_ports(service)
     return {"ports": ports} if ports else {}

@@ -18,6 +18,7 @@ from sensorthings_operator.desired import (
     http,
     keycloak,
     mqtt,
+    mqttgate,
     podmonitor,
     reads,
     schema,
@@ -51,12 +52,16 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         return []
     frost = [*_dns(), *_bus(service), *_database(service)]
     tokens = _keycloak(service, settings)
-    at_http = [*_http_clients(service, settings), *_verifier(service, settings, addresses.HTTP_PORT)]
+    at_http = [
+        *_http_clients(service, settings),
+        *_verifier(service, settings, addresses.HTTP_PORT),
+        *_publishers(service, settings),
+    ]
     at_mqtt = [*_mqtt_clients(service, settings), *_verifier(service, settings, delivery.mqtt_port(service))]
     policies = [
         _policy(service, http.COMPONENT, ingress=at_http, egress=[*frost, *tokens]),
         *_reads(service, settings, tokens),
-        _policy(service, mqtt.COMPONENT, ingress=at_mqtt, egress=[*frost, *tokens]),
+        _policy(service, mqtt.COMPONENT, ingress=at_mqtt, egress=[*frost, *tokens, *_published(service)]),
         _policy(service, schema.COMPONENT, ingress=[], egress=[*_dns(), *_database(service)]),
     ]
     if service.spec.bus.type == "Mosquitto":
@@ -152,11 +157,25 @@ def _http_clients(service: Service, settings: OperatorSettings) -> list[Manifest
 def _mqtt_clients(service: Service, settings: OperatorSettings) -> list[Manifest]:
     tls = sidecar.is_wanted(service)
     ports = sidecar.pod_ports(service) if tls else (addresses.MQTT_PORT, addresses.WEBSOCKET_PORT)
-    status = [addresses.STATUS_PORT] if tls else []
+    status = [mqttgate.STATUS_PORT, *([addresses.STATUS_PORT] if tls else [])]
     return [
         _rule(ports, source=_clients(service, settings)),
         *_metrics([*status, *podmonitor.frost_ports(service)]),
     ]
+
+
+def _publishers(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """The MQTT module's pods, where not everybody is let in anyway: what is published there is stored here."""
+    if not service.spec.mqtt.publishing.enabled or _clients(service, settings) == [_EVERY_POD]:
+        return []
+    return [_rule([addresses.HTTP_PORT], source=[_parts(service, mqtt.COMPONENT)])]
+
+
+def _published(service: Service) -> list[Manifest]:
+    """Where it is stored."""
+    if not service.spec.mqtt.publishing.enabled:
+        return []
+    return [_rule([addresses.HTTP_PORT], destination=[_parts(service, http.COMPONENT)])]
 
 
 def _verifier(service: Service, settings: OperatorSettings, port: int) -> list[Manifest]:

@@ -1,12 +1,13 @@
 """The PodMonitor, by which the Prometheus Operator has a service's metrics scraped, and FROST-Server's own metrics.
 
-Envoy has metrics wherever it stands in front of the MQTT module. FROST-Server has them since 2.6.0: no such version was
-ever run with these manifests. Fields: https://prometheus-operator.dev/docs/api-reference/api/.
+The gate in front of the MQTT module has metrics, and Envoy wherever it ends TLS there. FROST-Server has them since
+2.6.0: no such version was ever run with these manifests. Fields:
+https://prometheus-operator.dev/docs/api-reference/api/.
 """
 
 from typing import Final
 
-from sensorthings_operator.desired import addresses, envoy, sidecar
+from sensorthings_operator.desired import addresses, envoy, mqttgate, sidecar
 from sensorthings_operator.desired.metadata import COMPONENT_LABEL, SERVICE_LABEL, Manifest, metadata
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -21,8 +22,8 @@ _FROST_PATH: Final = "/metrics"
 
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
-    """The PodMonitor, where the spec asks for one and there is something to scrape."""
-    if not service.spec.monitoring.pod_monitor or not has_metrics(service):
+    """The PodMonitor, where the spec asks for one."""
+    if not service.spec.monitoring.pod_monitor:
         return []
     described = metadata(service, _COMPONENT, service.name)
     described["labels"] = {**settings.pod_monitor_labels, **described["labels"]}
@@ -38,11 +39,6 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
             },
         }
     ]
-
-
-def has_metrics(service: Service) -> bool:
-    """Whether any of the service's pods has metrics."""
-    return sidecar.is_wanted(service) or _frost_has_metrics(service)
 
 
 def frost_settings(service: Service) -> dict[str, str]:
@@ -69,7 +65,7 @@ def _frost_has_metrics(service: Service) -> bool:
 
 def _endpoints(service: Service) -> list[Manifest]:
     """Those of each container that has such a port, among the pods of both modules."""
-    endpoints = []
+    endpoints = [{"port": mqttgate.STATUS_PORT_NAME, "path": mqttgate.METRICS_PATH}]
     if sidecar.is_wanted(service):
         endpoints.append({"port": addresses.STATUS_PORT_NAME, "path": envoy.METRICS_PATH})
     if frost_ports(service):

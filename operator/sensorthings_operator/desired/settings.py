@@ -19,6 +19,8 @@ class Images(Model):
     """FROST-Server's HTTP module."""
     frost_mqtt: str = "docker.io/fraunhoferiosb/frost-server-mqtt:{version}"
     """FROST-Server's MQTT module."""
+    mqtt_gate: str = "ghcr.io/sensorthings-city/mqtt-gate:0.1.0"
+    """What stands in front of the MQTT module; of this repository."""
     mosquitto: str = "docker.io/library/eclipse-mosquitto:2.0.22"
     """The message bus; mosquitto 2 or later."""
     postgresql: str = "docker.io/postgis/postgis:15-3.4"

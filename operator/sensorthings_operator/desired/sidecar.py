@@ -1,8 +1,7 @@
-"""Envoy in the MQTT module's pod, where TLS ends: its ConfigMap, its container, and how FROST-Server is probed then.
+"""Envoy in the MQTT module's pod, where TLS ends: its ConfigMap and its container.
 
-FROST-Server listens on loopback then, and Envoy alone takes connections from outside the pod. A native sidecar: it runs
-before FROST-Server starts and until it has ended, so that clients are told of the end by FROST-Server itself. Used by
-``mqtt``; the configuration is ``envoy``'s.
+The gate listens on loopback then, and Envoy alone takes connections from outside the pod. A native sidecar: it runs
+before FROST-Server starts and until it has ended. Used by ``mqtt``; the configuration is ``envoy``'s.
 """
 
 from dataclasses import replace
@@ -65,7 +64,7 @@ def layout(service: Service) -> envoy.Layout:
 
 
 def container(service: Service, settings: OperatorSettings) -> Manifest:
-    """The sidecar. Its pod is ready once a TLS handshake succeeds, and FROST-Server's own probes do."""
+    """The sidecar. Its pod is ready once a TLS handshake succeeds, and the probes of what stands behind it do."""
     return pods.container(
         "envoy",
         settings.images.envoy,
@@ -94,11 +93,6 @@ def command(configuration: str) -> list[str]:
     """Runs Envoy with a configuration file. Its options take no ``=``."""
     # Hot restart would share memory below /dev/shm, which is read-only.
     return ["envoy", "--config-path", configuration, "--disable-hot-restart", "--concurrency", "1", "-l", "warning"]
-
-
-def listening() -> Manifest:
-    """A probe of FROST-Server, which kubelet can't reach on loopback: Envoy asks for it."""
-    return _answers(envoy.FROST_PATH)
 
 
 def volumes(service: Service) -> list[Manifest]:
@@ -143,7 +137,6 @@ def _name(service: Service) -> str:
 
 
 def _answers(path: str) -> Manifest:
-    # By number: FROST-Server's container has no port of that name.
     return {"httpGet": {"path": path, "port": addresses.STATUS_PORT}}
 
 

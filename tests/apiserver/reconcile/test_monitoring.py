@@ -24,7 +24,10 @@ def test_an_api_that_is_missing_is_told_and_found_when_it_comes(walk: Walk, kube
     with upstream.installed(kubectl, upstream.POD_MONITOR):
         walk.becomes("MonitoringReady", "True", "PodMonitorReady", seconds=_LOOK_SECONDS)
         monitor = walk.cluster.require("PodMonitor", "air")
-        assert monitor["spec"]["podMetricsEndpoints"] == [{"port": "metrics", "path": "/metrics"}]
+        assert monitor["spec"]["podMetricsEndpoints"] == [
+            {"port": "gate-status", "path": "/metrics"},
+            {"port": "metrics", "path": "/metrics"},
+        ]
         walk.settle()
         walk.change({"monitoring": {"podMonitor": False}})
         walk.becomes_ready()

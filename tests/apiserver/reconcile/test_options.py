@@ -59,6 +59,7 @@ _FLIPS: Final = {
             "imagePullSecrets": [{"name": "registry"}],
         }
     ),
+    "publishing by MQTT": Flip({"mqtt": {"publishing": {"enabled": True, "perSecond": 5, "burst": 6}}}),
     "bus elsewhere": Flip(
         {"bus": {"type": "External", "external": {"host": "bus.city.example", "port": 8883, "tls": True}}}
     ),

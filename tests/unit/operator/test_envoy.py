@@ -151,8 +151,7 @@ def test_a_pod_is_not_ready_before_its_certificate_can_be_used(unstarted: Runnin
     unstarted.secret.swap(_GARBAGE)
     with echoing(unstarted.layout.mqtt, unstarted.layout.websocket):
         unstarted.start()
-        unstarted.await_status(envoy.FROST_PATH, 200)
-        assert unstarted.status(envoy.READY_PATH) == 200, "Envoy itself does not mind"
+        unstarted.await_status(envoy.READY_PATH, 200)
         assert unstarted.status(envoy.CERTIFICATE_PATH) == 503
         with pytest.raises((ssl.SSLError, ConnectionError)), unstarted.client(unstarted.layout.mqtts):
             pass
@@ -162,27 +161,7 @@ def test_a_pod_is_not_ready_before_its_certificate_can_be_used(unstarted: Runnin
             assert client.echoes(b"CONNECT")
 
 
-def test_probes_see_whether_frost_server_accepts_connections(unstarted: RunningEnvoy) -> None:
-    unstarted.secret.swap(unstarted.authority.issue())
-    unstarted.start()
-    layout = unstarted.layout
-    unstarted.await_status(envoy.CERTIFICATE_PATH, 200)
-    assert unstarted.status(envoy.FROST_PATH) == 503
-    with echoing(layout.mqtt):
-        await_true(lambda: _healthy(unstarted, "mqtt"), "one port is seen")
-        assert unstarted.status(envoy.FROST_PATH) == 503, "the other one is missing"
-        with echoing(layout.websocket):
-            unstarted.await_status(envoy.FROST_PATH, 200)
-    unstarted.await_status(envoy.FROST_PATH, 503)
-    assert unstarted.status(envoy.CERTIFICATE_PATH) == 200, "TLS is not to blame"
-    assert unstarted.status(envoy.READY_PATH) == 200
-
-
-def _healthy(running: RunningEnvoy, cluster: str) -> bool:
-    return running.metrics()[f'envoy_cluster_membership_healthy{{envoy_cluster_name="{cluster}"}}'] == 1
-
-
-def test_clients_are_told_when_frost_server_ends(unstarted: RunningEnvoy) -> None:
+def test_clients_are_told_when_the_gate_ends(unstarted: RunningEnvoy) -> None:
     unstarted.secret.swap(unstarted.authority.issue())
     unstarted.start()
     with ExitStack() as open_ones:
@@ -194,7 +173,7 @@ def test_clients_are_told_when_frost_server_ends(unstarted: RunningEnvoy) -> Non
         assert client.connection.recv(1) == b"", "nobody waits for a server that is not there"
 
 
-def test_frost_server_hears_of_nobody_who_did_not_finish_the_handshake(running: RunningEnvoy) -> None:
+def test_the_gate_hears_of_nobody_who_did_not_finish_the_handshake(running: RunningEnvoy) -> None:
     address = (running.layout.mqtts.host, running.layout.mqtts.port)
     connected = 'envoy_cluster_upstream_cx_total{envoy_cluster_name="mqtt"}'
     active = 'envoy_listener_downstream_cx_active{envoy_listener_address="mqtts"}'
@@ -226,11 +205,11 @@ def test_a_full_pod_refuses_clients_and_answers_probes(
     unstarted.secret.swap(unstarted.authority.issue())
     with echoing(unstarted.layout.mqtt, unstarted.layout.websocket):
         unstarted.start()
-        unstarted.await_status(envoy.FROST_PATH, 200)
+        unstarted.await_status(envoy.CERTIFICATE_PATH, 200)
         with unstarted.client(unstarted.layout.mqtts) as one, unstarted.client(unstarted.layout.wss) as other:
             with pytest.raises((ssl.SSLError, ConnectionError)), unstarted.client(unstarted.layout.mqtts):
                 pass
-            for path in (envoy.READY_PATH, envoy.FROST_PATH, envoy.CERTIFICATE_PATH):
+            for path in (envoy.READY_PATH, envoy.CERTIFICATE_PATH):
                 unstarted.await_status(path, 200)
             assert one.echoes(b"PINGREQ")
             assert other.echoes(b"PINGREQ")

@@ -26,6 +26,7 @@ _EXPOSED: Final = {
 _KEYCLOAK: Final = {"auth": {"type": "Keycloak", "keycloak": {"realm": "city"}}}
 _EXTERNAL_BUS: Final = {"bus": {"type": "External", "external": {"host": "bus.city.internal", "port": 8885}}}
 _LATER: Final = {"version": "2.8.0", "monitoring": {"podMonitor": True}}
+_PUBLISHING: Final = {"mqtt": {"publishing": {"enabled": True}}}
 _SPECS: Final = st.builds(
     lambda *parts: {key: value for part in parts for key, value in part.items()},
     st.sampled_from([{}, EXTERNAL]),
@@ -34,6 +35,7 @@ _SPECS: Final = st.builds(
     st.sampled_from([{}, _KEYCLOAK]),
     st.sampled_from([{}, _LATER]),
     st.sampled_from([{}, {"hibernated": True}]),
+    st.sampled_from([{}, _PUBLISHING]),
 )
 _URLS: Final = st.sampled_from(
     ["https://id.hamburg.example", "https://id.hamburg.example:9443/auth", "http://keycloak.keycloak:8180"]
@@ -50,7 +52,7 @@ _SOLVER: Final = Pod("cm-acme-http-solver-x", _HAMBURG, (("acme.cert-manager.io/
 _STRANGER: Final = Pod("shell", _HAMBURG, (("app.kubernetes.io/component", "http"),))
 _OUTSIDE: Final = Outside()
 _STRANGERS: Final[tuple[Peer, ...]] = (_INGRESS, _OPERATOR, _BESIDE_OPERATOR, _PROMETHEUS, _SOLVER, _STRANGER, _OUTSIDE)
-_PORTS: Final = (53, 80, 443, 1883, 5353, 5432, 5433, 8080, 8081, 8443, 8883, 8884, 8885, 9400, 9443, 9876, 8180)
+_PORTS: Final = (53, 80, 443, 1883, 5353, 5432, 5433, 8080, 8081, 8082, 8443, 8883, 8884, 8885, 9400, 9443, 9876, 8180)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def test_clients_come_by_the_ingress_controller_where_there_is_one(world: _World
     exposed = world.service.spec.exposure.type == "IngressNginx"
     tls = world.service.spec.certificate is not None
     later = {9400} if world.service.spec.monitoring.pod_monitor else set()
-    metrics = {"http": later, "mqtt": later | ({8081} if tls else set())}
+    metrics = {"http": later, "mqtt": later | {8082} | ({8081} if tls else set())}
     clients = {"http": {8080}, "mqtt": {8883, 8884} if tls else {1883, 9876}}
     for component, stranger in product(("http", "mqtt"), _STRANGERS):
         served = stranger is _INGRESS or (not exposed and stranger is not _OUTSIDE)

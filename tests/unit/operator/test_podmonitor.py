@@ -17,6 +17,7 @@ from tests.unit.operator.strategies import OBSERVED
 _ASKED: Final[Manifest] = {"monitoring": {"podMonitor": True}}
 _TLS: Final[Manifest] = {"host": "air.hamburg.example", "certificate": {"issuerRef": {"name": "city-ca"}}}
 _LATER: Final[Manifest] = {"version": "2.8.0"}
+_GATE: Final = ("gate-status", "/metrics")
 
 
 def _made(spec: Manifest) -> list[Manifest]:
@@ -26,11 +27,12 @@ def _made(spec: Manifest) -> list[Manifest]:
 @pytest.mark.parametrize(
     ("spec", "endpoints"),
     [
-        ({**_ASKED, **_TLS}, [("status", "/stats/prometheus")]),
-        ({**_ASKED, **_LATER}, [("metrics", "/metrics")]),
-        ({**_ASKED, **_TLS, **_LATER}, [("status", "/stats/prometheus"), ("metrics", "/metrics")]),
+        (_ASKED, [_GATE]),
+        ({**_ASKED, **_TLS}, [_GATE, ("status", "/stats/prometheus")]),
+        ({**_ASKED, **_LATER}, [_GATE, ("metrics", "/metrics")]),
+        ({**_ASKED, **_TLS, **_LATER}, [_GATE, ("status", "/stats/prometheus"), ("metrics", "/metrics")]),
     ],
-    ids=["envoy", "frost-server", "both"],
+    ids=["the gate", "envoy", "frost-server", "both"],
 )
 def test_it_names_the_ports_that_tell_something(spec: Manifest, endpoints: list[tuple[str, str]]) -> None:
     (monitor,) = _made(spec)
@@ -45,8 +47,8 @@ def _container_ports(child: Manifest) -> list[Manifest]:
     return [port for container in containers for port in container.get("ports", ())]
 
 
-@pytest.mark.parametrize("spec", [{}, _TLS, _LATER, {**_TLS, **_LATER}, _ASKED], ids=str)
-def test_nothing_is_made_where_nobody_asked_or_nothing_can_be_scraped(spec: Manifest) -> None:
+@pytest.mark.parametrize("spec", [{}, _TLS, _LATER, {**_TLS, **_LATER}], ids=str)
+def test_nothing_is_made_where_nobody_asked(spec: Manifest) -> None:
     assert _made(spec) == []
 
 
@@ -91,7 +93,6 @@ _CASES: Final[list[Any]] = [
     ({}, _TLS, "True", "PodMonitorReady"),
     ({"missing_apis": frozenset({"PodMonitor"})}, _TLS, "False", "PrometheusOperatorMissing"),
     ({"missing_apis": frozenset({"Certificate"})}, _TLS, "True", "PodMonitorReady"),
-    ({}, {}, "False", "NothingToScrape"),
     ({}, {**_TLS, "paused": True}, "Unknown", "Paused"),
     ({"apply_problems": (ApplyProblem("PodMonitor", "air", "NameTaken", "m"),)}, _TLS, "False", "NameTaken"),
     ({"apply_problems": (ApplyProblem("Secret", "air", "NameTaken", "m"),)}, _TLS, "True", "PodMonitorReady"),

@@ -1,4 +1,4 @@
-"""Envoy in the MQTT module's pod: nothing but it is reached from outside the pod, and probes see FROST-Server."""
+"""Envoy in the MQTT module's pod: nothing but it is reached from outside the pod."""
 
 import json
 from collections.abc import Iterator
@@ -26,27 +26,21 @@ def _container(pod: dict[str, Any], name: str) -> dict[str, Any]:
     return container
 
 
-def _environment(spec: dict[str, Any]) -> dict[str, str]:
-    return {entry["name"]: entry.get("value", "") for entry in _container(_pod(spec), "frost-mqtt")["env"]}
-
-
 def _probes(container: dict[str, Any]) -> dict[str, Any]:
     return {name: probe for name, probe in container.items() if name.endswith("Probe")}
 
 
 def test_without_a_certificate_there_is_no_sidecar() -> None:
     assert sidecar.build(service(), SETTINGS) == []
-    assert [container["name"] for container in _pod({})["initContainers"]] == ["wait-for-bus"]
-    assert _environment({})["mqtt_Host"] == "0.0.0.0"  # noqa: S104
+    assert [container["name"] for container in _pod({})["initContainers"]] == ["mqtt-gate", "wait-for-bus"]
     plain, _ = mqtt.build(service(), SETTINGS)
     assert {port["port"] for port in plain["spec"]["ports"]} == {1883, 9876}
 
 
 def test_with_a_certificate_only_tls_is_reached() -> None:
-    assert _environment(_TLS)["mqtt_Host"] == "127.0.0.1"
     clients, _ = mqtt.build(service(_TLS), SETTINGS)
     assert [(port["name"], port["port"]) for port in clients["spec"]["ports"]] == [("mqtts", 8883), ("wss", 8884)]
-    assert "ports" not in _container(_pod(_TLS), "frost-mqtt")
+    assert [port["name"] for port in _container(_pod(_TLS), "mqtt-gate")["ports"]] == ["gate-status"]
 
 
 def test_a_service_finds_its_ports_at_the_sidecar() -> None:
@@ -58,15 +52,7 @@ def test_a_service_finds_its_ports_at_the_sidecar() -> None:
 def test_it_is_a_native_sidecar_that_starts_first() -> None:
     first, *others = _pod(_TLS)["initContainers"]
     assert (first["name"], first["restartPolicy"]) == ("envoy", "Always")
-    assert [container["name"] for container in others] == ["wait-for-bus"]
-
-
-def test_frost_server_is_probed_through_envoy() -> None:
-    probes = _probes(_container(_pod(_TLS), "frost-mqtt"))
-    assert set(probes) == {"startupProbe", "readinessProbe", "livenessProbe"}
-    for probe in probes.values():
-        assert probe["httpGet"] == {"path": "/frost", "port": 8081}
-        assert "tcpSocket" not in probe
+    assert [container["name"] for container in others] == ["mqtt-gate", "wait-for-bus"]
 
 
 def test_a_certificate_that_can_not_be_used_takes_the_pod_out_and_restarts_nothing() -> None:
@@ -137,7 +123,7 @@ def test_the_health_of_a_cluster_is_known_only_by_metrics_that_are_kept() -> Non
         if "cluster_min_healthy_percentages" in node
         for cluster in node["cluster_min_healthy_percentages"]
     }
-    assert asked == {"mqtt", "websocket", "certificate"}
+    assert asked == {"certificate"}
     for cluster in asked:
         assert f"cluster.{cluster}.membership_" in kept
 

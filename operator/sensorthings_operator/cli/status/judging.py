@@ -26,7 +26,7 @@ _WAITING: Final = {"RollingOut"}
 _FAILING_ENDINGS: Final = ("Failing",)
 """What works still, but not for long, such as a certificate whose renewal fails."""
 _OFF_ENDINGS: Final = ("ScaledToZero",)
-_OFF: Final = {"Hibernated", "Paused", "NothingToScrape"}
+_OFF: Final = {"Hibernated", "Paused"}
 
 
 def conditions(service: Object) -> tuple[Condition, ...]:
