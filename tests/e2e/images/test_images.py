@@ -41,7 +41,7 @@ def test_pause_ends_at_once(runtime: Runtime) -> None:
     container = runtime.run("pause")
     code, seconds = container.stop()
     assert code == 0
-    assert seconds < 1
+    assert seconds < 5, "not by SIGKILL"
 
 
 @pytest.mark.parametrize("name", VERSIONS)

@@ -13,15 +13,15 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from tests.e2e.images.conftest import call
 from tests.e2e.images.containers import await_true
+from tests.e2e.visitor import Outcome, Visitor
 from tests.keycloak.frost.conftest import LIFESPANS, REALM
-from tests.keycloak.frost.visitor import Outcome, Visitor
 from tests.keycloak.server import access_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.e2e.visitor import Transport
     from tests.keycloak.frost.conftest import Gate, Modules
-    from tests.keycloak.frost.visitor import Transport
     from tests.keycloak.server import Keycloak
 
 _SECONDS: Final = 3.0

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pytest
 
 from tests.e2e.images.conftest import call
-from tests.keycloak.frost.visitor import Outcome, Visitor
+from tests.e2e.visitor import Outcome, Visitor
 
 if TYPE_CHECKING:
+    from tests.e2e.visitor import Transport
     from tests.keycloak.frost.conftest import Gate, Modules
-    from tests.keycloak.frost.visitor import Transport
 
 _CHANGED: Final = {"description": "changed"}
 _G, _R, _C = Outcome.GRANTED, Outcome.REFUSED, Outcome.CLOSED

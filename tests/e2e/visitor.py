@@ -35,6 +35,7 @@ class Visitor:
         self,
         port: int,
         *,
+        host: str = "127.0.0.1",
         token: str = "",
         client_id: str = "",
         transport: Transport = "tcp",
@@ -74,7 +75,7 @@ class Visitor:
         if self._five and not clean:
             options["properties"] = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             options["properties"].SessionExpiryInterval = 3600
-        self._client.connect("127.0.0.1", port, **options)
+        self._client.connect(host, port, **options)
         self._client.loop_start()
         self._wait(lambda: self.reason is not None or not self._open)
 
