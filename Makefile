@@ -105,7 +105,7 @@ bench-fleet: sync ## A thousand services on one operator, against a bare client 
 	$(RUN) python -m benchmarks.fleet --python $(OPERATOR)/bin/python $(FLEET)
 
 .PHONY: bench
-bench: bench-fleet bench-up ## The benchmarks that bring everything they need
+bench: bench-fleet bench-up bench-edge ## The benchmarks that bring everything they need
 
 # An environment of their own: Pulumi's packages are 525 MB, and `make sync` would take them away again.
 STACKS := UV_PROJECT_ENVIRONMENT=stacks/.venv $(UV) run --frozen --group stacks --group stacks-test
