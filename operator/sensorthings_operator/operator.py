@@ -81,11 +81,11 @@ class Operator:
         self._served: set[str] = set()
         """Optional kinds that the API server serves."""
         self._queue = WorkQueue(self._pass, failed=self._failed)
-        self._keycloak = KeycloakClients()
-        self._checks = DeliveryChecks(self._keycloak)
-        self._probes = AllProbes.of(settings, ask, self._keycloak, self._checks, changed=self._queue.add)
         self._events = Events(self._client, instance=identity)
         self._reporter = Reporter(self._client, self._services, settings, events=self._events)
+        self._keycloak = KeycloakClients(repaired=self._reporter.repaired_in_keycloak)
+        self._checks = DeliveryChecks(self._keycloak)
+        self._probes = AllProbes.of(settings, ask, self._keycloak, self._checks, changed=self._queue.add)
         self._reconciler = Reconciler(
             self._client,
             settings=settings,

@@ -14,13 +14,14 @@ from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.conditions.observed import Observed
 from sensorthings_operator.conditions.unobserved import failed_verdicts, invalid_verdicts, release_verdicts
 from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired.keycloak import RealmClient
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.services import Body, Services
 
 REPAIRED: Final = "Repaired"
-"""Reason of the Event about a child that was put right; no condition has it."""
+"""Reason of the Event about a child, or a client in Keycloak, that was put right; no condition has it."""
 
 
 class Reporter:
@@ -57,6 +58,11 @@ class Reporter:
         owner = metadata["ownerReferences"][0]
         service = {"namespace": metadata["namespace"], "name": owner["name"], "uid": owner["uid"]}
         self._events.tell(service, warning=True, reason=REPAIRED, note=note, now=self.now())
+
+    def repaired_in_keycloak(self, client: RealmClient, note: str) -> None:
+        """The client of a service was put right."""
+        named = {"namespace": client.namespace, "name": client.name, "uid": client.uid}
+        self._events.tell(named, warning=True, reason=REPAIRED, note=note, now=self.now())
 
     def warn(self, service: Service, reason: str, note: str) -> None:
         """Something was done about a service that people should know of."""

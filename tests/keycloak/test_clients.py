@@ -82,8 +82,22 @@ async def test_a_changed_setting_is_brought_back(change: dict[str, Any], clients
     after = _representation(city)
     assert WANTED.representation.items() <= after.items()
     assert (after["id"], after["attributes"][UID_ATTRIBUTE]) == (live["id"], WANTED.uid)
-    assert after["redirectUris"] == change.get("redirectUris", []), "what is not ours stays"
     assert _repairs() == repairs + 1
+
+
+async def test_people_are_told_of_it_and_of_one_that_was_deleted(city: City) -> None:
+    told: list[str] = []
+    async with KeycloakClients(repaired=lambda _, note: told.append(note)) as clients:
+        await _ready(clients, city)
+        live = _representation(city)
+        city.admin.call("PUT", f"/{city.name}/clients/{live['id']}", {**live, "redirectUris": ["https://theirs/*"]})
+        await _ready(clients, city)
+        assert _representation(city)["redirectUris"] == []
+        city.admin.call("DELETE", f"/{city.name}/clients/{live['id']}")
+        await _ready(clients, city)
+    assert len(told) == 2, told
+    assert told[0].startswith(f"brought back redirectUris of client {ID} in ")
+    assert told[1].startswith(f"made anew client {ID} in ")
 
 
 async def test_changed_and_missing_roles_are_brought_back(clients: KeycloakClients, city: City) -> None:

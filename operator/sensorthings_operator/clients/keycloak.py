@@ -21,13 +21,20 @@ _LOG: Final = logging.getLogger(__name__)
 
 Live = dict[str, Any]
 """A ClientRepresentation. It holds the client's secret: never to be printed."""
+Repaired = Callable[[RealmClient, str], None]
+"""Told of what was put right in Keycloak, in a sentence for people."""
 
 
 class KeycloakClients:
     """The clients of services in every realm; an async context manager."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, repaired: Repaired = lambda _client, _note: None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._clock = clock
+        self._repaired = repaired
+        self._seen: set[tuple[str, str, RealmClient]] = set()
+        """Those that were there once, by the realm's URL and name: one that is gone was deleted by somebody."""
         self._realms: dict[tuple[str, str, str], RealmApi] = {}
 
     async def __aenter__(self) -> Self:
@@ -64,6 +71,7 @@ class KeycloakClients:
         Raises:
             KeycloakError: The realm could not be asked, or refused.
         """
+        self._seen.discard((realm.url, realm.realm, wanted))
         api = self._api(realm)
         live = await _find(api, wanted)
         if live is None or not _is_ours(live, wanted):
@@ -93,10 +101,24 @@ class KeycloakClients:
                 f"{place(api.realm)} has a client {wanted.client_id} that was not made for this service, and is left "
                 f"alone: delete it, or hand it over by setting its attribute {UID_ATTRIBUTE} to {wanted.uid}",
             )
-        await _repair(api, wanted, live)
-        await _repair_mappers(api, wanted, live, made=made)
-        await _repair_roles(api, wanted, live["id"], made=made)
+        changed = [
+            *await _repair(api, wanted, live),
+            *await _repair_mappers(api, wanted, live),
+            *await _repair_roles(api, wanted, live["id"]),
+        ]
+        seen = (api.realm.url, api.realm.realm, wanted)
+        if made and seen in self._seen:
+            self._tell(api, wanted, "made anew", "it was deleted, and whoever had its roles has lost them")
+        elif changed and not made:
+            self._tell(api, wanted, f"brought back {', '.join(changed)} of", "somebody had changed that")
+        self._seen.add(seen)
         return live
+
+    def _tell(self, api: RealmApi, wanted: RealmClient, done: str, why: str) -> None:
+        metrics.DRIFT_REPAIRS.labels("KeycloakClient").inc()
+        told = f"{done} client {wanted.client_id} in {place(api.realm)}: {why}"
+        _log(wanted, "%s", told)
+        self._repaired(wanted, told)
 
 
 async def _find(api: RealmApi, wanted: RealmClient) -> Live | None:
@@ -118,15 +140,16 @@ def _is_ours(live: Live, wanted: RealmClient) -> bool:
     return bool(attributes.get(UID_ATTRIBUTE) == wanted.uid)
 
 
-async def _repair(api: RealmApi, wanted: RealmClient, live: Live) -> None:
+async def _repair(api: RealmApi, wanted: RealmClient, live: Live) -> list[str]:
+    """Put settings right; the names of those that were not."""
     changed = drift(wanted.representation, live)
     if changed:
         # Keycloak leaves alone what is not named.
         await api.call("PUT", f"clients/{live['id']}", body=changed)
-        _tell_repair(api, wanted, ", ".join(changed))
+    return list(changed)
 
 
-async def _repair_mappers(api: RealmApi, wanted: RealmClient, live: Live, *, made: bool) -> None:
+async def _repair_mappers(api: RealmApi, wanted: RealmClient, live: Live) -> list[str]:
     path = f"clients/{live['id']}/protocol-mappers/models"
     there = {mapper["name"]: mapper for mapper in live.get("protocolMappers", ())}
     changed = []
@@ -139,14 +162,13 @@ async def _repair_mappers(api: RealmApi, wanted: RealmClient, live: Live, *, mad
             await api.call("PUT", f"{path}/{found['id']}", body={**mapper, "id": found["id"]})
         else:
             continue
-        changed.append(name)
-    if changed and not made:
-        _tell_repair(api, wanted, f"the mappers {', '.join(changed)}")
+        changed.append(f"the mapper {name}")
+    return changed
 
 
-async def _repair_roles(api: RealmApi, wanted: RealmClient, id_: str, *, made: bool) -> None:
+async def _repair_roles(api: RealmApi, wanted: RealmClient, id_: str) -> list[str]:
     if not wanted.roles:
-        return
+        return []
     path = f"clients/{id_}/roles"
     there = {role["name"]: role.get("description") for role in await api.call("GET", path)}
     for name, description in wanted.roles.items():
@@ -155,14 +177,7 @@ async def _repair_roles(api: RealmApi, wanted: RealmClient, id_: str, *, made: b
             await api.call("POST", path, body=role)
         elif there[name] != description:
             await api.call("PUT", f"{path}/{name}", body=role)
-    changed = [name for name, description in wanted.roles.items() if there.get(name) != description]
-    if changed and not made:
-        _tell_repair(api, wanted, f"the roles {', '.join(changed)}")
-
-
-def _tell_repair(api: RealmApi, wanted: RealmClient, what: str) -> None:
-    metrics.DRIFT_REPAIRS.labels("KeycloakClient").inc()
-    _log(wanted, "brought back %s of client %s in %s", what, wanted.client_id, place(api.realm))
+    return [f"the role {name}" for name, description in wanted.roles.items() if there.get(name) != description]
 
 
 def drift(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,6 +73,9 @@ class RealmClient:
             "directAccessGrantsEnabled": False,
             "serviceAccountsEnabled": False,
             "fullScopeAllowed": False,
+            # With every flow off they lead nowhere; they would the day that somebody turns one on.
+            "redirectUris": [],
+            "webOrigins": [],
         }
 
     @property

@@ -109,8 +109,28 @@ async def test_what_others_changed_is_brought_back_and_nothing_else(
     roles = f"clients/{id_}/roles"
     assert writes == [f"PUT clients/{id_}", f"PUT {roles}/create", f"POST {roles}"]
     assert made["directAccessGrantsEnabled"] is False
-    assert made["redirectUris"] == ["https://theirs"]
+    assert made["redirectUris"] == []
     assert keycloak.roles[id_] == {**ROLES, "theirs": "their own"}
+
+
+async def test_people_are_told_of_what_was_put_right(keycloak: FakeKeycloak) -> None:
+    told: list[tuple[RealmClient, str]] = []
+    async with KeycloakClients(repaired=lambda client, note: told.append((client, note))) as clients:
+        await clients.ensure(keycloak.realm, WANTED)
+        assert told == [], "making it is nothing to warn of"
+        ((id_, made),) = keycloak.clients.items()
+        made["redirectUris"] = ["https://theirs"]
+        del keycloak.roles[id_]["delete"]
+        await clients.ensure(keycloak.realm, WANTED)
+        keycloak.clients.clear()
+        await clients.ensure(keycloak.realm, WANTED)
+        await clients.remove(keycloak.realm, WANTED)
+        await clients.ensure(keycloak.realm, WANTED)
+    assert [client for client, _ in told] == [WANTED, WANTED]
+    changed, deleted = (note for _, note in told)
+    assert f"brought back redirectUris, the role delete of client {ID} in " in changed
+    assert f"made anew client {ID}" in deleted
+    assert "lost them" in deleted
 
 
 @pytest.mark.parametrize("attributes", [{}, {UID_ATTRIBUTE: "uid-2"}, None])
