@@ -11,7 +11,7 @@ from sensorthings_operator.desired import buscertificates
 from sensorthings_operator.desired.addresses import BUS_PORT, bus_name
 from sensorthings_operator.desired.metadata import CONFIGURATION_HASH_ANNOTATION, Manifest, digest, metadata
 from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, container, pod_spec, resources
-from sensorthings_operator.desired.queues import bus_memory, bus_queue
+from sensorthings_operator.desired.queues import bus_queue
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.workloads import headless_service, replicas, stateful_set
@@ -69,7 +69,9 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
             name,
             replicas=0 if service.spec.hibernated else 1,
             annotations={
-                CONFIGURATION_HASH_ANNOTATION: digest(configuration),
+                # Without the limits, which follow the number of pods: a bus that starts anew for these would keep
+                # everybody waiting, and they can wait for its next start.
+                CONFIGURATION_HASH_ANNOTATION: digest(_COMMON_CONFIGURATION),
                 **buscertificates.template_annotations(service),
             },
             pod=pod_spec(
@@ -77,7 +79,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
                 COMPONENT,
                 user=_USER,
                 service_account=name,
-                containers=[_container(service, mosquitto, settings)],
+                containers=[_container(mosquitto, settings)],
                 volumes=[
                     TMP_VOLUME,
                     {"name": "config", "configMap": {"name": name}},
@@ -96,16 +98,16 @@ def _sessions(service: Service) -> int:
     return 2 * replicas(service, service.spec.mqtt).most + 1
 
 
-def _resources(service: Service, mosquitto: MosquittoBus) -> Manifest:
-    return resources(mosquitto.resources, cpu="50m", memory=bus_memory(_sessions(service)))
+def _resources(mosquitto: MosquittoBus) -> Manifest:
+    return resources(mosquitto.resources, cpu="50m", memory="128Mi")
 
 
 def _configuration(service: Service, mosquitto: MosquittoBus) -> str:
-    messages, size = bus_queue(_resources(service, mosquitto), _sessions(service))
+    messages, size = bus_queue(_resources(mosquitto), _sessions(service))
     return f"{_COMMON_CONFIGURATION}max_queued_messages {messages}\nmax_queued_bytes {size}\n"
 
 
-def _container(service: Service, mosquitto: MosquittoBus, settings: OperatorSettings) -> Manifest:
+def _container(mosquitto: MosquittoBus, settings: OperatorSettings) -> Manifest:
     listening = {"tcpSocket": {"port": "mqtts"}}
     return container(
         "mosquitto",
@@ -113,7 +115,7 @@ def _container(service: Service, mosquitto: MosquittoBus, settings: OperatorSett
         settings,
         command=["mosquitto", "-c", f"{_CONFIG_PATH}/mosquitto.conf"],
         ports=[{"name": "mqtts", "containerPort": BUS_PORT, "protocol": "TCP"}],
-        resources=_resources(service, mosquitto),
+        resources=_resources(mosquitto),
         startupProbe={**listening, "periodSeconds": 1, "failureThreshold": 60},
         readinessProbe={**listening, "periodSeconds": 5},
         livenessProbe={**listening, "periodSeconds": 10, "failureThreshold": 3},

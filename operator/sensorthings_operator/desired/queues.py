@@ -21,11 +21,6 @@ _QUEUES_PERCENT: Final = 25
 _ENTITY_BYTES: Final = 8192
 """Of an entity that waits in a module: about FROST-Server's own limit of an MQTT packet, which is 8092 bytes."""
 _FEWEST: Final = 100
-_BUS_MEBIBYTES: Final = 128
-"""Of memory, for ``_FEW_SESSIONS``."""
-_FEW_SESSIONS: Final = 4
-_SESSION_MEBIBYTES: Final = 8
-"""Of memory, for each session more."""
 _BUS_PERCENT: Final = 50
 """Of the bus's memory, for what waits for modules that are away."""
 _BUS_MESSAGE_BYTES: Final = 1536
@@ -49,11 +44,6 @@ def module_queue(resources: Manifest, queues: int) -> str:
     return str(max(_FEWEST, room // queues // _ENTITY_BYTES))
 
 
-def bus_memory(sessions: int) -> str:
-    """Memory of a bus with so many sessions, where nobody says another."""
-    return f"{_BUS_MEBIBYTES + _SESSION_MEBIBYTES * max(0, _rounded(sessions) - _FEW_SESSIONS)}Mi"
-
-
 def bus_queue(resources: Manifest, sessions: int) -> tuple[int, int]:
     """Messages, and bytes of them, that may wait on the bus for one session whose subscriber is away.
 
@@ -61,10 +51,5 @@ def bus_queue(resources: Manifest, sessions: int) -> tuple[int, int]:
         resources: of the bus.
         sessions: all of whose subscribers could be away.
     """
-    share = memory_bytes(resources) * _BUS_PERCENT // 100 // _rounded(sessions)
+    share = memory_bytes(resources) * _BUS_PERCENT // 100 // sessions
     return share // _BUS_MESSAGE_BYTES, share
-
-
-def _rounded(sessions: int) -> int:
-    """To the next power of two: the bus starts anew for each other limit."""
-    return 1 << max(0, sessions - 1).bit_length()

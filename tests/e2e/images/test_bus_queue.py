@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.e2e.images.containers import Runtime
 
 _TOPIC: Final = "FROST-Bus"
-_SESSIONS: Final = 4
+_SESSIONS: Final = 3
 """What a service with one pod of each module is given room for."""
 _MEBIBYTE: Final = 2**20
 _ENCRYPTION: Final = ("cafile", "certfile", "keyfile", "require_certificate", "use_identity_as_username")
