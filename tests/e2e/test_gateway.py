@@ -126,7 +126,7 @@ async def test_two_services_share_the_ports_and_leave_each_others_clients_alone(
                 assert await next_result(subscriber) == 7
             service.apply(**_exposed("bikes", mqttTLS="Terminate"))
             await asyncio.to_thread(service.await_ready)
-            assert _container_names(service) == {"frost-mqtt"}
+            assert _container_names(service) == {"frost-mqtt", "mqtt-gate"}
             async with (
                 bikes.subscribed("mqtt", theirs) as subscriber,
                 bikes.subscribed("mqtt-websocket", theirs) as web,
