@@ -163,8 +163,12 @@ def _await_change(service: Service, part: str, before: dict[str, int], *, everyo
     """Wait until a pod is another one, or began anew; ``everyone``: until all are others, and the old ones gone."""
 
     def changed() -> bool:
+        running = service.running_pods(part)
         if everyone:
-            return not {pod["metadata"]["uid"] for pod in service.running_pods(part)} & before.keys()
+            return not {pod["metadata"]["uid"] for pod in running} & before.keys()
+        # One on its way out goes on telling its subscribers, who lose it only then.
+        if any("deletionTimestamp" in pod["metadata"] for pod in running):
+            return False
         now = {pod["metadata"]["uid"]: _restarts(pod) for pod in service.ready_pods(part)}
         return len(now) == len(before) and now != before
 
