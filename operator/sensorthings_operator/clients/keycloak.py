@@ -101,18 +101,23 @@ class KeycloakClients:
                 f"{place(api.realm)} has a client {wanted.client_id} that was not made for this service, and is left "
                 f"alone: delete it, or hand it over by setting its attribute {UID_ATTRIBUTE} to {wanted.uid}",
             )
-        changed = [
-            *await _repair(api, wanted, live),
-            *await _repair_mappers(api, wanted, live),
-            *await _repair_roles(api, wanted, live["id"]),
-        ]
+        changed = list[str]()
+        try:
+            changed += await _repair(api, wanted, live)
+            changed += await _repair_mappers(api, wanted, live)
+            changed += await _repair_roles(api, wanted, live["id"])
+        finally:
+            # Also of what was put right before a call that was refused.
+            self._tell_of(api, wanted, changed, made=made)
+        return live
+
+    def _tell_of(self, api: RealmApi, wanted: RealmClient, changed: list[str], *, made: bool) -> None:
         seen = (api.realm.url, api.realm.realm, wanted)
         if made and seen in self._seen:
             self._tell(api, wanted, "made anew", "it was deleted, and whoever had its roles has lost them")
         elif changed and not made:
             self._tell(api, wanted, f"brought back {', '.join(changed)} of", "somebody had changed that")
         self._seen.add(seen)
-        return live
 
     def _tell(self, api: RealmApi, wanted: RealmClient, done: str, why: str) -> None:
         metrics.DRIFT_REPAIRS.labels("KeycloakClient").inc()

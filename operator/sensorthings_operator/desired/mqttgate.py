@@ -18,7 +18,7 @@ STATUS_PORT: Final = 8082
 """Probes and metrics; on no Service."""
 STATUS_PORT_NAME: Final = "gate-status"
 METRICS_PATH: Final = "/metrics"
-FROST_HOST: Final = "127.0.0.1"
+FROST_HOST: Final = sidecar.LOOPBACK
 FROST_PORT: Final = 11883
 FROST_WEBSOCKET_PORT: Final = 19876
 """Nobody comes there: the gate speaks to WebSockets itself. FROST-Server can't do without it."""

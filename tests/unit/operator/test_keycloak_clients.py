@@ -10,6 +10,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sensorthings_operator.clients import keycloak as module
 from sensorthings_operator.clients.keycloak import KeycloakClients, drift
 from sensorthings_operator.clients.keycloak_errors import KeycloakError, call_refused, login_refused
 from sensorthings_operator.clients.keycloak_realm import Credentials
@@ -131,6 +132,24 @@ async def test_people_are_told_of_what_was_put_right(keycloak: FakeKeycloak) -> 
     assert f"brought back redirectUris, the role delete of client {ID} in " in changed
     assert f"made anew client {ID}" in deleted
     assert "lost them" in deleted
+
+
+async def test_they_are_told_also_where_the_rest_is_refused(
+    keycloak: FakeKeycloak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    async def refused(*_: object) -> list[str]:
+        raise KeycloakError(AuthReason.UNREACHABLE, "gone")
+
+    async with KeycloakClients(repaired=lambda _, note: told.append(note)) as clients:
+        await clients.ensure(keycloak.realm, WANTED)
+        ((_, made),) = keycloak.clients.items()
+        made["redirectUris"] = ["https://theirs"]
+        monkeypatch.setattr(module, "_repair_roles", refused)
+        assert (await clients.ensure(keycloak.realm, WANTED))[0] is AuthReason.UNREACHABLE
+    assert len(told) == 1
+    assert "brought back redirectUris" in told[0]
 
 
 @pytest.mark.parametrize("attributes", [{}, {UID_ATTRIBUTE: "uid-2"}, None])
