@@ -75,8 +75,6 @@ class _Measurement:
             with prepared({**body, "spec": PLAIN}, settings, Path(folder)) as floor, floor.running():
                 for run in range(runs):
                     bare.append(_load(*plain, seconds=seconds, enter=("nsenter", f"--net={floor.netns}")))
-                    # The bare processes take all the CPU there is: probes of the pods may have failed for want of it.
-                    self._edge.service.await_ready()
                     edge.append(_load(*self._edge.options(), seconds=seconds))
                     self._say(f"run {run + 1} of {runs}: edge {_told(edge[-1])}; bare {_told(bare[-1])}")
         for name, figure, goal in (

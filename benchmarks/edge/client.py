@@ -36,6 +36,9 @@ _PAGE: Final = 1000
 _TIMEOUT: Final = 30.0
 _AGAIN_SECONDS: Final = 0.2
 """Until a subscriber whose connection ended tries again."""
+_ANSWERS_SECONDS: Final = 120.0
+_ANSWERS_IN_A_ROW: Final = 20
+"""Until a service counts as one that answers."""
 
 
 @dataclass
@@ -173,12 +176,27 @@ async def _listen(subscription: Callable[[], Subscription], told: Told, granted:
 async def poster(service: ServiceUrl, access: Access) -> AsyncIterator[Poster]:
     """A client with a Datastream of its own."""
     async with access.http(timeout=_TIMEOUT) as http:
+        await _answers(http, service)
         async with http.post(f"{service}/Things", json=MODEL) as answer:
             answer.raise_for_status()
             thing = answer.headers["Location"].rpartition("/")[2]
         async with http.get(f"{service}/{thing}/Datastreams?$select=id") as answer:
             datastream = f"Datastreams({(await answer.json())['value'][0]['@iot.id']})"
         yield Poster(http, service, datastream)
+
+
+async def _answers(http: aiohttp.ClientSession, service: ServiceUrl) -> None:
+    """Wait until a service answers steadily.
+
+    Raises:
+        TimeoutError: It does not.
+    """
+    in_a_row = 0
+    async with asyncio.timeout(_ANSWERS_SECONDS):
+        while in_a_row < _ANSWERS_IN_A_ROW:
+            async with http.get(f"{service}/Things?$top=0") as answer:
+                in_a_row = in_a_row + 1 if answer.ok else 0
+            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def warm(client: Poster, told: Told) -> None:
