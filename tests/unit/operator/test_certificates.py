@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.apply.certificates import AUTHORITY_LIFE, LEAF_LIFE, are_due, issue
+from sensorthings_operator.apply.authority import AUTHORITY_LIFE, LEAF_LIFE
+from sensorthings_operator.apply.certificates import are_due, issue
 from sensorthings_operator.desired import buscertificates as names
 
 HOST = "air-bus.hamburg.svc.cluster.local"
