@@ -57,6 +57,7 @@ def _install_operator(cluster: Cluster, installation: Installation, archives: Ar
     values["podMonitor"] = {"enabled": installation.has(monitoring.ADD_ON)}
     if installation.has(keycloak.ADD_ON):
         values["keycloakRealms"] = keycloak.chart_values()
+        values["tokenService"] = {"door": {"enabled": True}}
     helm = parts.ensure(parts.HELM) / "helm"
     install.install_crds(kubectl(cluster), installation.crds)
     install.install_operator(kubectl(cluster), helm, installation.chart, values)

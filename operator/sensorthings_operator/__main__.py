@@ -15,7 +15,7 @@ import yaml
 from sensorthings_operator import health
 from sensorthings_operator.clients.connection import Connection, NoClusterError, connect
 from sensorthings_operator.desired.settings import OperatorSettings, load
-from sensorthings_operator.logs import JsonFormatter
+from sensorthings_operator.logs import log_as_json
 from sensorthings_operator.operator import Operator
 
 _LOG: Final = logging.getLogger("sensorthings_operator")
@@ -39,7 +39,7 @@ def main() -> int:
         help="port of /livez, /readyz and /metrics",
     )
     arguments = parser.parse_args()
-    _log_as_json()
+    log_as_json()
     try:
         settings = OperatorSettings() if arguments.settings is None else load(arguments.settings)
         connection = connect()
@@ -59,12 +59,6 @@ async def _run(connection: Connection, settings: OperatorSettings, health_port: 
     # do not answer: seconds, in which the next operator stands by.
     logging.shutdown()
     os._exit(0 if as_asked else 1)
-
-
-def _log_as_json() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 if __name__ == "__main__":

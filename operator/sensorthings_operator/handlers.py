@@ -1,37 +1,41 @@
-"""The only module that touches kopf: services that come, change and go are put on the queue.
+"""The only module that touches kopf: custom resources that come, change and go are told of.
 
 ``on.event`` alone: no handler per field, no finalizer, no annotation on the resource, no state kept by the framework.
 """
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import kopf
 
 from sensorthings_operator.api.base import GROUP, VERSION
-from sensorthings_operator.api.sensorthingsservice import PLURAL
 from sensorthings_operator.clients.connection import Connection
-from sensorthings_operator.clients.owned import ServiceKey
-from sensorthings_operator.observe.services import Services
+from sensorthings_operator.observe.bodies import Body
+
+Told = Callable[[Body, bool], object]
+"""Told of a resource as it is now, and whether it was deleted."""
 
 
-def registry(connection: Connection, services: Services, wake: Callable[[ServiceKey], None]) -> kopf.OperatorRegistry:
-    """A registry of our own with the login and the one handler."""
+def registry(connection: Connection, told: Mapping[str, Told]) -> kopf.OperatorRegistry:
+    """A registry of our own with the login and one handler for each kind, by the plural of its name."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
     def login(**_: Any) -> kopf.ConnectionInfo:
         return connection_info(connection)
 
-    @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
-    async def service_event(event: Mapping[str, Any], **_: Any) -> None:
-        body = event["object"]
-        for key in services.remove(body) if event["type"] == "DELETED" else services.put(body):
-            wake(key)
-
+    for plural, tell in told.items():
+        kopf.on.event(GROUP, VERSION, plural, registry=handlers, id=plural)(_handler(tell))
     return handlers
+
+
+def _handler(tell: Told) -> Callable[..., Awaitable[None]]:
+    async def handle(event: Mapping[str, Any], **_: Any) -> None:
+        tell(event["object"], event["type"] == "DELETED")
+
+    return handle
 
 
 def connection_info(connection: Connection) -> kopf.ConnectionInfo:
@@ -72,7 +76,7 @@ def settings() -> kopf.OperatorSettings:
     return tuned
 
 
-async def watch_services(
+async def watch(
     handlers: kopf.OperatorRegistry, namespaces: list[str], *, ready: asyncio.Event, stop: asyncio.Event
 ) -> None:
     """Watch until told to stop; in all namespaces where none is named."""

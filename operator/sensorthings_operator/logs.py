@@ -1,10 +1,18 @@
 """Log records as one JSON object a line, as log collectors read them. Used by the entry point."""
 
 import logging
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+
+
+def log_as_json() -> None:
+    """Write log records to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 class JsonFormatter(logging.Formatter):

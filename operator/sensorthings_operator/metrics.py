@@ -12,6 +12,17 @@ PASS_SECONDS: Final = Histogram("sensorthings_operator_pass_duration_seconds", "
 QUEUE_DEPTH: Final = Gauge("sensorthings_operator_queue_depth", "Services that wait for a pass.")
 LEADER: Final = Gauge("sensorthings_operator_leader", "1 where this operator holds the Lease and acts, else 0.")
 SERVICES: Final = Gauge("sensorthings_operator_services", "SensorThingsServices that exist.")
+CONNECTORS: Final = Gauge("sensorthings_operator_connectors", "Connectors that exist.")
+CONNECTOR_QUEUE_DEPTH: Final = Gauge("sensorthings_operator_connector_queue_depth", "Connectors that wait for a pass.")
+TOKENS: Final = Counter(
+    "sensorthings_tokens_issued_total", "Tokens that Keycloak was asked for, by what came of it.", ["result"]
+)
+TOKENS_GOOD: Final = Gauge("sensorthings_tokens_good", "Tokens of connectors and devices that have not expired.")
+DOOR: Final = Counter(
+    "sensorthings_tokens_door_requests_total",
+    "Visitors at the door, by the status that they were answered with.",
+    ["code"],
+)
 DRIFT_REPAIRS: Final = Counter(
     "sensorthings_operator_drift_repairs_total", "Children brought back after somebody changed them.", ["kind"]
 )

@@ -24,12 +24,22 @@ from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.lease import Lease
 from sensorthings_operator.clients.owned import Owned, OwnedStore, ServiceKey
-from sensorthings_operator.clients.resources import OPTIONAL_CHILDREN, PODS, SERVICES, WATCHED_CHILDREN, Resource
+from sensorthings_operator.clients.resources import (
+    CONNECTORS,
+    OPTIONAL_CHILDREN,
+    PODS,
+    SERVICES,
+    WATCHED_CHILDREN,
+    Resource,
+)
 from sensorthings_operator.clients.watch import Watch
+from sensorthings_operator.controller import Controller
 from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired.metadata import MANAGED_SELECTOR
 from sensorthings_operator.desired.settings import OperatorSettings
-from sensorthings_operator.handlers import registry, watch_services
+from sensorthings_operator.feeding import Feeding
+from sensorthings_operator.handlers import registry, watch
+from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.databases import Ask
 from sensorthings_operator.observe.figures import FIGURES, ServiceFigures
 from sensorthings_operator.observe.services import Services
@@ -38,7 +48,6 @@ from sensorthings_operator.outside import Outside
 from sensorthings_operator.probing import AllProbes
 from sensorthings_operator.reconcile import Reconciler
 from sensorthings_operator.reporting import Reporter
-from sensorthings_operator.workqueue import WorkQueue
 
 _LOG: Final = logging.getLogger(__name__)
 _CRD_SECONDS: Final = 2.0
@@ -48,11 +57,9 @@ _LOST_DRAIN_SECONDS: Final = 3.0
 _EVENTS_SECONDS: Final = 1.0
 """How long Events may still be sent after the last pass."""
 _NOT_OURS: Final = (ApiError, aiohttp.ClientError, TimeoutError)
-"""What a pass may raise without a mistake of the operator's own."""
-_FAILURES_TOLD: Final = 3
-"""Passes that fail in a row until the status says so: one conflict is nobody's concern."""
-_RESYNC_PAUSE_SECONDS: Final = 0.5
-"""Between two passes that nothing asked for, at least: what they cost at rest has a bound, however many services."""
+"""What a look at the API server may raise without a mistake of the operator's own."""
+_CONNECTOR_CONCURRENCY: Final = 4
+"""Connectors reconciled at the same time."""
 
 
 class Operator:
@@ -80,12 +87,21 @@ class Operator:
         self._figures = ServiceFigures(self._services, self._store)
         self._served: set[str] = set()
         """Optional kinds that the API server serves."""
-        self._queue = WorkQueue(self._pass, failed=self._failed)
+        self._controller = Controller(
+            self._services,
+            self._reconcile,
+            tell_failed=self._tell_failed,
+            health=self._health,
+            resync_seconds=settings.resync_seconds,
+            depth=metrics.QUEUE_DEPTH,
+        )
         self._events = Events(self._client, instance=identity)
         self._reporter = Reporter(self._client, self._services, settings, events=self._events)
-        self._keycloak = KeycloakClients(repaired=self._reporter.repaired_in_keycloak)
+        self._keycloak = KeycloakClients(
+            repaired=self._reporter.repaired_in_keycloak, secret_days=settings.client_secret_days
+        )
         self._checks = DeliveryChecks(self._keycloak)
-        self._probes = AllProbes.of(settings, ask, self._keycloak, self._checks, changed=self._queue.add)
+        self._probes = AllProbes.of(settings, ask, self._keycloak, self._checks, changed=self._controller.add)
         self._reconciler = Reconciler(
             self._client,
             settings=settings,
@@ -111,6 +127,15 @@ class Operator:
             ),
             reporter=self._reporter,
         )
+        self._feeding = Feeding(
+            self._client,
+            settings,
+            services=self._services,
+            service_children=self._store,
+            keycloak=self._keycloak,
+            events=self._events,
+            health=self._health,
+        )
         self.stopping = asyncio.Event()
         """Set it to stop: running passes are finished, none is begun."""
 
@@ -124,7 +149,7 @@ class Operator:
         runner = await health.serve(self._health, port=self._health_port)
         REGISTRY.register(self._figures)
         try:
-            async with self._client, self._keycloak, self._checks:
+            async with self._client, self._keycloak, self._checks, self._feeding:
                 if await self._unless_stopping(self._wait_for_crd()):
                     await self._work()
         finally:
@@ -135,12 +160,13 @@ class Operator:
 
     async def _work(self) -> None:
         always = [watch for resource in (*WATCHED_CHILDREN, PODS) for watch in self._watches(resource)]
+        always += self._feeding.watches()
         optional = [watch for resource in OPTIONAL_CHILDREN for watch in self._watches(resource)]
         async with asyncio.TaskGroup() as group:
             tasks: list[asyncio.Task[None]] = [group.create_task(watch.run()) for watch in always]
             discovery = Discovery(self._client)
             tasks += [
-                group.create_task(watch.run_while_served(discovery, self._served, self._look_at_all))
+                group.create_task(watch.run_while_served(discovery, self._served, self._controller.look_at_all))
                 for watch in optional
             ]
             # A pass before everything is listed would take what it does not know yet for missing.
@@ -153,8 +179,9 @@ class Operator:
     async def _lead(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Act until it is time to stop; the tasks that still run then."""
         metrics.LEADER.set(1)
-        tasks = [group.create_task(self._queue.work()) for _ in range(self._settings.concurrency)]
-        tasks += [group.create_task(task) for task in (self._resync(), self._hold(), self._events.run())]
+        tasks = self._controller.start(group, self._settings.concurrency)
+        tasks += self._feeding.controller.start(group, _CONNECTOR_CONCURRENCY)
+        tasks += [group.create_task(task) for task in (self._hold(), self._events.run())]
         await self._serve(group)
         metrics.LEADER.set(0)
         if not self._lease_lost:
@@ -168,8 +195,9 @@ class Operator:
 
     async def _serve(self, group: asyncio.TaskGroup) -> None:
         ready, stop = asyncio.Event(), asyncio.Event()
-        handlers = registry(self._connection, self._services, self._queue.add)
-        kopf = group.create_task(watch_services(handlers, self._settings.watch_namespaces, ready=ready, stop=stop))
+        told = {SERVICES.plural: self._service_told, CONNECTORS.plural: self._feeding.controller.take}
+        handlers = registry(self._connection, told)
+        kopf = group.create_task(watch(handlers, self._settings.watch_namespaces, ready=ready, stop=stop))
         # Without it nobody hears of services any more, whatever ended it.
         kopf.add_done_callback(lambda _: self.stopping.set())
         if await self._unless_stopping(ready.wait()):
@@ -179,10 +207,11 @@ class Operator:
             _LOG.info("ready")
             await self.stopping.wait()
         self._health.ready = False
-        await self._queue.drain(_LOST_DRAIN_SECONDS if self._lease_lost else _DRAIN_SECONDS)
+        seconds = _LOST_DRAIN_SECONDS if self._lease_lost else _DRAIN_SECONDS
+        await asyncio.gather(self._controller.drain(seconds), self._feeding.controller.drain(seconds))
         await self._events.drain(_EVENTS_SECONDS)
         # kopf waits 5 s for whatever was started since it began.
-        await self._probes.close()
+        await asyncio.gather(self._probes.close(), self._feeding.close())
         stop.set()
         await kopf
 
@@ -215,51 +244,19 @@ class Operator:
             for namespace in namespaces
         ]
 
-    def _look_at_all(self) -> None:
-        for key in self._services:
-            self._queue.add(key)
+    def _service_told(self, body: Body, deleted: bool) -> None:  # noqa: FBT001 - as the handlers tell it
+        for key in self._controller.take(body, deleted):
+            self._feeding.service_changed(key)
+
+    async def _reconcile(self, key: ServiceKey) -> float | None:
+        return await self._reconciler.reconcile(key)
+
+    async def _tell_failed(self, key: ServiceKey, error: Exception) -> None:
+        await self._reporter.failed(key, error)
 
     def _child_changed(self, child: Owned) -> None:
         if self._services.get(child.service_key) is not None:
-            self._queue.add(child.service_key)
-
-    async def _pass(self, key: ServiceKey) -> float | None:
-        token = object()
-        self._health.pass_started(token)
-        try:
-            later = await self._reconciler.reconcile(key)
-        except BaseException:
-            metrics.PASSES.labels("failed").inc()
-            raise
-        finally:
-            self._health.pass_finished(token)
-        metrics.PASSES.labels("done").inc()
-        return later
-
-    async def _failed(self, key: ServiceKey, error: Exception, failures: int) -> None:
-        where = "/".join(key)
-        metrics.LAST_ERROR.labels(_error_name(error)).set_to_current_time()
-        if isinstance(error, _NOT_OURS):
-            _LOG.warning("pass over %s failed, again later: %s", where, error, extra={"service": where})
-        else:
-            _LOG.error("pass over %s failed, again later", where, exc_info=error, extra={"service": where})
-        if failures < _FAILURES_TOLD:
-            return
-        try:
-            await self._reporter.failed(key, error)
-        except _NOT_OURS as unheard:
-            _LOG.warning("the status of %s can't be written: %s", where, unheard, extra={"service": where})
-
-    async def _resync(self) -> None:
-        """Every service is looked at once in each interval, spread evenly over it; many make it longer."""
-        while True:
-            keys = list(self._services)
-            pause = resync_pause_seconds(self._settings.resync_seconds, len(keys))
-            for key in keys:
-                await asyncio.sleep(pause)
-                self._queue.add(key)
-            if not keys:
-                await asyncio.sleep(pause)
+            self._controller.add(child.service_key)
 
     async def _wait_for_crd(self) -> None:
         namespace = next(iter(self._settings.watch_namespaces), None)
@@ -277,13 +274,3 @@ class Operator:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-
-
-def resync_pause_seconds(interval_seconds: float, services: int) -> float:
-    """How long to wait before each service's turn, so that all have one in the interval, or two of them a second."""
-    return max(interval_seconds / max(1, services), _RESYNC_PAUSE_SECONDS)
-
-
-def _error_name(error: Exception) -> str:
-    """Of few values, for a label: what the API server answered, or the type."""
-    return f"{error.status} {error.reason}".strip() if isinstance(error, ApiError) else type(error).__name__

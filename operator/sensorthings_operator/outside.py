@@ -6,7 +6,7 @@ Owner references do not reach there, so a finalizer stands on the service while 
 from collections.abc import Mapping
 from typing import Any
 
-from sensorthings_operator.apply import finalizer
+from sensorthings_operator.apply.finalizer import RELEASE
 from sensorthings_operator.apply.tcpservices import TcpServices
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.keycloak import KeycloakClients
@@ -53,13 +53,13 @@ class Outside:
             ApiError: The API server refused.
         """
         wanted = addresses.exposed(service) is not None or keycloak.is_used(service)
-        if wanted == finalizer.is_held(body):
+        if wanted == RELEASE.is_held(body):
             return body
         if wanted:
-            return await finalizer.hold(self._client, body)
+            return await RELEASE.hold(self._client, body)
         if await self.release(body):
             return body
-        return await finalizer.drop(self._client, body) or body
+        return await RELEASE.drop(self._client, body) or body
 
     async def port(self, body: Body, service: Service, *, writable: bool) -> Answer | None:
         """Whether the service has its port for MQTT; None where it is not to have one.
@@ -69,7 +69,7 @@ class Outside:
         """
         if addresses.exposed(service) is not None and service.host_holder is None:
             return await (self._ports.claim if writable else self._ports.check)(service)
-        if writable and finalizer.is_held(body):
+        if writable and RELEASE.is_held(body):
             await self._ports.release(service.uid)
         return None
 

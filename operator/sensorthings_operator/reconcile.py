@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from sensorthings_operator import desired
 from sensorthings_operator.api.parse import InvalidSpec, parse_service
-from sensorthings_operator.apply import finalizer
 from sensorthings_operator.apply.children import Children
+from sensorthings_operator.apply.finalizer import RELEASE
 from sensorthings_operator.apply.outcome import Applied, Outcome, refused
 from sensorthings_operator.apply.owners import OwnerGoneError
 from sensorthings_operator.apply.plan import Plan, Plans
@@ -30,12 +30,13 @@ from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.gates import Gate, gate, rounds
 from sensorthings_operator.observe import references
+from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.databases import Target, last_database_answer
 from sensorthings_operator.observe.gather import gather
 from sensorthings_operator.observe.keycloak import realm_ca
 from sensorthings_operator.observe.probes import Probes
 from sensorthings_operator.observe.secrets import SecretReader, SecretsRead
-from sensorthings_operator.observe.services import Body, Services
+from sensorthings_operator.observe.services import Services
 from sensorthings_operator.outside import Outside
 from sensorthings_operator.reporting import Reporter
 
@@ -130,7 +131,7 @@ class Reconciler:
 
     async def _release(self, body: Body) -> float | None:
         """Let a deleted service go once nothing of it is left outside, or after it was tried for long enough."""
-        if not finalizer.is_held(body):
+        if not RELEASE.is_held(body):
             return None
         left = await self._outside.release(body)
         deleted = datetime.fromisoformat(body["metadata"]["deletionTimestamp"])
@@ -140,7 +141,7 @@ class Reconciler:
             await self._reporter.release(body, reason, left)
         if left and not given_up:
             return _RELEASE_SECONDS
-        await finalizer.drop(self._client, body)
+        await RELEASE.drop(self._client, body)
         return None
 
     async def _steps(self, body: Body, service: Service) -> float | None:

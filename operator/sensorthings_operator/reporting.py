@@ -18,7 +18,8 @@ from sensorthings_operator.desired.keycloak import RealmClient
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
-from sensorthings_operator.observe.services import Body, Services
+from sensorthings_operator.observe.bodies import Body
+from sensorthings_operator.observe.services import Services
 
 REPAIRED: Final = "Repaired"
 """Reason of the Event about a child, or a client in Keycloak, that was put right; no condition has it."""
@@ -87,7 +88,7 @@ class Reporter:
         if body is None or body["metadata"].get("deletionTimestamp"):
             return
         now = self.now()
-        verdicts = failed_verdicts(_cause(error), body.get("status", {}))
+        verdicts = failed_verdicts(cause_of(error), body.get("status", {}))
         await self._write(body, build_failed(body, verdicts, now), verdicts, now)
 
     async def _write(self, body: Body, status: dict[str, Any], verdicts: Mapping[str, Verdict], now: datetime) -> None:
@@ -100,7 +101,7 @@ class Reporter:
             self._services.put(live)
 
 
-def _cause(error: Exception) -> str:
+def cause_of(error: Exception) -> str:
     """What failed; the text of an error of our own may hold anything, and stands in the log alone."""
     if isinstance(error, ApiError):
         return f"{error.request}: {error.message}"

@@ -10,6 +10,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from prometheus_client import Gauge
+
 from sensorthings_operator import metrics
 from sensorthings_operator.clients.owned import ServiceKey
 
@@ -25,7 +27,8 @@ Failed = Callable[[ServiceKey, Exception, int], Awaitable[None]]
 class WorkQueue:
     """Deduplicates by service, runs passes with bounded concurrency, backs off by service with jitter."""
 
-    def __init__(self, reconcile: Reconcile, *, failed: Failed) -> None:
+    def __init__(self, reconcile: Reconcile, *, failed: Failed, depth: Gauge = metrics.QUEUE_DEPTH) -> None:
+        self._depth = depth
         self._reconcile = reconcile
         self._failed = failed
         self._ready: asyncio.Queue[ServiceKey] = asyncio.Queue()
@@ -47,7 +50,7 @@ class WorkQueue:
         elif key not in self._waiting:
             self._waiting.add(key)
             self._ready.put_nowait(key)
-            metrics.QUEUE_DEPTH.set(len(self._waiting))
+            self._depth.set(len(self._waiting))
 
     def add_later(self, key: ServiceKey, seconds: float) -> None:
         """Ask for a pass after some time, unless something wakes the service before."""
@@ -72,7 +75,7 @@ class WorkQueue:
             if self._draining:
                 continue
             self._waiting.discard(key)
-            metrics.QUEUE_DEPTH.set(len(self._waiting))
+            self._depth.set(len(self._waiting))
             self._running.add(key)
             try:
                 await self._pass(key)

@@ -22,6 +22,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $_ := set $realms $name (dict "url" $realm.url "realm" $realm.realm "folder" $folder) -}}
 {{- end -}}
 {{- with (.Values.podMonitor).labels }}{{ $_ := set $settings "podMonitorLabels" . }}{{ end -}}
+{{- with .Values.tokenService.door }}
+{{- if .enabled }}{{ $_ := set $settings "tokenDoor" (dict "enabled" true "hosts" .hosts) }}{{ end }}
+{{- end -}}
 {{- if $realms }}{{ $_ := set $settings "keycloakRealms" $realms }}{{ end -}}
 {{- toYaml $settings -}}
 {{- end }}

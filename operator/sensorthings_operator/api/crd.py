@@ -97,7 +97,15 @@ CONNECTOR: Final = Resource(
         PrinterColumn("Service", ".spec.serviceRef.name", description="The service it feeds."),
         PrinterColumn("Schedule", ".spec.schedule", description="When it runs; empty: all the time."),
         PrinterColumn("Suspended", ".spec.suspend", "boolean"),
+        PrinterColumn(
+            "Last-Observation",
+            ".status.arrivals.lastObservationTime",
+            "date",
+            description="How long ago its newest Observation was made.",
+        ),
         _AGE,
+        PrinterColumn("Per-Minute", ".status.arrivals.perMinute", "integer", 1, "Observations a minute."),
+        PrinterColumn("Token-Until", ".status.token.expiresAt", "string", 1, "Until when the newest token is good."),
         _MESSAGE,
     ),
 )

@@ -12,6 +12,7 @@ from sensorthings_operator.api.base import Model, PublicHostname, SecretReferenc
 from sensorthings_operator.api.bus import Bus
 from sensorthings_operator.api.database import Database
 from sensorthings_operator.api.exposure import Certificate, Exposure
+from sensorthings_operator.api.grants import ConnectorGrant
 from sensorthings_operator.api.modules import HTTP, MQTT
 from sensorthings_operator.api.monitoring import Monitoring
 from sensorthings_operator.api.status import UNSEEN, ServiceStatus
@@ -67,6 +68,8 @@ class SensorThingsServiceSpec(Model):
     """The certificate for the host."""
     auth: Auth
     """Who may read and write."""
+    allowed_connectors: Annotated[list[ConnectorGrant], Field(max_length=64)] = Field(default_factory=list)
+    """Connectors of other namespaces that may feed the service; those of its own namespace need no grant."""
     monitoring: Monitoring = Monitoring()
     """What is set up for those who watch the service."""
     image_pull_secrets: Annotated[

@@ -19,7 +19,7 @@ from sensorthings_operator.apply.stamps import needed, stamp
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import Owned, OwnedStore, ServiceKey
-from sensorthings_operator.clients.resources import OPTIONAL_CHILDREN, WATCHED_CHILDREN
+from sensorthings_operator.clients.resources import OPTIONAL_CHILDREN, SERVICES, WATCHED_CHILDREN, Resource
 from sensorthings_operator.desired import autoscaling
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, Manifest
 
@@ -57,8 +57,15 @@ class _Judged:
 class Children:
     """Sends the children of services, and takes away what their specs no longer ask for."""
 
-    def __init__(
-        self, client: KubernetesClient, store: OwnedStore, *, served: Container[str] = (), repaired: Repaired
+    def __init__(  # noqa: PLR0913 - whose children, and of which kinds
+        self,
+        client: KubernetesClient,
+        store: OwnedStore,
+        *,
+        served: Container[str] = (),
+        repaired: Repaired,
+        owner: Resource = SERVICES,
+        kinds: Sequence[Resource] = (*WATCHED_CHILDREN, *OPTIONAL_CHILDREN),
     ) -> None:
         self._client = client
         self._store = store
@@ -67,7 +74,8 @@ class Children:
         self._repaired = repaired
         self.rivals = Rivals()
         """Children that somebody takes back again and again."""
-        self.owners = Owners(client)
+        self.owners = Owners(client, owner)
+        self._kinds = {resource.kind: resource for resource in kinds}
 
     async def apply(self, manifest: Manifest, *, updates: bool = True) -> Applied:
         """Bring one child to its manifest; one that was made to another manifest, only where ``updates``.
@@ -187,15 +195,14 @@ class Children:
 
         ``wanted`` holds the kinds and names of what it does ask for.
         """
-        resources = {resource.kind: resource for resource in (*WATCHED_CHILDREN, *OPTIONAL_CHILDREN)}
         pruned = []
         for child in list(self._store.of_service(key)):
-            ours = child.kind in resources and child.owner_uid == owner_uid and child.fields is not None
+            ours = child.kind in self._kinds and child.owner_uid == owner_uid and child.fields is not None
             if not ours or (child.kind, child.name) in wanted:
                 continue
             self.rivals.settle(key, child.kind, child.name)
             try:
-                await self._client.delete(resources[child.kind], child.namespace, child.name, uid=child.uid)
+                await self._client.delete(self._kinds[child.kind], child.namespace, child.name, uid=child.uid)
             except NotFoundError:
                 continue
             pruned.append(Applied(child.kind, child.name, Outcome.PRUNED))

@@ -34,8 +34,10 @@ class Events:
         self._instance = instance
         self._line: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_LONGEST_LINE)
 
-    def tell(self, service: Mapping[str, str], *, warning: bool, reason: str, note: str, now: datetime) -> None:
-        """One Event about the service with this namespace, name and uid."""
+    def tell(  # noqa: PLR0913 - what an Event is made of
+        self, service: Mapping[str, str], *, warning: bool, reason: str, note: str, now: datetime, kind: str = KIND
+    ) -> None:
+        """One Event about the service, or another ``kind`` of ours, with this namespace, name and uid."""
         event = {
             "apiVersion": EVENTS.api_version,
             "kind": EVENTS.kind,
@@ -46,7 +48,7 @@ class Events:
             "action": "Reconcile",
             "regarding": {
                 "apiVersion": API_VERSION,
-                "kind": KIND,
+                "kind": kind,
                 **{field: service[field] for field in ("name", "namespace", "uid")},
             },
             "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),

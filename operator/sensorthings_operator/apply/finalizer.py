@@ -1,10 +1,11 @@
-"""The finalizer of services that made something which owner references can't clean up. Used by the reconcile.
+"""Finalizers of custom resources that made something which owner references can't clean up.
 
-It stands on a service exactly while something of it may stand in the ingress controller's shared objects or in
-Keycloak, and keeps the service from going before that is released.
+One stands exactly while something of the resource may stand outside, such as in the ingress controller's shared objects
+or in Keycloak, and keeps the resource from going before that is released. Used by the reconcile and the token service.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sensorthings_operator.api.base import API_VERSION, GROUP
@@ -13,43 +14,51 @@ from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.desired.metadata import FIELD_MANAGER
 
-FINALIZER: Final = f"{GROUP}/release"
 _CONFLICT: Final = 409
 
 Body = Mapping[str, Any]
 
 
-def is_held(body: Body) -> bool:
-    """Whether the finalizer stands on the service."""
-    return FINALIZER in body["metadata"].get("finalizers", ())
+@dataclass(frozen=True)
+class Finalizer:
+    """One finalizer of one kind."""
+
+    kind: str
+    name: str
+    field_manager: str
+
+    def is_held(self, body: Body) -> bool:
+        """Whether it stands on the resource."""
+        return self.name in body["metadata"].get("finalizers", ())
+
+    async def hold(self, client: KubernetesClient, body: Body) -> Body:
+        """Put it on the resource; the resource as it is afterwards.
+
+        Raises:
+            ApiError: The API server refused.
+        """
+        return await client.apply(self._manifest(body, finalizers=[self.name]), field_manager=self.field_manager)
+
+    async def drop(self, client: KubernetesClient, body: Body) -> Body | None:
+        """Take it off the resource; the resource as it is afterwards, None where it is gone.
+
+        Raises:
+            ApiError: The API server refused.
+        """
+        try:
+            return await client.apply(self._manifest(body), field_manager=self.field_manager)
+        except NotFoundError:
+            return None
+        except ApiError as error:
+            # Applying by uid to what is gone already is a conflict: it would have been created.
+            if error.status != _CONFLICT:
+                raise
+            return None
+
+    def _manifest(self, body: Body, **fields: Any) -> dict[str, Any]:
+        identity = {key: body["metadata"][key] for key in ("name", "namespace", "uid")}
+        return {"apiVersion": API_VERSION, "kind": self.kind, "metadata": {**identity, **fields}}
 
 
-async def hold(client: KubernetesClient, body: Body) -> Body:
-    """Put the finalizer on the service; the service as it is afterwards.
-
-    Raises:
-        ApiError: The API server refused.
-    """
-    return await client.apply(_manifest(body, finalizers=[FINALIZER]), field_manager=FIELD_MANAGER)
-
-
-async def drop(client: KubernetesClient, body: Body) -> Body | None:
-    """Take the finalizer off the service; the service as it is afterwards, None where it is gone.
-
-    Raises:
-        ApiError: The API server refused.
-    """
-    try:
-        return await client.apply(_manifest(body), field_manager=FIELD_MANAGER)
-    except NotFoundError:
-        return None
-    except ApiError as error:
-        # Applying by uid to what is gone already is a conflict: it would have been created.
-        if error.status != _CONFLICT:
-            raise
-        return None
-
-
-def _manifest(body: Body, **fields: Any) -> dict[str, Any]:
-    identity = {key: body["metadata"][key] for key in ("name", "namespace", "uid")}
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {**identity, **fields}}
+RELEASE: Final = Finalizer(KIND, f"{GROUP}/release", FIELD_MANAGER)
+"""Of services."""

@@ -9,7 +9,7 @@ from sensorthings_operator.apply.outcome import NameTakenError
 from sensorthings_operator.apply.ownership import applied_fields
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
-from sensorthings_operator.clients.resources import SERVICES, resource_of
+from sensorthings_operator.clients.resources import SERVICES, Resource, resource_of
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, Manifest
 
 GENERATED_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-generated"
@@ -23,8 +23,9 @@ class OwnerGoneError(Exception):
 class Owners:
     """Asks the API server whether a service still exists, and whether an object's name is free for it."""
 
-    def __init__(self, client: KubernetesClient) -> None:
+    def __init__(self, client: KubernetesClient, resource: Resource = SERVICES) -> None:
         self._client = client
+        self._resource = resource
         self._seen: set[str] = set()
         """uids of the services that are known to exist in their present passes."""
         self._looks: dict[str, asyncio.Lock] = {}
@@ -52,7 +53,7 @@ class Owners:
             if owner["uid"] in self._seen:
                 return
             try:
-                live = await self._client.get(SERVICES, described["namespace"], owner["name"], metadata_only=True)
+                live = await self._client.get(self._resource, described["namespace"], owner["name"], metadata_only=True)
             except NotFoundError:
                 raise OwnerGoneError from None
             if live["metadata"]["uid"] != owner["uid"] or live["metadata"].get("deletionTimestamp"):

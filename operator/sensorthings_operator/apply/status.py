@@ -40,8 +40,7 @@ def build(
     status: dict[str, Any] = {
         "observedGeneration": service.generation,
         "conditions": [
-            _condition(type_, verdict, before.get(type_), service.generation, now)
-            for type_, verdict in verdicts.items()
+            condition(type_, verdict, before.get(type_), service.generation, now) for type_, verdict in verdicts.items()
         ],
         "endpoints": [endpoint.model_dump() for endpoint in endpoints],
         "http": _tier(service, http.COMPONENT, observed.http),
@@ -60,16 +59,17 @@ def build_failed(body: Body, verdicts: Mapping[str, Verdict], now: datetime) -> 
     """The status of a service over which passes fail: its newest spec was not acted on, so its generation stays too."""
     generation = body["metadata"]["generation"]
     before = {condition["type"]: condition for condition in body.get("status", {}).get("conditions", ())}
-    judged = {t: _condition(t, verdict, before.get(t), generation, now) for t, verdict in verdicts.items()}
+    judged = {t: condition(t, verdict, before.get(t), generation, now) for t, verdict in verdicts.items()}
     return {
         **body.get("status", {}),
         "conditions": list({**judged, **{t: c for t, c in before.items() if t not in judged}}.values()),
     }
 
 
-def _condition(
+def condition(
     type_: str, verdict: Verdict, before: Mapping[str, Any] | None, generation: int, now: datetime
 ) -> dict[str, Any]:
+    """A metav1.Condition; ``before`` is the one that stands, None where there is none."""
     same = before is not None and before["status"] == verdict.status
     return {
         "type": type_,
@@ -122,9 +122,13 @@ def _stands(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 class StatusWriter:
     """Sends statuses, and tells of the conditions that turned."""
 
-    def __init__(self, client: KubernetesClient, events: Events) -> None:
+    def __init__(
+        self, client: KubernetesClient, events: Events, *, kind: str = KIND, field_manager: str = FIELD_MANAGER
+    ) -> None:
         self._client = client
         self._events = events
+        self._kind = kind
+        self._field_manager = field_manager
 
     async def write(
         self, body: Body, status: Mapping[str, Any], verdicts: Mapping[str, Verdict], now: datetime
@@ -136,11 +140,11 @@ class StatusWriter:
         live = await self._client.apply(
             {
                 "apiVersion": API_VERSION,
-                "kind": KIND,
+                "kind": self._kind,
                 "metadata": {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]},
                 "status": dict(status),
             },
-            field_manager=FIELD_MANAGER,
+            field_manager=self._field_manager,
             subresource="status",
         )
         for type_, verdict in worth_an_event(body, verdicts):
@@ -150,5 +154,6 @@ class StatusWriter:
                 reason=verdict.reason,
                 note=f"{type_}={verdict.status}: {verdict.message}",
                 now=now,
+                kind=self._kind,
             )
         return live

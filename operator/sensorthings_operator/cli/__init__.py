@@ -6,6 +6,7 @@ from sensorthings_operator.cli.down import down
 from sensorthings_operator.cli.observe import observe
 from sensorthings_operator.cli.render import render
 from sensorthings_operator.cli.status.command import status
+from sensorthings_operator.cli.token import app as token
 from sensorthings_operator.cli.up import up
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 for command in (up, down, status, render, observe):
     app.command()(command)
+app.add_typer(token, name="token")
 
 
 def main() -> None:

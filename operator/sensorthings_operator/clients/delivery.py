@@ -154,7 +154,7 @@ class DeliveryChecks:
     async def _token(self, target: DeliveryTarget) -> str:
         if target.realm is None or target.client is None:
             return ""
-        return await self._keycloak.token(target.realm, target.client)
+        return (await self._keycloak.token(target.realm, target.client)).value
 
     def _api(self, check: _Check, pod: Pod) -> SensorThings:
         target = check.target

@@ -5,19 +5,21 @@ A client that does not carry the service's uid is somebody else's, and is never 
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Self
 
 import aiohttp
 
 from sensorthings_operator import metrics
 from sensorthings_operator.clients.keycloak_errors import KeycloakError, no_keycloak, place
-from sensorthings_operator.clients.keycloak_realm import RealmApi
+from sensorthings_operator.clients.keycloak_realm import AccessToken, RealmApi
 from sensorthings_operator.conditions.auth import AuthReason
-from sensorthings_operator.desired.keycloak import UID_ATTRIBUTE, RealmClient
+from sensorthings_operator.desired.keycloak import ROLE_MAPPER, ROTATION_ATTRIBUTE, UID_ATTRIBUTE, RealmClient
 from sensorthings_operator.desired.settings import KeycloakRealm
 
 _LOG: Final = logging.getLogger(__name__)
+_DAY_SECONDS: Final = 86400
+_SECRET_MADE_ATTRIBUTE: Final = "client.secret.creation.time"  # noqa: S105 - Keycloak's own name; Unix time
 
 Live = dict[str, Any]
 """A ClientRepresentation. It holds the client's secret: never to be printed."""
@@ -29,9 +31,16 @@ class KeycloakClients:
     """The clients of services in every realm; an async context manager."""
 
     def __init__(
-        self, *, repaired: Repaired = lambda _client, _note: None, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        repaired: Repaired = lambda _client, _note: None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        secret_days: float = 30,
     ) -> None:
         self._clock = clock
+        self._wall_clock = wall_clock
+        self._secret_life_seconds = secret_days * _DAY_SECONDS
         self._repaired = repaired
         self._seen: set[tuple[str, str, RealmClient]] = set()
         """Those that were there once, by the realm's URL and name: one that is gone was deleted by somebody."""
@@ -55,7 +64,7 @@ class KeycloakClients:
             f"{place(realm)} has client {wanted.client_id} with the roles {', '.join(wanted.roles)}",
         )
 
-    async def token(self, realm: KeycloakRealm, wanted: RealmClient) -> str:
+    async def token(self, realm: KeycloakRealm, wanted: RealmClient) -> AccessToken:
         """A token of a client that logs in by its secret, which is made where it is not there.
 
         Raises:
@@ -63,7 +72,25 @@ class KeycloakClients:
         """
         api = self._api(realm)
         live = await self._ensure(api, wanted)
-        return await api.token_of(wanted.client_id, live["secret"])
+        secret = live["secret"]
+        if _is_to_rotate(wanted, live, self._wall_clock() - self._secret_life_seconds):
+            secret = await _rotate(api, wanted, live)
+        return await api.token_of(wanted.client_id, secret)
+
+    async def remove_others(self, realm: KeycloakRealm, uid: str, prefix: str, keep: Collection[str]) -> None:
+        """Delete the clients with a mark whose clientId begins so, but for some.
+
+        Raises:
+            KeycloakError: The realm could not be asked, or refused.
+        """
+        api = self._api(realm)
+        found = await api.call("GET", "clients", parameters={"clientId": prefix, "search": "true"})
+        for live in found:
+            client_id = live["clientId"]
+            # Keycloak looks for the text anywhere.
+            if client_id.startswith(prefix) and client_id not in keep and _mark(live) == uid:
+                await api.call("DELETE", f"clients/{live['id']}")
+                _LOG.info("deleted client %s of %s", client_id, place(realm))
 
     async def remove(self, realm: KeycloakRealm, wanted: RealmClient) -> bool:
         """Delete the client where it is there and carries the service's uid; whether it was.
@@ -104,6 +131,7 @@ class KeycloakClients:
         changed = list[str]()
         try:
             changed += await _repair(api, wanted, live)
+            changed += await _repair_attributes(api, wanted, live)
             changed += await _repair_mappers(api, wanted, live)
             changed += await _repair_roles(api, wanted, live["id"])
         finally:
@@ -137,12 +165,32 @@ async def _find(api: RealmApi, wanted: RealmClient) -> Live | None:
 
 
 def _identity(wanted: RealmClient) -> Live:
-    return {"clientId": wanted.client_id, "attributes": {UID_ATTRIBUTE: wanted.uid}}
+    attributes = {UID_ATTRIBUTE: wanted.uid, ROTATION_ATTRIBUTE: wanted.rotation, **wanted.attributes}
+    return {"clientId": wanted.client_id, "attributes": {name: value for name, value in attributes.items() if value}}
+
+
+def _mark(live: Live) -> str:
+    return str((live.get("attributes") or {}).get(UID_ATTRIBUTE, ""))
 
 
 def _is_ours(live: Live, wanted: RealmClient) -> bool:
-    attributes = live.get("attributes") or {}
-    return bool(attributes.get(UID_ATTRIBUTE) == wanted.uid)
+    return _mark(live) == wanted.uid
+
+
+def _is_to_rotate(wanted: RealmClient, live: Live, oldest: float) -> bool:
+    """Whether the secret is older than it may be (Unix time), or another one was asked for."""
+    attributes = live["attributes"]
+    made = attributes.get(_SECRET_MADE_ATTRIBUTE, "")
+    asked = wanted.rotation != attributes.get(ROTATION_ATTRIBUTE, "")
+    return asked or (made.isdecimal() and int(made) < oldest)
+
+
+async def _rotate(api: RealmApi, wanted: RealmClient, live: Live) -> str:
+    """Have the secret made anew; the new one. Tokens that are out stay good until their end."""
+    answer = await api.call("POST", f"clients/{live['id']}/client-secret")
+    await api.call("PUT", f"clients/{live['id']}", body={"attributes": {ROTATION_ATTRIBUTE: wanted.rotation}})
+    _log(wanted, "made the secret of client %s in %s anew", wanted.client_id, place(api.realm))
+    return str(answer["value"])
 
 
 async def _repair(api: RealmApi, wanted: RealmClient, live: Live) -> list[str]:
@@ -152,6 +200,13 @@ async def _repair(api: RealmApi, wanted: RealmClient, live: Live) -> list[str]:
         # Keycloak leaves alone what is not named.
         await api.call("PUT", f"clients/{live['id']}", body=changed)
     return list(changed)
+
+
+async def _repair_attributes(api: RealmApi, wanted: RealmClient, live: Live) -> list[str]:
+    changed = drift(wanted.attributes, live["attributes"])
+    if changed:
+        await api.call("PUT", f"clients/{live['id']}", body={"attributes": changed})
+    return [f"the attribute {name}" for name in changed]
 
 
 async def _repair_mappers(api: RealmApi, wanted: RealmClient, live: Live) -> list[str]:
@@ -168,6 +223,12 @@ async def _repair_mappers(api: RealmApi, wanted: RealmClient, live: Live) -> lis
         else:
             continue
         changed.append(f"the mapper {name}")
+    if wanted.mappers:
+        for name, found in there.items():
+            # Whoever adds one gives the client rights.
+            if name not in wanted.mappers and found["protocolMapper"] == ROLE_MAPPER:
+                await api.call("DELETE", f"{path}/{found['id']}")
+                changed.append(f"the mapper {name}, which is gone now,")
     return changed
 
 

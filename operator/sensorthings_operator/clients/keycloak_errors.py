@@ -68,6 +68,15 @@ def call_refused(realm: KeycloakRealm, client_id: str, what: str, status: int, a
     )
 
 
+def roles_missing(client_id: str, service_client: str) -> KeycloakError:
+    """The error for a token without the roles that its client has mappers for."""
+    return KeycloakError(
+        AuthReason.ROLES_MISSING,
+        f"the token of client {client_id} lacks roles of client {service_client}: the operator makes them, look at "
+        "AuthConfigured of the service",
+    )
+
+
 def no_keycloak(realm: KeycloakRealm) -> KeycloakError:
     """The error for an answer that no Keycloak gives."""
     return KeycloakError(AuthReason.UNREACHABLE, f"{place(realm)} does not answer as Keycloak does: correct its URL")

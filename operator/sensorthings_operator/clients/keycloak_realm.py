@@ -30,6 +30,15 @@ _QUIET_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
+class AccessToken:
+    """A token, never printed."""
+
+    value: str = field(repr=False)
+    seconds: int
+    """For how long it is good, from when it was asked for."""
+
+
+@dataclass(frozen=True)
 class Credentials:
     """Of the operator's client in a realm. The secret is never printed."""
 
@@ -114,20 +123,19 @@ class RealmApi:
 
     async def _log_in(self, credentials: Credentials) -> None:
         asked = self._clock()
-        self._token, seconds = await self._grant(credentials, credentials.client_id, credentials.client_secret)
-        self._token_is_of, self._token_ends = credentials, asked + seconds
+        token = await self._grant(credentials, credentials.client_id, credentials.client_secret)
+        self._token, self._token_is_of, self._token_ends = token.value, credentials, asked + token.seconds
 
-    async def token_of(self, client_id: str, client_secret: str) -> str:
+    async def token_of(self, client_id: str, client_secret: str) -> AccessToken:
         """A token of another client of the realm.
 
         Raises:
             KeycloakError: The realm could not be asked, or refused.
         """
-        token, _ = await self._grant(read_credentials(self.realm), client_id, client_secret)
-        return token
+        return await self._grant(read_credentials(self.realm), client_id, client_secret)
 
-    async def _grant(self, credentials: Credentials, client_id: str, client_secret: str) -> tuple[str, int]:
-        """A token by client credentials (RFC 6749, section 4.4), and for how many seconds it is good."""
+    async def _grant(self, credentials: Credentials, client_id: str, client_secret: str) -> AccessToken:
+        """A token by client credentials (RFC 6749, section 4.4)."""
         url = f"{self._base}/realms/{quote(self.realm.realm, safe='')}/protocol/openid-connect/token"
         form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         status, answer = await self._send("POST", url, credentials, data=form)
@@ -135,7 +143,7 @@ class RealmApi:
             raise keycloak_errors.login_refused(self.realm, client_id, status, answer)
         match self._parsed(answer):
             case {"access_token": str(token), "expires_in": int(seconds)}:
-                return token, seconds
+                return AccessToken(token, seconds)
         raise keycloak_errors.no_keycloak(self.realm)
 
     async def _send(self, method: str, url: str, credentials: Credentials, **request: Any) -> tuple[int, bytes]:

@@ -58,9 +58,18 @@ class Owned:
 
 
 class OwnedStore:
-    """All labelled objects by kind, namespace and name, with an index by service."""
+    """All labelled objects by kind, namespace and name, with an index by service, or by another kind of owner."""
 
-    def __init__(self, summarise: Mapping[str, Summarise], figures: Mapping[str, Summarise] | None = None) -> None:
+    def __init__(
+        self,
+        summarise: Mapping[str, Summarise],
+        figures: Mapping[str, Summarise] | None = None,
+        *,
+        owner_kind: str = KIND,
+        owner_label: str = SERVICE_LABEL,
+    ) -> None:
+        self._owner_kind = owner_kind
+        self._owner_label = owner_label
         self._summarise = summarise
         self._figures = figures or {}
         self._objects: dict[tuple[str, str, str], Owned] = {}
@@ -124,7 +133,7 @@ class OwnedStore:
             namespace=metadata["namespace"],
             name=metadata["name"],
             # A label is quickly changed by hand; pods have another owner, and what lost its owner has none.
-            service=owner["name"] if owner.get("kind") == KIND else labels.get(SERVICE_LABEL, ""),
+            service=owner["name"] if owner.get("kind") == self._owner_kind else labels.get(self._owner_label, ""),
             uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
             owner_uid=owner.get("uid", ""),

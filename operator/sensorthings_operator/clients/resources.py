@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sensorthings_operator.api import sensorthingsservice
+from sensorthings_operator.api import connector, sensorthingsservice
 from sensorthings_operator.api.base import GROUP, VERSION
 
 
@@ -26,6 +26,7 @@ class Resource:
 
 
 SERVICES: Final = Resource(f"{GROUP}/{VERSION}", sensorthingsservice.KIND, sensorthingsservice.PLURAL)
+CONNECTORS: Final = Resource(f"{GROUP}/{VERSION}", connector.KIND, connector.PLURAL)
 EVENTS: Final = Resource("events.k8s.io/v1", "Event", "events")
 LEASES: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
 SECRETS: Final = Resource("v1", "Secret", "secrets")
@@ -64,7 +65,24 @@ OPTIONAL_CHILDREN: Final = (
 )
 """Kinds of children whose API a cluster may lack; watched and pruned like the others once it is there."""
 
-_KNOWN: Final = (*WATCHED_CHILDREN, *OPTIONAL_CHILDREN, SECRETS, PODS, SERVICES, LEASES)
+CONNECTOR_CHILDREN: Final = (
+    Resource("v1", "ConfigMap", "configmaps"),
+    Resource("apps/v1", "Deployment", "deployments"),
+    Resource("batch/v1", "CronJob", "cronjobs"),
+    Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+)
+"""Kinds of children of connectors, watched and pruned in the same way."""
+
+_KNOWN: Final = (
+    *WATCHED_CHILDREN,
+    *OPTIONAL_CHILDREN,
+    *CONNECTOR_CHILDREN,
+    SECRETS,
+    PODS,
+    SERVICES,
+    CONNECTORS,
+    LEASES,
+)
 _BY_KIND: Final = {(resource.api_version, resource.kind): resource for resource in _KNOWN}
 
 

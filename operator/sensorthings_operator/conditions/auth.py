@@ -20,12 +20,14 @@ class AuthReason(StrEnum):
     RIGHTS_MISSING = "RealmRightsMissing"
     CLIENT_NOT_OURS = "ClientNotOurs"
     CLIENT_REFUSED = "ClientRefused"
+    ROLES_MISSING = "RolesMissing"
     CA_INVALID = "KeycloakCAInvalid"
     UNTRUSTED = "KeycloakUntrusted"
     UNREACHABLE = "KeycloakUnreachable"
 
 
-NEEDS_SOMEBODY: Final = frozenset(AuthReason) - {AuthReason.READY, AuthReason.NOT_ASKED, AuthReason.UNREACHABLE}
+_PASSES: Final = {AuthReason.READY, AuthReason.NOT_ASKED, AuthReason.UNREACHABLE, AuthReason.ROLES_MISSING}
+NEEDS_SOMEBODY: Final = frozenset(AuthReason) - _PASSES
 """Reasons that do not go away by waiting."""
 
 

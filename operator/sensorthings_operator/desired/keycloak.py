@@ -7,7 +7,7 @@ No secret is in any of it: checking tokens takes none.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +26,10 @@ ROLES: Final[Mapping[str, str]] = {
 }
 """The roles of a service's client, with their descriptions; none of them implies another."""
 UID_ATTRIBUTE: Final = f"{GROUP}/uid"
-"""On a client in Keycloak: the uid of the service that it was made for."""
+"""On a client in Keycloak: the uid of the service or connector that it was made for."""
+ROTATION_ATTRIBUTE: Final = f"{GROUP}/rotation"
+"""On a client in Keycloak: what its secret was last made anew for."""
+ROLE_MAPPER: Final = "oidc-hardcoded-role-mapper"
 CONFIGURATION_HASH_ANNOTATION: Final = f"{GROUP}/keycloak-hash"
 
 _COMPONENT: Final = "frost"
@@ -88,6 +91,16 @@ class RealmClient:
         """Its protocol mappers, by name; others are left alone."""
         return {}
 
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """What is kept of its attributes, beside the mark; others are left alone."""
+        return {}
+
+    @property
+    def rotation(self) -> str:
+        """Another text has its secret made anew."""
+        return ""
+
 
 @dataclass(frozen=True)
 class DeliveryClient(RealmClient):
@@ -114,13 +127,18 @@ class DeliveryClient(RealmClient):
 
     @property
     def mappers(self) -> Mapping[str, Mapper]:
-        """Put the roles into its tokens that a check needs: giving them to its account would take manage-users."""
-        service = super().client_id
-        roles = {
-            f"role {role}": ("oidc-hardcoded-role-mapper", {"role": f"{service}.{role}"}) for role in _DELIVERY_ROLES
-        }
-        audience = {"included.client.audience": service, "access.token.claim": "true", "id.token.claim": "false"}
-        return {**roles, "audience": ("oidc-audience-mapper", audience)}
+        """Put the roles into its tokens that a check needs."""
+        return mappers_for(super().client_id, _DELIVERY_ROLES)
+
+
+def mappers_for(service_client: str, roles: Iterable[str]) -> dict[str, Mapper]:
+    """Protocol mappers that put roles of a service's client into the tokens of another one, for that service alone.
+
+    Giving the roles to its service account would take manage-users.
+    """
+    mapped: dict[str, Mapper] = {f"role {role}": (ROLE_MAPPER, {"role": f"{service_client}.{role}"}) for role in roles}
+    audience = {"included.client.audience": service_client, "access.token.claim": "true", "id.token.claim": "false"}
+    return {**mapped, "audience": ("oidc-audience-mapper", audience)}
 
 
 def client_of(service: Service) -> RealmClient:

@@ -19,8 +19,11 @@ REPLICAS_FIELD_MANAGER: Final = f"{FIELD_MANAGER}-replicas"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 COMPONENT_LABEL: Final = "app.kubernetes.io/component"
 SERVICE_LABEL: Final = f"{GROUP}/service"
-MANAGED_SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
-"""Label selector of all that the operator makes."""
+CONNECTOR_LABEL: Final = f"{GROUP}/connector"
+MANAGED_SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER},!{CONNECTOR_LABEL}"
+"""Label selector of all that the operator makes for services."""
+CONNECTOR_SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER},{CONNECTOR_LABEL}"
+"""Label selector of all that the operator makes for connectors."""
 CREDENTIALS_HASH_ANNOTATION: Final = f"{GROUP}/credentials-hash"
 CONFIGURATION_HASH_ANNOTATION: Final = f"{GROUP}/configuration-hash"
 CERTIFICATES_HASH_ANNOTATION: Final = f"{GROUP}/bus-certificates-hash"
@@ -55,16 +58,19 @@ def metadata(service: Service, component: str, name: str) -> Manifest:
         "name": name,
         "namespace": service.namespace,
         "labels": labels(service, component),
-        "ownerReferences": [
-            {
-                "apiVersion": API_VERSION,
-                "kind": KIND,
-                "name": service.name,
-                "uid": service.uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
+        "ownerReferences": [controller(KIND, service.name, service.uid)],
+    }
+
+
+def controller(kind: str, name: str, uid: str) -> Manifest:
+    """The owner reference of what is made for a custom resource: it goes with it."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": kind,
+        "name": name,
+        "uid": uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
     }
 
 

@@ -38,11 +38,11 @@ from sensorthings_operator.desired.settings import OperatorSettings
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 """Kubernetes itself puts it on every namespace."""
 _NAME_LABEL: Final = "app.kubernetes.io/name"
-_DNS_PORTS: Final = (53, 5353)
+DNS_PORTS: Final = (53, 5353)
 """The second is where the pods listen of clusters whose DNS runs without privileges."""
-_HTTPS_PORTS: Final = (443, 8443)
+HTTPS_PORTS: Final = (443, 8443)
 """A policy sees the port of the pod behind a Service: of an ingress controller, where Keycloak is in the cluster."""
-_HTTP_PORTS: Final = (80, 8080)
+HTTP_PORTS: Final = (80, 8080)
 _EVERY_POD: Final[Manifest] = {"namespaceSelector": {}}
 
 
@@ -66,12 +66,10 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     ]
     if service.spec.bus.type == "Mosquitto":
         modules = _parts(service, http.COMPONENT, mqtt.COMPONENT)
-        policies.append(_policy(service, bus.COMPONENT, ingress=[_rule([addresses.BUS_PORT], source=[modules])]))
+        policies.append(_policy(service, bus.COMPONENT, ingress=[rule([addresses.BUS_PORT], source=[modules])]))
     if service.spec.database.type == "Managed":
         clients = [_parts(service, http.COMPONENT, mqtt.COMPONENT, schema.COMPONENT), _operator(settings)]
-        policies.append(
-            _policy(service, database.COMPONENT, ingress=[_rule([addresses.DATABASE_PORT], source=clients)])
-        )
+        policies.append(_policy(service, database.COMPONENT, ingress=[rule([addresses.DATABASE_PORT], source=clients)]))
     return policies
 
 
@@ -104,7 +102,7 @@ def _policy(
     }
 
 
-def _rule(
+def rule(
     ports: Iterable[int],
     *,
     source: list[Manifest] | None = None,
@@ -149,7 +147,7 @@ def _clients(service: Service, settings: OperatorSettings) -> list[Manifest]:
 
 def _http_clients(service: Service, settings: OperatorSettings) -> list[Manifest]:
     return [
-        _rule([addresses.HTTP_PORT], source=_clients(service, settings)),
+        rule([addresses.HTTP_PORT], source=_clients(service, settings)),
         *_metrics(podmonitor.frost_ports(service)),
     ]
 
@@ -159,7 +157,7 @@ def _mqtt_clients(service: Service, settings: OperatorSettings) -> list[Manifest
     ports = sidecar.pod_ports(service) if tls else (addresses.MQTT_PORT, addresses.WEBSOCKET_PORT)
     status = [mqttgate.STATUS_PORT, *([addresses.STATUS_PORT] if tls else [])]
     return [
-        _rule(ports, source=_clients(service, settings)),
+        rule(ports, source=_clients(service, settings)),
         *_metrics([*status, *podmonitor.frost_ports(service)]),
     ]
 
@@ -168,14 +166,14 @@ def _publishers(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The MQTT module's pods, where not everybody is let in anyway: what is published there is stored here."""
     if not service.spec.mqtt.publishing.enabled or _clients(service, settings) == [_EVERY_POD]:
         return []
-    return [_rule([addresses.HTTP_PORT], source=[_parts(service, mqtt.COMPONENT)])]
+    return [rule([addresses.HTTP_PORT], source=[_parts(service, mqtt.COMPONENT)])]
 
 
 def _published(service: Service) -> list[Manifest]:
     """Where it is stored."""
     if not service.spec.mqtt.publishing.enabled:
         return []
-    return [_rule([addresses.HTTP_PORT], destination=[_parts(service, http.COMPONENT)])]
+    return [rule([addresses.HTTP_PORT], destination=[_parts(service, http.COMPONENT)])]
 
 
 def _verifier(service: Service, settings: OperatorSettings, port: int) -> list[Manifest]:
@@ -183,32 +181,32 @@ def _verifier(service: Service, settings: OperatorSettings, port: int) -> list[M
     verifies = delivery.is_wanted(service) and settings.delivery_probe_seconds > 0
     if not verifies or _clients(service, settings) == [_EVERY_POD]:
         return []
-    return [_rule([port], source=[_operator(settings)])]
+    return [rule([port], source=[_operator(settings)])]
 
 
 def _metrics(ports: list[int]) -> list[Manifest]:
     """Figures are for whoever watches the cluster, from a namespace that only the cluster knows; they hold no data."""
-    return [_rule(ports, source=[_EVERY_POD])] if ports else []
+    return [rule(ports, source=[_EVERY_POD])] if ports else []
 
 
 def _dns() -> list[Manifest]:
     # Anywhere: caches on the nodes answer at addresses that no selector names.
-    return [_rule(_DNS_PORTS, protocols=("UDP", "TCP"))]
+    return [rule(DNS_PORTS, protocols=("UDP", "TCP"))]
 
 
 def _bus(service: Service) -> list[Manifest]:
     external = service.spec.bus.external
     if external is not None:
-        return [_rule([external.port])]
-    return [_rule([addresses.BUS_PORT], destination=[_parts(service, bus.COMPONENT)])]
+        return [rule([external.port])]
+    return [rule([addresses.BUS_PORT], destination=[_parts(service, bus.COMPONENT)])]
 
 
 def _database(service: Service) -> list[Manifest]:
     external = service.spec.database.external
     if external is not None:
         # A policy knows addresses and no names; the pair's may change.
-        return [_rule(sorted({endpoint.port for endpoint in (external.primary, *external.replicas)}))]
-    return [_rule([addresses.DATABASE_PORT], destination=[_parts(service, database.COMPONENT)])]
+        return [rule(sorted({endpoint.port for endpoint in (external.primary, *external.replicas)}))]
+    return [rule([addresses.DATABASE_PORT], destination=[_parts(service, database.COMPONENT)])]
 
 
 def _keycloak(service: Service, settings: OperatorSettings) -> list[Manifest]:
@@ -217,6 +215,6 @@ def _keycloak(service: Service, settings: OperatorSettings) -> list[Manifest]:
         return []
     realm = keycloak.realm_of(service, settings)
     url = urlsplit("https://" if realm is None else realm.url)
-    usual = _HTTP_PORTS if url.scheme == "http" else _HTTPS_PORTS
+    usual = HTTP_PORTS if url.scheme == "http" else HTTPS_PORTS
     given = () if url.port is None else (url.port,)
-    return [_rule(sorted({*usual, *given}))]
+    return [rule(sorted({*usual, *given}))]

@@ -34,14 +34,7 @@ def pod_spec(  # noqa: PLR0913 - the parts in which pods differ
         "enableServiceLinks": False,
         "restartPolicy": restart_policy,
         "terminationGracePeriodSeconds": grace_seconds,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": user,
-            "runAsGroup": user,
-            "fsGroup": user,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": restricted(user),
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
@@ -58,6 +51,18 @@ def pod_spec(  # noqa: PLR0913 - the parts in which pods differ
     if service.spec.image_pull_secrets:
         spec["imagePullSecrets"] = [{"name": secret.name} for secret in service.spec.image_pull_secrets]
     return spec
+
+
+def restricted(user: int) -> Manifest:
+    """A pod's security context as ``restricted`` wants it, for this uid and gid."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": user,
+        "runAsGroup": user,
+        "fsGroup": user,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
 
 
 def container(name: str, image: str, settings: OperatorSettings, **fields: Any) -> Manifest:

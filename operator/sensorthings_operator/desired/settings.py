@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import ConfigDict, Field
 
-from sensorthings_operator.api.base import Model
+from sensorthings_operator.api.base import FQDN, Model
 
 
 class Images(Model):
@@ -52,6 +52,15 @@ class KeycloakRealm(Model):
     Secret. The client needs the role ``manage-clients`` of the client ``realm-management``."""
 
 
+class TokenDoor(Model):
+    """The token service's door for connectors that run elsewhere."""
+
+    enabled: bool = False
+    """Whether there is one."""
+    hosts: list[Annotated[str, Field(pattern=FQDN)]] = Field(default_factory=list)
+    """Names by which they reach it, which its certificate is for, beside that of its Service in the cluster."""
+
+
 class OperatorSettings(Model):
     """Settings for all services of a cluster."""
 
@@ -76,6 +85,11 @@ class OperatorSettings(Model):
     keycloak_probe_seconds: Annotated[float, Field(gt=0)] = 60
     """How often a client in Keycloak is looked at that was as it should be, in seconds; one every two seconds at
     most."""
+    client_secret_days: Annotated[float, Field(gt=0)] = 30
+    """After how many days the secret of a client in Keycloak that logs in is made anew; tokens that are out stay
+    good."""
+    token_door: TokenDoor = TokenDoor()
+    """Where the token service hands out tokens to connectors outside the cluster."""
     network_policies: bool = True
     """Make NetworkPolicies for the pods of services."""
     pod_monitor_labels: dict[str, str] = Field(default_factory=dict)

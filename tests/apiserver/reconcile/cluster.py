@@ -15,6 +15,8 @@ _MERGE: Final = "application/merge-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
 _API_VERSIONS: Final = {
     "SensorThingsService": "sensorthings.city/v1alpha1",
+    "Connector": "sensorthings.city/v1alpha1",
+    "CronJob": "batch/v1",
     "Deployment": "apps/v1",
     "ReplicaSet": "apps/v1",
     "StatefulSet": "apps/v1",

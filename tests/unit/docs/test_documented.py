@@ -14,6 +14,7 @@ from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions import PARTS
 from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.conditions.connector import ConnectorReason
 from sensorthings_operator.conditions.delivery import DeliveryReason
 from sensorthings_operator.conditions.host import HostReason
 from sensorthings_operator.conditions.references import NEEDS_SOMEBODY
@@ -28,6 +29,7 @@ from sensorthings_operator.reporting import REPAIRED
 ROOT: Final = Path(__file__).parents[3]
 PACKAGE: Final = ROOT / "operator" / "sensorthings_operator"
 CONDITIONS: Final = (ROOT / "docs" / "conditions.md").read_text()
+CONNECTORS: Final = (ROOT / "docs" / "connectors.md").read_text()
 METRICS: Final = (ROOT / "docs" / "metrics.md").read_text()
 SETTINGS: Final = (ROOT / "docs" / "settings.md").read_text()
 
@@ -74,6 +76,11 @@ def test_reason_is_documented(reason: str) -> None:
 def test_no_reason_is_documented_that_is_not_there() -> None:
     types = {chain.type for chain in PARTS} | {"Ready", "Reconciling", "Stalled"}
     assert _documented(CONDITIONS) == _reasons() | types | {REPAIRED, EVICTED}
+
+
+def test_reasons_of_connectors_are_documented() -> None:
+    told = set(re.findall(r"`([A-Za-z]+)`", CONNECTORS))
+    assert {reason.value for reason in ConnectorReason} <= told
 
 
 def _settings(model: object, prefix: str = "") -> Iterator[str]:

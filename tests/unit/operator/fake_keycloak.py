@@ -27,6 +27,8 @@ class FakeKeycloak:
         self.roles: dict[str, dict[str, str]] = {}
         self.calls: list[str] = []
         self.tokens: set[str] = set()
+        self.secrets: dict[str, str] = {}
+        """Of clients whose secret was made anew."""
         self.lifetime = 300
         self.next_answer: web.Response | None = None
         """Given instead of the right answer, once."""
@@ -77,36 +79,56 @@ class FakeKeycloak:
 
     def _login(self, client_id: str, secret: str) -> web.Response:
         accounts = {c["clientId"] for c in self.clients.values() if c.get("serviceAccountsEnabled")}
-        if secret != (CLIENT_SECRET if client_id in accounts else SECRET):
+        if secret != self.secrets.get(client_id, CLIENT_SECRET if client_id in accounts else SECRET):
             refused = {"error": "unauthorized_client", "error_description": f"not {secret}"}
             return web.json_response(refused, status=401)
         token = f"token-{next(self._numbers)}"
         self.tokens.add(token)
         return web.json_response({"access_token": token, "expires_in": self.lifetime})
 
-    def _map(self, client: dict[str, Any], mapper: dict[str, Any], id_: str = "") -> None:
-        there = [each for each in client.get("protocolMappers", ()) if each["id"] != id_]
-        client["protocolMappers"] = [*there, {**mapper, "id": id_ or f"mapper-{next(self._numbers)}"}]
-
     async def _admin(self, request: web.Request, path: list[str]) -> web.Response:
         body = await request.json() if request.can_read_body else {}
-        match request.method, path:
-            case "GET", ["clients"]:
-                found = [c for c in self.clients.values() if c["clientId"] == request.query["clientId"]]
-                return web.json_response(found)
-            case "POST", ["clients"]:
-                id_ = f"id-{next(self._numbers)}"
-                self.clients[id_] = {"secret": CLIENT_SECRET, "redirectUris": [], **body, "id": id_}
-                self.roles[id_] = {}
-                return web.Response(status=201)
-            case "PUT", ["clients", id_]:
-                self.clients[id_] |= body
-            case "DELETE", ["clients", id_]:
-                del self.clients[id_]
-            case "POST" | "PUT", ["clients", id_, "protocol-mappers", "models", *named]:
-                self._map(self.clients[id_], body, *named)
-            case "GET", ["clients", id_, "roles"]:
-                return web.json_response([{"name": n, "description": d} for n, d in self.roles[id_].items()])
-            case "POST" | "PUT", ["clients", id_, "roles", *_]:
-                self.roles[id_][body["name"]] = body["description"]
+        match path:
+            case ["clients"]:
+                return self._clients(request, body)
+            case ["clients", id_]:
+                self._client(request.method, id_, body)
+            case ["clients", id_, "client-secret"]:
+                return self._new_secret(self.clients[id_])
+            case ["clients", id_, "protocol-mappers", "models", *named]:
+                self._mapper(request.method, self.clients[id_], body, *named)
+            case ["clients", id_, "roles", *_]:
+                return self._role(request.method, self.roles[id_], body)
+        return web.Response(status=204)
+
+    def _clients(self, request: web.Request, body: dict[str, Any]) -> web.Response:
+        if request.method == "GET":
+            asked, search = request.query["clientId"], request.query.get("search") == "true"
+            found = [c for c in self.clients.values() if c["clientId"] == asked or (search and asked in c["clientId"])]
+            return web.json_response(found)
+        id_ = f"id-{next(self._numbers)}"
+        self.clients[id_] = {"secret": CLIENT_SECRET, "redirectUris": [], **body, "id": id_}
+        self.roles[id_] = {}
+        return web.Response(status=201)
+
+    def _client(self, method: str, id_: str, body: dict[str, Any]) -> None:
+        if method == "DELETE":
+            del self.clients[id_]
+            return
+        attributes = {**self.clients[id_].get("attributes", {}), **body.get("attributes", {})}
+        self.clients[id_] |= {**body, "attributes": attributes}
+
+    def _new_secret(self, client: dict[str, Any]) -> web.Response:
+        client["secret"] = self.secrets[client["clientId"]] = secret = f"secret-{next(self._numbers)}"
+        return web.json_response({"type": "secret", "value": secret})
+
+    def _mapper(self, method: str, client: dict[str, Any], mapper: dict[str, Any], id_: str = "") -> None:
+        there = [each for each in client.get("protocolMappers", ()) if each["id"] != id_]
+        new = [] if method == "DELETE" else [{**mapper, "id": id_ or f"mapper-{next(self._numbers)}"}]
+        client["protocolMappers"] = [*there, *new]
+
+    def _role(self, method: str, roles: dict[str, str], body: dict[str, Any]) -> web.Response:
+        if method == "GET":
+            return web.json_response([{"name": n, "description": d} for n, d in roles.items()])
+        roles[body["name"]] = body["description"]
         return web.Response(status=204)

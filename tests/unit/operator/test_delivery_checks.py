@@ -12,6 +12,7 @@ import pytest
 from sensorthings_operator.clients import delivery
 from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
+from sensorthings_operator.clients.keycloak_realm import AccessToken
 from sensorthings_operator.clients.sensorthings import Pod
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.conditions.delivery import DeliveryReason
@@ -38,10 +39,10 @@ class FakeKeycloak:
         self.error: KeycloakError | None = None
         self.removed: list[str] = []
 
-    async def token(self, _: KeycloakRealm, wanted: RealmClient) -> str:
+    async def token(self, _: KeycloakRealm, wanted: RealmClient) -> AccessToken:
         if self.error is not None:
             raise self.error
-        return f"token-of-{wanted.client_id}"
+        return AccessToken(f"token-of-{wanted.client_id}", 300)
 
     async def remove(self, _: KeycloakRealm, wanted: RealmClient) -> bool:
         self.removed.append(wanted.client_id)

@@ -15,6 +15,7 @@ from sensorthings_operator.clients.keycloak import KeycloakClients, drift
 from sensorthings_operator.clients.keycloak_errors import KeycloakError, call_refused, login_refused
 from sensorthings_operator.clients.keycloak_realm import Credentials
 from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.desired.connector.client import ConnectorClient
 from sensorthings_operator.desired.keycloak import ROLES, UID_ATTRIBUTE, DeliveryClient, RealmClient
 from sensorthings_operator.desired.settings import KeycloakRealm
 from tests.unit.operator.fake_keycloak import CLIENT_SECRET, SECRET, FakeKeycloak
@@ -70,7 +71,7 @@ async def test_the_client_of_the_delivery_check_gets_tokens_for_one_service(
 ) -> None:
     wanted = DeliveryClient("hamburg", "air", "uid-1")
     token = await clients.token(keycloak.realm, wanted)
-    assert token in keycloak.tokens
+    assert token.value in keycloak.tokens
     ((id_, made),) = keycloak.clients.items()
     assert made["clientId"] == f"{ID}.delivery"
     assert keycloak.roles[id_] == {}
@@ -90,6 +91,54 @@ async def test_the_client_of_the_delivery_check_gets_tokens_for_one_service(
     assert named[changed["name"]]["config"]["role"] != f"{ID}.admin"
     assert await clients.remove(keycloak.realm, wanted)
     assert keycloak.clients == {}
+
+
+def _connector_client(**fields: Any) -> ConnectorClient:
+    identity = {"namespace": "hamburg", "name": "loader", "uid": "uid-2", "service_client": ID}
+    return ConnectorClient(**{**identity, "asked_roles": ("create", "read"), **fields})
+
+
+async def test_a_role_that_a_connector_asks_for_no_more_or_that_somebody_added_is_taken_away(
+    clients: KeycloakClients, keycloak: FakeKeycloak
+) -> None:
+    await clients.token(keycloak.realm, _connector_client())
+    ((_, made),) = keycloak.clients.items()
+    theirs = {
+        "name": "more",
+        "protocolMapper": "oidc-hardcoded-role-mapper",
+        "config": {"role": f"{ID}.admin"},
+        "id": "x",
+    }
+    made["protocolMappers"] += [theirs, {"name": "theirs", "protocolMapper": "x", "config": {}, "id": "y"}]
+    await clients.token(keycloak.realm, _connector_client(asked_roles=("read",)))
+    given = [mapper["config"]["role"] for mapper in _mappers(made) if "role" in mapper["config"]]
+    assert given == [f"{ID}.read"]
+    assert "theirs" in {mapper["name"] for mapper in _mappers(made)}, "what gives no right is the city's"
+
+
+async def test_a_secret_is_made_anew_once_for_each_text_and_when_it_is_old(
+    clients: KeycloakClients, keycloak: FakeKeycloak
+) -> None:
+    await clients.token(keycloak.realm, _connector_client())
+    ((_, made),) = keycloak.clients.items()
+    assert made["attributes"]["access.token.lifespan"] == "300"
+    for _ in range(2):
+        await clients.token(keycloak.realm, _connector_client(asked_rotation="today"))
+    assert sum(call.endswith("client-secret") for call in keycloak.admin_calls()) == 1
+    made["attributes"]["client.secret.creation.time"] = "1000"
+    await clients.token(keycloak.realm, _connector_client(asked_rotation="today"))
+    assert sum(call.endswith("client-secret") for call in keycloak.admin_calls()) == 1
+
+
+async def test_clients_of_devices_that_are_gone_are_deleted_and_nobody_elses(
+    clients: KeycloakClients, keycloak: FakeKeycloak
+) -> None:
+    for device in ("", "a", "b"):
+        await clients.token(keycloak.realm, _connector_client(device=device))
+    await clients.token(keycloak.realm, _connector_client(name="loader2", uid="uid-3"))
+    keep = {"connector-hamburg-loader", "connector-hamburg-loader.a"}
+    await clients.remove_others(keycloak.realm, "uid-2", "connector-hamburg-loader", keep)
+    assert {made["clientId"] for made in keycloak.clients.values()} == {*keep, "connector-hamburg-loader2"}
 
 
 def _mappers(live: dict[str, Any]) -> list[dict[str, Any]]:

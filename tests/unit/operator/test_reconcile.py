@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from sensorthings_operator.apply.events import Events
-from sensorthings_operator.apply.finalizer import FINALIZER
+from sensorthings_operator.apply.finalizer import RELEASE
 from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
@@ -323,7 +323,7 @@ async def test_a_client_in_keycloak_is_made_and_goes_with_the_service(tmp_path: 
     await city.settle()
     assert city.keycloak.clients == {_CLIENT}
     assert city.conditions()["AuthConfigured"] == "True"
-    assert city.api.objects[SERVICE]["metadata"]["finalizers"] == [FINALIZER]
+    assert city.api.objects[SERVICE]["metadata"]["finalizers"] == [RELEASE.name]
     city.api.calls.clear()
     await city.look()
     assert city.api.writes() == []

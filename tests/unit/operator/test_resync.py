@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.operator import resync_pause_seconds
+from sensorthings_operator.controller import resync_pause_seconds
 
 
 @pytest.mark.parametrize(

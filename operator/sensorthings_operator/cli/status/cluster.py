@@ -1,4 +1,7 @@
-"""Reads a cluster for ``sensorthings status``: all its input, by the ``kubernetes`` client; GET and nothing else."""
+"""The cluster of a person, by the ``kubernetes`` client: read by ``sensorthings status`` and ``sensorthings token``.
+
+One thing alone is ever written: annotations, by ``sensorthings token``.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ class NotInstalledError(ClusterError):
     """The cluster does not know SensorThingsServices."""
 
 
-class _AnswerError(Exception):
+class AnswerError(Exception):
+    """The API server answered otherwise than was hoped."""
+
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
@@ -103,12 +108,12 @@ class Cluster:
         selector = f"metadata.name={name}" if name else ""
         try:
             return self._list(_SERVICES, namespace, fields=selector), namespace, ()
-        except _AnswerError as error:
+        except AnswerError as error:
             if error.status != 403 or namespace is not None:
                 raise self._refused(error) from error
         try:
             found = self._list(_SERVICES, self.namespace, fields=selector)
-        except _AnswerError as error:
+        except AnswerError as error:
             raise self._refused(error) from error
         note = f"Only namespace {self.namespace} is shown: you may not list services of all; name one with -n"
         return found, self.namespace, (note,)
@@ -118,7 +123,7 @@ class Cluster:
             return tuple(
                 self._list(kind, namespace, labels=selector if kind.labelled else "", fields=kind.field_selector)
             )
-        except _AnswerError as error:
+        except AnswerError as error:
             if error.status == 404:
                 return Missing("absent", f"the cluster does not serve {kind.api_version} {kind.plural}")
             return Missing(_WHY.get(error.status, "failed"), str(error))
@@ -136,19 +141,42 @@ class Cluster:
                 return objects
             query["continue"] = token
 
-    def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
-        """GET of a path.
+    def get(self, path: str) -> dict[str, Any]:
+        """An object, by its path.
 
         Raises:
-            _AnswerError: The API server answers something else.
+            AnswerError: The API server answers something else.
             ClusterError: It does not answer.
         """
+        return self._get(path, {})
+
+    def annotate(self, path: str, annotations: dict[str, str | None]) -> dict[str, Any]:
+        """Set annotations of an object, and take away those that are None; the object as it is then.
+
+        Raises:
+            AnswerError: The API server answers something else.
+            ClusterError: It does not answer.
+        """
+        request = self.client.param_serialize(
+            "PATCH",
+            path,
+            header_params={"Content-Type": "application/merge-patch+json"},
+            body={"metadata": {"annotations": annotations}},
+            auth_settings=["BearerToken"],
+        )
+        return self._call(request)
+
+    def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        parameters = [(name, value) for name, value in query.items() if value]
+        return self._call(
+            self.client.param_serialize("GET", path, query_params=parameters, auth_settings=["BearerToken"])
+        )
+
+    def _call(self, request: tuple[Any, ...]) -> dict[str, Any]:
         import urllib3  # noqa: PLC0415 - comes with kubernetes
 
-        parameters = [(name, value) for name, value in query.items() if value]
-        request = self.client.param_serialize("GET", path, query_params=parameters, auth_settings=["BearerToken"])
         try:
-            answer = self.client.call_api(*request, _request_timeout=_TIMEOUT)
+            answer = self.client.call_api(*request, _request_timeout=_TIMEOUT)  # type: ignore[misc]
             body: bytes = answer.read()  # type: ignore[no-untyped-call]
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ClusterError(
@@ -156,11 +184,11 @@ class Cluster:
                 "  Look whether the cluster runs, and whether this is its kubeconfig."
             ) from error
         if answer.status != 200:
-            raise _AnswerError(answer.status, _message(answer.status, body))
+            raise AnswerError(answer.status, _message(answer.status, body))
         content: dict[str, Any] = json.loads(body)
         return content
 
-    def _refused(self, error: _AnswerError) -> ClusterError:
+    def _refused(self, error: AnswerError) -> ClusterError:
         host = self.client.configuration.host
         if error.status == 404:
             return NotInstalledError(

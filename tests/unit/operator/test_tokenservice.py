@@ -1,0 +1,289 @@
+"""The token service: what it mints, keeps and takes away, and who gets a token at the door."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensorthings_operator.apply import authority
+from sensorthings_operator.apply.authority import Pair
+from sensorthings_operator.clients.errors import NotFoundError
+from sensorthings_operator.clients.keycloak_errors import KeycloakError
+from sensorthings_operator.clients.keycloak_realm import AccessToken
+from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.conditions.chain import Verdict
+from sensorthings_operator.desired.connector.client import ConnectorClient, clients
+from sensorthings_operator.desired.connector.feed import ROTATE_ANNOTATION, Feed
+from sensorthings_operator.desired.settings import KeycloakRealm
+from sensorthings_operator.observe.connectors import Connectors
+from sensorthings_operator.tokenservice import status
+from sensorthings_operator.tokenservice.door import Door
+from sensorthings_operator.tokenservice.held import HeldToken
+from sensorthings_operator.tokenservice.keys import CA, CERTIFICATE, DoorKeys, Visitor
+from sensorthings_operator.tokenservice.minting import AGAIN_SECONDS, Mint
+from sensorthings_operator.tokenservice.secrets import ForeignSecretError, TokenSecrets
+from tests.unit.operator.connecting import CONNECTOR_UID, body, feed, jwt
+
+if TYPE_CHECKING:
+    from sensorthings_operator.clients.keycloak import KeycloakClients
+    from sensorthings_operator.clients.kubernetes import KubernetesClient
+
+_SERVICE = "sensorthings-hamburg-air"
+_REALM = KeycloakRealm(url="https://id.city.example", realm="city", folder=Path("/nowhere"))
+_NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class Api:
+    """Secrets in memory."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, dict[str, Any]] = {}
+        self.writes = 0
+
+    async def get(self, _: object, __: str, name: str) -> dict[str, Any]:
+        if name not in self.secrets:
+            raise NotFoundError(404, "NotFound", "there is none")
+        return self.secrets[name]
+
+    async def apply(self, manifest: dict[str, Any], **_: object) -> dict[str, Any]:
+        self.writes += 1
+        name = manifest["metadata"]["name"]
+        self.secrets[name] = {**manifest, "metadata": {**manifest["metadata"], "uid": "s"}}
+        return manifest
+
+    async def delete(self, _: object, __: str, name: str, *, uid: str) -> None:
+        assert self.secrets.pop(name)["metadata"]["uid"] == uid
+
+
+class Realm:
+    """A Keycloak that gives tokens, or does not."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.fails: KeycloakError | None = None
+        self.roles: list[str] | None = None
+        self.minted: list[str] = []
+        self.kept: list[set[str]] = []
+
+    async def token(self, _: KeycloakRealm, wanted: ConnectorClient) -> AccessToken:
+        if self.fails is not None:
+            raise self.fails
+        self.minted.append(wanted.client_id)
+        roles = list(wanted.asked_roles) if self.roles is None else self.roles
+        return AccessToken(jwt(wanted.client_id, wanted.service_client, roles, self.now), 300)
+
+    async def remove_others(self, _: KeycloakRealm, uid: str, prefix: str, keep: Sequence[str]) -> None:
+        if self.fails is not None:
+            raise self.fails
+        assert (uid, prefix) == (CONNECTOR_UID, "connector-hamburg-loader")
+        self.kept.append(set(keep))
+
+
+class City:
+    """A token service of one connector."""
+
+    def __init__(self) -> None:
+        self.api, self.realm = Api(), Realm()
+        self.restart()
+
+    def restart(self) -> None:
+        self.secrets = TokenSecrets(cast("KubernetesClient", self.api))
+        self.mint = Mint(cast("KeycloakClients", self.realm), self.secrets, clock=lambda: self.realm.now)
+
+    async def keep(self, given: Feed, annotations: Mapping[str, str] | None = None) -> Any:
+        return await self.mint.keep(given.connector, _REALM, clients(given, annotations or {}))
+
+
+@pytest.fixture
+def city() -> City:
+    return City()
+
+
+async def test_a_token_is_minted_once_and_again_before_half_of_its_life_is_over(city: City) -> None:
+    minted = await city.keep(feed())
+    assert minted.problem is None
+    assert 120 <= minted.look_again(city.realm.now) <= 150
+    (secret,) = city.api.secrets.values()
+    assert secret["metadata"]["name"] == "loader-token"
+    assert secret["metadata"]["ownerReferences"][0]["uid"] == CONNECTOR_UID
+    assert set(secret["data"]) == {"token"}
+    for restarted in (False, True):
+        if restarted:
+            city.restart()
+        await city.keep(feed())
+        assert len(city.realm.minted) == 1, "it is good, also for one who finds it in the Secret"
+    city.realm.now += 150
+    again = await city.keep(feed())
+    assert len(city.realm.minted) == 2
+    assert again.tokens[""].expires == pytest.approx(1450)
+    assert city.api.writes == 2
+
+
+async def test_other_roles_are_another_token_at_once(city: City) -> None:
+    await city.keep(feed())
+    minted = await city.keep(feed({"roles": ["read"]}))
+    assert minted.tokens[""].roles == ("read",)
+    assert len(city.realm.minted) == 2
+
+
+async def test_while_keycloak_is_down_the_token_stands_until_its_end(city: City) -> None:
+    await city.keep(feed())
+    city.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "down")
+    city.realm.now += 200
+    minted = await city.keep(feed())
+    assert minted.problem is city.realm.fails
+    assert set(minted.tokens) == {""}
+    assert minted.look_again(city.realm.now) == AGAIN_SECONDS
+    city.realm.now += 101
+    assert (await city.keep(feed())).tokens == {}
+    assert city.api.secrets["loader-token"]["data"] == {}, "what is over is handed to nobody"
+    city.realm.fails = None
+    assert set((await city.keep(feed())).tokens) == {""}
+
+
+async def test_a_device_that_goes_loses_its_token_and_its_client(city: City) -> None:
+    both = feed({"devices": [{"name": "a"}, {"name": "b"}]})
+    await city.keep(both)
+    assert set(city.api.secrets["loader-token"]["data"]) == {"token", "device.a", "device.b"}
+    await city.keep(both, {"sensorthings.city/revoked": "a"})
+    assert set(city.api.secrets["loader-token"]["data"]) == {"token", "device.b"}
+    assert city.realm.kept[-1] == {"connector-hamburg-loader", "connector-hamburg-loader.b"}
+    assert len(city.realm.minted) == 3, "the others keep theirs"
+
+
+async def test_a_token_without_its_roles_is_not_handed_out(city: City) -> None:
+    city.realm.roles = ["read"]
+    minted = await city.keep(feed())
+    assert minted.problem is not None
+    assert minted.problem.reason is AuthReason.ROLES_MISSING
+    assert city.api.secrets == {}
+
+
+async def test_what_is_withdrawn_is_gone(city: City) -> None:
+    await city.keep(feed())
+    city.restart()
+    await city.mint.withdraw(feed().connector)
+    assert city.api.secrets == {}
+    assert city.mint.tokens(("hamburg", "loader")) == {}
+
+
+async def test_a_secret_of_somebody_else_is_neither_written_nor_read(city: City) -> None:
+    theirs = {"metadata": {"name": "loader-token", "uid": "x"}, "data": {"token": b64encode(b"theirs").decode()}}
+    city.api.secrets["loader-token"] = theirs
+    with pytest.raises(ForeignSecretError, match="rename or delete"):
+        await city.keep(feed())
+    await city.mint.withdraw(feed().connector)
+    assert city.api.secrets["loader-token"] == theirs
+
+
+@given(st.text() | st.binary().map(lambda value: f"a.{b64encode(value).decode()}.c"))
+def test_anything_may_stand_in_a_secret(value: str) -> None:
+    assert HeldToken.read(value, _SERVICE) is None
+
+
+@given(st.floats(0, 2e9), st.integers(2, 10_000))
+def test_a_token_is_due_before_half_of_its_life(issued: float, life: int) -> None:
+    token = HeldToken.read(jwt("c", _SERVICE, ["read"], issued, life), _SERVICE)
+    assert token is not None
+    assert token.issued < token.due <= token.issued + life / 2 + 1
+    assert "eyJ" not in repr(token)
+
+
+class Kept:
+    """Keeps what stands in Secrets for external connectors."""
+
+    def __init__(self) -> None:
+        self.api, self.now = Api(), _NOON
+        self.signer = authority.authority("door", _NOON)
+        self.restart()
+
+    def restart(self) -> None:
+        secrets = TokenSecrets(cast("KubernetesClient", self.api))
+        self.keys = DoorKeys(secrets, lambda: self.signer, now=lambda: self.now)
+
+    async def visitors(self, annotations: Mapping[str, str] | None = None) -> dict[str, Visitor]:
+        given = feed({"container": None, "external": True, "devices": [{"name": "a"}]})
+        await self.keys.keep(given.connector, clients(given, annotations or {}))
+        held = {key: b64decode(value) for key, value in self.api.secrets["loader-door"]["data"].items()}
+        assert held[CA] == self.signer.pem
+        found = {}
+        for name, key in ((CERTIFICATE, "tls.key"), ("device.a.crt", "device.a.key")):
+            pair = Pair.read(held, name, key)
+            assert pair is not None
+            assert pair.is_of(self.signer)
+            (uri,) = pair.names(x509.UniformResourceIdentifier)
+            visitor = Visitor.parse(uri)
+            assert visitor is not None
+            found[name] = visitor
+        return found
+
+
+async def test_certificates_of_the_door_last_and_are_made_anew_in_time() -> None:
+    kept = Kept()
+    await kept.visitors()
+    await kept.visitors()
+    kept.restart()
+    await kept.visitors()
+    assert kept.api.writes == 1
+    kept.now += timedelta(days=250)
+    await kept.visitors()
+    assert kept.api.writes == 2
+    await kept.visitors({ROTATE_ANNOTATION: "again"})
+    assert kept.api.writes == 3
+
+
+async def _door(annotations: Mapping[str, str], visitor: Visitor | None, device: str) -> tuple[HTTPStatus, Any]:
+    """What a visitor is answered while the connector has these annotations."""
+    city, connectors = City(), Connectors()
+    given = feed({"container": None, "external": True, "devices": [{"name": "a"}, {"name": "b"}]})
+    await city.keep(given)
+    live = body({"external": True, "devices": [{"name": "a"}, {"name": "b"}]}, annotations=dict(annotations))
+    connectors.put(live)
+    return Door(connectors, city.mint.tokens, clock=lambda: city.realm.now).answer(visitor, device)
+
+
+async def test_who_gets_which_token_at_the_door() -> None:
+    kept = Kept()
+    own, station = (await kept.visitors()).values()
+    status_, answer = await _door({}, own, "")
+    assert status_ is HTTPStatus.OK
+    assert answer["expires_in"] == 300
+    assert HeldToken.read(answer["access_token"], _SERVICE).client_id == "connector-hamburg-loader"  # type: ignore[union-attr]
+    assert (await _door({}, own, "b"))[0] is HTTPStatus.OK
+    _, answer = await _door({}, station, "")
+    assert HeldToken.read(answer["access_token"], _SERVICE).client_id == "connector-hamburg-loader.a"  # type: ignore[union-attr]
+    assert (await _door({}, station, "b"))[0] is HTTPStatus.FORBIDDEN
+    assert (await _door({ROTATE_ANNOTATION: "2"}, own, ""))[0] is HTTPStatus.FORBIDDEN
+    assert (await _door({}, Visitor("another", "", own.rotation), ""))[0] is HTTPStatus.FORBIDDEN
+    assert (await _door({}, None, ""))[0] is HTTPStatus.FORBIDDEN
+    assert (await _door({}, own, "nobody"))[0] is HTTPStatus.SERVICE_UNAVAILABLE
+
+
+@given(st.text())
+def test_any_name_in_a_certificate_is_read(uri: str) -> None:
+    assert Visitor.parse(uri) is None
+    visitor = Visitor("uid", "device", "0123")
+    assert Visitor.parse(visitor.uri) == visitor
+
+
+def test_the_status_is_written_where_it_differs() -> None:
+    verdict = Verdict("True", "TokenIssued", "it is")
+    token = HeldToken.read(jwt("c", _SERVICE, ["read"], _NOON.timestamp()), _SERVICE)
+    assert token is not None
+    wanted = status.build(verdict, {"": token}, None, 3, _NOON)
+    assert wanted["token"] == {"issuedAt": "2026-11-23T12:00:00Z", "expiresAt": "2026-11-23T12:05:00Z"}
+    others = {"type": "Ready", "status": "False"}
+    live = {"observedGeneration": 3, "conditions": [others, *wanted["conditions"]], "token": wanted["token"]}
+    assert status.stands(live, wanted)
+    assert not status.stands({**live, "token": {}}, wanted)
+    assert not status.stands({"conditions": [others]}, wanted)
+    assert (
+        status.build(verdict, {}, live["conditions"][1], 3, _NOON + timedelta(1))["conditions"] == wanted["conditions"]
+    )
