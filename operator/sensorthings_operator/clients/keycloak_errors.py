@@ -72,8 +72,8 @@ def roles_missing(client_id: str, service_client: str) -> KeycloakError:
     """The error for a token without the roles that its client has mappers for."""
     return KeycloakError(
         AuthReason.ROLES_MISSING,
-        f"the token of client {client_id} lacks roles of client {service_client}: the operator makes them, look at "
-        "AuthConfigured of the service",
+        f"the token of client {client_id} lacks roles of client {service_client}: somebody took its mappers away; "
+        "they are made again at each look",
     )
 
 
