@@ -33,8 +33,8 @@ _MILLICORES: Final = 200
 _RATE: Final = 15.0
 """Observations a second before the step and after it."""
 _SUBSCRIBERS: Final = 20
-_MARGIN: Final = 1.4
-"""Of an autoscaler's target over the use before the step; it acts from a tenth above its target on."""
+_TOLERANCE: Final = 1.1
+"""How much more than its target an autoscaler lets pass (kube-controller-manager's own default)."""
 _CALIBRATION_SECONDS: Final = 45.0
 """Of one look at what pods use."""
 _MOST_CALIBRATIONS: Final = 5
@@ -192,21 +192,36 @@ async def _subscribers(edge: Edge, client: Poster, count: int) -> AsyncIterator[
 
 
 async def _calibrated(edge: Edge) -> dict[str, int]:
-    """The autoscalers' targets, in percent of what a pod requests, by what one uses under the load before the step.
+    """The autoscalers' targets, in percent of what a pod requests: in the middle between what one uses before the step
+    and what leads to another pod in it.
+    """
+    async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS) as told:
+        await warm(client, told[0])
+        low = await _standing(edge, client, _RATE)
+        async with _subscribers(edge, client, _SUBSCRIBERS):
+            high = await _standing(edge, client, 2 * _RATE)
+    return {part: _target(low[part], high[part]) for part in PARTS}
+
+
+async def _standing(edge: Edge, client: Poster, rate: float) -> dict[str, float]:
+    """Cores that a pod uses under a load.
 
     A JVM goes on compiling for a while after it got as fast as it gets: the last of a few looks counts, once it is no
     less than the one before.
     """
-    async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS) as told:
-        await warm(client, told[0])
-        used = dict.fromkeys(PARTS, math.inf)
-        for _ in range(_MOST_CALIBRATIONS):
-            before, end = used, time.perf_counter() + _CALIBRATION_SECONDS
-            await client.paced(_RATE, lambda end=end: time.perf_counter() < end)  # type: ignore[misc]
-            used = await asyncio.to_thread(_used, edge)
-            if all(used[part] > _STANDS * before[part] for part in PARTS):
-                break
-    return {part: min(100, max(1, round(100 * _MARGIN * cores * 1000 / _MILLICORES))) for part, cores in used.items()}
+    used = dict.fromkeys(PARTS, math.inf)
+    for _ in range(_MOST_CALIBRATIONS):
+        before, end = used, time.perf_counter() + _CALIBRATION_SECONDS
+        await client.paced(rate, lambda end=end: time.perf_counter() < end)  # type: ignore[misc]
+        used = await asyncio.to_thread(_used, edge)
+        if all(used[part] > _STANDS * before[part] for part in PARTS):
+            break
+    return used
+
+
+def _target(low: float, high: float) -> int:
+    middle = math.sqrt(low * high / _TOLERANCE)
+    return min(100, max(1, round(100 * 1000 * middle / _MILLICORES)))
 
 
 def _used(edge: Edge) -> dict[str, float]:
