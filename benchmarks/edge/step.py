@@ -197,9 +197,10 @@ async def _calibrated(edge: Edge) -> dict[str, int]:
     """
     async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS) as told:
         await warm(client, told[0])
-        low = await _standing(edge, client, _RATE)
         async with _subscribers(edge, client, _SUBSCRIBERS):
             high = await _standing(edge, client, 2 * _RATE)
+        # Last, so that this is what the autoscalers see first.
+        low = await _standing(edge, client, _RATE)
     return {part: _target(low[part], high[part]) for part in PARTS}
 
 
