@@ -91,6 +91,10 @@ bench-first-observation: sync ## From kubectl apply to the first Observation del
 bench-edge: sync ## What HTTPS, MQTT over TLS and ingress-nginx cost, against bare processes; a step of load
 	$(RUN) python -m benchmarks.edge
 
+.PHONY: bench-identity
+bench-identity: sync ## What the gate costs a thousand MQTT subscribers, against FROST-Server by itself
+	$(RUN) python -m benchmarks.identity
+
 .PHONY: bench-up
 bench-up: sync ## A warm `up`, step by step
 	$(RUN) python -m benchmarks.up
@@ -105,7 +109,7 @@ bench-fleet: sync ## A thousand services on one operator, against a bare client 
 	$(RUN) python -m benchmarks.fleet --python $(OPERATOR)/bin/python $(FLEET)
 
 .PHONY: bench
-bench: bench-fleet bench-up bench-edge ## The benchmarks that bring everything they need
+bench: bench-fleet bench-up bench-identity bench-edge ## The benchmarks that bring everything they need
 
 # An environment of their own: Pulumi's packages are 525 MB, and `make sync` would take them away again.
 STACKS := UV_PROJECT_ENVIRONMENT=stacks/.venv $(UV) run --frozen --group stacks --group stacks-test

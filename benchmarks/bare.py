@@ -93,6 +93,10 @@ class Bare:
         finally:
             self._processes.end()
 
+    def start_gate(self) -> subprocess.Popen[bytes]:
+        """What stands in front of the MQTT module in its pod."""
+        return self._processes.start("mqtt", "mqtt-gate")
+
     def _database_answers(self) -> bool:
         with inside(self.netns):
             return asyncio.run(database_answers())

@@ -57,7 +57,8 @@ class _Image:
 
     root: Path
     environment: tuple[str, ...]
-    command: tuple[str, ...]
+    entry: tuple[str, ...]
+    arguments: tuple[str, ...]
 
 
 def _unpacked(names: Sequence[str], folder: Path) -> dict[str, _Image]:
@@ -68,8 +69,8 @@ def _unpacked(names: Sequence[str], folder: Path) -> dict[str, _Image]:
         root = folder / f"image-{number}"
         config = unpack(archives[name], root)["config"]
         root.chmod(0o755)
-        command = (*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ()))
-        found[name] = _Image(root, tuple(config.get("Env") or ()), command)
+        environment, entry, arguments = (tuple(config.get(key) or ()) for key in ("Env", "Entrypoint", "Cmd"))
+        found[name] = _Image(root, environment, entry, arguments)
     return found
 
 
@@ -96,26 +97,29 @@ class Processes:
             end(process)
         self._running.clear()
 
-    def start(self, part: str) -> subprocess.Popen[bytes]:
-        """Start one part, named as its label says."""
+    def start(self, part: str, container: str = _MIGRATION) -> subprocess.Popen[bytes]:
+        """Start one part, named as its label says: the container of that name, or the first one where there is none."""
         workload = next(each for each in self.manifests if _pod(each) and _component(each) == part)
         spec = _pod(workload)
         containers = [*spec.get("initContainers", []), *spec["containers"]]
-        container = next((each for each in containers if each["name"] == _MIGRATION), spec["containers"][0])
+        chosen = next((each for each in containers if each["name"] == container), spec["containers"][0])
+        return self._start(spec, chosen, part if container == _MIGRATION else f"{part}-{container}")
+
+    def _start(self, spec: dict[str, Any], container: dict[str, Any], name: str) -> subprocess.Popen[bytes]:
         image = self.images[container["image"]]
-        volumes = self.folder / "volumes" / part
+        volumes = self.folder / "volumes" / name
         volumes.mkdir(parents=True)
         self._lay_out(spec, container, volumes)
         values = {each["name"]: _value(each) for each in container.get("env", [])}
         environment = [*image.environment, *(f"{name}={value}" for name, value in values.items())]
-        command = container.get("command") or image.command
+        command = container.get("command") or (*image.entry, *(container.get("args") or image.arguments))
         user = str(spec["securityContext"]["runAsUser"])
         process = subprocess.Popen(
             [
                 *(*self.enter, "unshare", "--mount", "--pid", "--fork"),
                 *("sh", "-ec", _ENTER, "enter", image.root, volumes, user, *environment, *command),
             ],
-            stdout=(self.folder / f"{part}.log").open("wb"),
+            stdout=(self.folder / f"{name}.log").open("wb"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -219,6 +223,7 @@ def unpacked(
     (folder / "volumes").mkdir()
     (folder / "hosts").write_text(f"127.0.0.1 localhost {' '.join(names)}\n")
     pods = [spec_ for each in manifests if (spec_ := _pod(each)) and _component(each) in parts]
-    used = sorted({container["image"] for pod in pods for container in pod["containers"]})
+    containers = [each for pod in pods for each in (*pod.get("initContainers", ()), *pod["containers"])]
+    used = sorted({container["image"] for container in containers})
     secrets = {each["metadata"]["name"]: secret_values(each) for each in manifests if each["kind"] == "Secret"}
     return Processes(manifests, _unpacked(used, folder), secrets, folder, enter)

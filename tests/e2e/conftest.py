@@ -94,8 +94,10 @@ def city(platform: dict[str, str]) -> Kubernetes:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One cluster at a time, and what is installed in it after all that does without: it is in the way."""
-    turns = {"node": 0, "acme": 2, "gateway": 3, "platform": 4}
+    """One cluster at a time, and what is installed in it after all that does without: it is in the way. What looks
+    through all that was said comes last.
+    """
+    turns = {"node": 0, "acme": 2, "gateway": 3, "platform": 4, "planted": 5}
 
     def turn(item: pytest.Item) -> int:
         fixtures = getattr(item, "fixturenames", ())

@@ -5,13 +5,14 @@ import contextlib
 import logging
 import signal
 import socket
-from datetime import UTC, datetime
 from typing import Final
 
 import aiohttp
 
 from sensorthings_operator import health, metrics
+from sensorthings_operator.api.connector import KIND
 from sensorthings_operator.apply.events import Events
+from sensorthings_operator.apply.status import utc_now
 from sensorthings_operator.clients.connection import Connection
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.keycloak import KeycloakClients
@@ -19,9 +20,11 @@ from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import ServiceKey
 from sensorthings_operator.clients.resources import CONNECTORS
 from sensorthings_operator.controller import Controller
+from sensorthings_operator.desired.keycloak import RealmClient
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.handlers import registry, watch
 from sensorthings_operator.observe.connectors import Connectors
+from sensorthings_operator.reporting import REPAIRED
 from sensorthings_operator.tokenservice import door
 from sensorthings_operator.tokenservice.authority import DoorAuthority, authority_of
 from sensorthings_operator.tokenservice.keys import DoorKeys
@@ -63,7 +66,7 @@ class TokenService:
         self._client = KubernetesClient(connection)
         self._connectors = Connectors()
         self._events = Events(self._client, instance=socket.gethostname())
-        self._keycloak = KeycloakClients(secret_days=settings.client_secret_days)
+        self._keycloak = KeycloakClients(repaired=self._repaired, secret_days=settings.client_secret_days)
         self._authority: DoorAuthority | None = None
         secrets = TokenSecrets(self._client)
         self._mint = Mint(self._keycloak, secrets)
@@ -136,7 +139,7 @@ class TokenService:
         namespace = self._settings.namespace
         inside = f"{self._name}.{namespace}.svc.{self._settings.cluster_domain}"
         hosts = [inside, *self._settings.token_door.hosts]
-        self._authority = await authority_of(self._client, namespace, self._name, hosts, datetime.now(UTC))
+        self._authority = await authority_of(self._client, namespace, self._name, hosts, utc_now())
         opened = door.Door(self._connectors, self._mint.tokens)
         return await door.serve(opened, self._authority.signer, self._authority.server, port=self._ports[1])
 
@@ -152,6 +155,11 @@ class TokenService:
             _LOG.warning("%s %s", CONNECTORS.api_version, told)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), _AGAIN_SECONDS)
+
+    def _repaired(self, client: RealmClient, note: str) -> None:
+        """The client of a connector, or of its device, was put right."""
+        named = {"namespace": client.namespace, "name": client.name, "uid": client.uid}
+        self._events.tell(named, warning=True, reason=REPAIRED, note=note, now=utc_now(), kind=KIND)
 
     def _passes_are_due(self) -> bool:
         return self._health.ready and any(True for _ in self._connectors)
