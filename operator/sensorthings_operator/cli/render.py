@@ -21,6 +21,9 @@ from sensorthings_operator.api.sensorthingsservice import SensorThingsService
 from sensorthings_operator.cli.documents import Document, UnreadableDocument, read
 from sensorthings_operator.cli.validate import is_ours, validated
 from sensorthings_operator.desired import children
+from sensorthings_operator.desired.connector import children as connector_children
+from sensorthings_operator.desired.connector.feed import Connector, Feed
+from sensorthings_operator.desired.connector.grant import refusal
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings, load
 from sensorthings_operator.desired.validation import validate
@@ -47,7 +50,8 @@ def render(
     namespace: Annotated[str, typer.Option(help="Of manifests that name none.")] = "default",
     output: Annotated[Output, typer.Option(help="YAML documents, or a List as JSON.")] = Output.YAML,
 ) -> None:
-    """Print the objects that the operator makes of a SensorThingsService, without a cluster.
+    """Print the objects that the operator makes of a SensorThingsService, and of Connectors that name it, without a
+    cluster.
 
     Manifests of other projects are passed over. Ends with 1 when a manifest is wrong or the file holds no
     SensorThingsService, and then prints nothing but what is wrong; with 2 when it was called wrongly.
@@ -57,13 +61,14 @@ def render(
         raise typer.BadParameter(message, param_hint="FILE")
     try:
         operator = _settings(settings)
-        services = _services(file, namespace)
+        services, connectors = _read(file, namespace)
+        feeds = _feeds(services, connectors)
     except _Refused as error:
-        console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
-        for line in error.lines:
-            console.print(line, style="red" if line.startswith("Error") else None)
+        _tell(error.lines)
         raise typer.Exit(EXIT_INVALID) from None
+    _tell(f"{_told(each)} names a service that is not in {_name(file)}" for each in connectors if each.key not in feeds)
     made = [manifest for service in services for manifest in children(service, operator)]
+    made += [manifest for feed in feeds.values() for manifest in connector_children(feed, operator)]
     sys.stdout.write(_json(made) if output is Output.JSON else _yaml(made))
 
 
@@ -85,38 +90,63 @@ def _settings(file: Path | None) -> OperatorSettings:
         raise _Refused([f"Error: {file} holds no settings of the operator", *wrong]) from error
 
 
-def _services(file: Path, namespace: str) -> list[Service]:
-    """The services of a file, once all its manifests of our kinds are right."""
+def _tell(lines: Iterable[str]) -> None:
+    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(line, style="red" if line.startswith("Error") else None)
+
+
+def _read(file: Path, namespace: str) -> tuple[list[Service], list[Connector]]:
+    """The services and connectors of a file, once all its manifests of our kinds are right."""
     try:
         documents = [document for document in read(file) if is_ours(document.manifest)]
     except UnreadableDocument as error:
         raise _Refused([f"Error: {_name(file)}: {error}"]) from error
-    services, wrong = [], []
+    services, connectors, wrong = list[Service](), list[Connector](), list[str]()
     for document in documents:
         try:
             parsed = validated(document.manifest)
             if isinstance(parsed, SensorThingsService):
                 services.append(_service(document.manifest["metadata"], parsed, namespace))
+            else:
+                connectors.append(Connector(**_identity(document.manifest["metadata"], namespace), spec=parsed.spec))
         except InvalidSpec as error:
             wrong += _explained(file, document, error.problems)
     if wrong:
         raise _Refused(wrong)
     if not services:
         raise _Refused([f"Error: {_name(file)} holds no SensorThingsService: there is nothing to render"])
-    return services
+    return services, connectors
+
+
+def _feeds(services: Iterable[Service], connectors: Iterable[Connector]) -> dict[tuple[str, str], Feed]:
+    """The connectors whose services are there, and let them in, by namespace and name."""
+    by_key = {service.key: service for service in services}
+    named = [Feed(each, by_key[each.service_key]) for each in connectors if each.service_key in by_key]
+    refused = [(feed, told) for feed in named if (told := refusal(feed.connector, feed.service))]
+    if refused:
+        raise _Refused(f"Error: {_told(feed.connector)}: {told}" for feed, told in refused)
+    return {feed.connector.key: feed for feed in named}
+
+
+def _told(connector: Connector) -> str:
+    return f"Connector {connector.namespace}/{connector.name}"
 
 
 def _service(metadata: dict[str, Any], parsed: SensorThingsService, namespace: str) -> Service:
     problems = tuple(Problem(problem.path, None, problem.message) for problem in validate(parsed.spec))
     if problems:
         raise InvalidSpec(problems)
-    return Service(
-        name=metadata["name"],
-        namespace=metadata.get("namespace") or namespace,
-        uid=metadata.get("uid") or NO_UID,
-        generation=metadata.get("generation") or 1,
-        spec=parsed.spec,
-    )
+    return Service(**_identity(metadata, namespace), spec=parsed.spec)
+
+
+def _identity(metadata: dict[str, Any], namespace: str) -> dict[str, Any]:
+    return {
+        "name": metadata["name"],
+        "namespace": metadata.get("namespace") or namespace,
+        "uid": metadata.get("uid") or NO_UID,
+        "generation": metadata.get("generation") or 1,
+    }
 
 
 def _explained(file: Path, document: Document, problems: tuple[Problem, ...]) -> list[str]:

@@ -55,11 +55,23 @@ def test_namespace_is_for_manifests_that_name_none() -> None:
     assert {manifest["metadata"]["namespace"] for manifest in made} == {"altona", "hamburg"}
 
 
-def test_manifests_of_others_and_connectors_are_passed_over() -> None:
+def test_manifests_of_others_and_connectors_of_other_services_are_passed_over() -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
     mixed = call("-", stdin=documents(secret, None, CONNECTOR, SMALL_SERVICE))
     assert mixed.exit_code == 0
     assert mixed.stdout == call("-", stdin=documents(SMALL_SERVICE)).stdout
+    assert "Connector default/loader names a service that is not in standard input" in mixed.stderr
+
+
+def test_a_connector_is_rendered_with_its_service() -> None:
+    feeder = patched(CONNECTOR, {"spec": {"serviceRef": {"name": SMALL_SERVICE["metadata"]["name"]}}})
+    made = list(yaml.safe_load_all(call("-", stdin=documents(feeder, SMALL_SERVICE)).stdout))
+    assert "loader-connector" in {manifest["metadata"]["name"] for manifest in made if manifest["kind"] == "CronJob"}
+    elsewhere = patched(feeder, {"metadata": {"namespace": "bikes"}})
+    elsewhere["spec"]["serviceRef"]["namespace"] = "default"
+    refused = call("-", stdin=documents(elsewhere, SMALL_SERVICE))
+    assert refused.exit_code == 1
+    assert "spec.allowedConnectors" in refused.stderr
 
 
 def test_items_of_a_list_are_manifests() -> None:
