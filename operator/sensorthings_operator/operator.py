@@ -98,7 +98,9 @@ class Operator:
         self._events = Events(self._client, instance=identity)
         self._reporter = Reporter(self._client, self._services, settings, events=self._events)
         self._keycloak = KeycloakClients(
-            repaired=self._reporter.repaired_in_keycloak, secret_days=settings.client_secret_days
+            repaired=self._reporter.repaired_in_keycloak,
+            secret_days=settings.client_secret_days,
+            shared_seconds=settings.keycloak_probe_seconds,
         )
         self._checks = DeliveryChecks(self._keycloak)
         self._probes = AllProbes.of(settings, ask, self._keycloak, self._checks, changed=self._controller.add)

@@ -12,6 +12,7 @@ import aiohttp
 
 from sensorthings_operator import metrics
 from sensorthings_operator.clients.keycloak_errors import KeycloakError, no_keycloak, place
+from sensorthings_operator.clients.keycloak_listings import Listings, Live
 from sensorthings_operator.clients.keycloak_realm import AccessToken, RealmApi
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.desired.keycloak import ROLE_MAPPER, ROTATION_ATTRIBUTE, UID_ATTRIBUTE, RealmClient
@@ -21,8 +22,6 @@ _LOG: Final = logging.getLogger(__name__)
 _DAY_SECONDS: Final = 86400
 _SECRET_MADE_ATTRIBUTE: Final = "client.secret.creation.time"  # noqa: S105 - Keycloak's own name; Unix time
 
-Live = dict[str, Any]
-"""A ClientRepresentation. It holds the client's secret: never to be printed."""
 Repaired = Callable[[RealmClient, str], None]
 """Told of what was put right in Keycloak, in a sentence for people."""
 
@@ -37,6 +36,7 @@ class KeycloakClients:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         secret_days: float = 30,
+        shared_seconds: float = 0,
     ) -> None:
         self._clock = clock
         self._wall_clock = wall_clock
@@ -45,6 +45,7 @@ class KeycloakClients:
         self._seen: set[tuple[str, str, RealmClient]] = set()
         """Those that were there once, by the realm's URL and name: one that is gone was deleted by somebody."""
         self._realms: dict[tuple[str, str, str], RealmApi] = {}
+        self._listings = Listings(shared_seconds, clock)
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession()
@@ -56,7 +57,8 @@ class KeycloakClients:
     async def ensure(self, realm: KeycloakRealm, wanted: RealmClient) -> tuple[AuthReason, str]:
         """Make the client, or bring it back to what it should be: how that went, and a sentence for people."""
         try:
-            await self._ensure(self._api(realm), wanted)
+            api = self._api(realm)
+            await self._ensure(api, wanted, await self._listings.find(api, wanted.client_id))
         except KeycloakError as error:
             return error.reason, error.message
         return (
@@ -100,6 +102,7 @@ class KeycloakClients:
         """
         self._seen.discard((realm.url, realm.realm, wanted))
         api = self._api(realm)
+        self._listings.forget(api, wanted.client_id)
         live = await _find(api, wanted)
         if live is None or not _is_ours(live, wanted):
             return False
@@ -113,8 +116,8 @@ class KeycloakClients:
             self._realms[key] = RealmApi(self._http, realm, clock=self._clock)
         return self._realms[key]
 
-    async def _ensure(self, api: RealmApi, wanted: RealmClient) -> Live:
-        live = await _find(api, wanted)
+    async def _ensure(self, api: RealmApi, wanted: RealmClient, listed: Live | None = None) -> Live:
+        live = listed or await _find(api, wanted)
         made = live is None
         if live is None:
             await api.call("POST", "clients", body={**_identity(wanted), **wanted.representation})
@@ -137,6 +140,8 @@ class KeycloakClients:
         finally:
             # Also of what was put right before a call that was refused.
             self._tell_of(api, wanted, changed, made=made)
+            if changed:
+                self._listings.forget(api, wanted.client_id)
         return live
 
     def _tell_of(self, api: RealmApi, wanted: RealmClient, changed: list[str], *, made: bool) -> None:

@@ -25,6 +25,8 @@ ROLES: Final[Mapping[str, str]] = {
     "admin": "Administers FROST-Server: its page DatabaseStatus.",
 }
 """The roles of a service's client, with their descriptions; none of them implies another."""
+CLIENT_PREFIX: Final = "sensorthings-"
+"""What the clientIds of services begin with."""
 UID_ATTRIBUTE: Final = f"{GROUP}/uid"
 """On a client in Keycloak: the uid of the service or connector that it was made for."""
 ROTATION_ATTRIBUTE: Final = f"{GROUP}/rotation"
@@ -59,7 +61,7 @@ class RealmClient:
     @property
     def client_id(self) -> str:
         """What Keycloak calls clientId."""
-        return f"sensorthings-{self.namespace}-{self.name}"
+        return f"{CLIENT_PREFIX}{self.namespace}-{self.name}"
 
     @property
     def representation(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A service's client is made, kept and deleted; whatever goes wrong has a reason, a remedy, and no secret in it."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -64,6 +65,32 @@ async def test_it_is_made_with_its_roles_and_left_alone_then(clients: KeycloakCl
     keycloak.admin_calls()
     assert await clients.ensure(keycloak.realm, WANTED) == (reason, message)
     assert keycloak.admin_calls() == ["GET clients", f"GET clients/{id_}/roles"]
+
+
+async def test_services_of_a_realm_share_one_read_and_have_one_of_their_own(
+    clock: Clock, keycloak: FakeKeycloak
+) -> None:
+    services = [RealmClient("hamburg", f"air-{number}", f"uid-{number}") for number in range(5)]
+    async with KeycloakClients(clock=clock, shared_seconds=60) as clients:
+        for wanted in services:
+            await clients.ensure(keycloak.realm, wanted)
+        clock.now += 61
+        keycloak.admin_calls()
+        await asyncio.gather(*(clients.ensure(keycloak.realm, wanted) for wanted in services))
+        calls = keycloak.admin_calls()
+        assert calls.count("GET clients") == 1
+        assert len(calls) == 1 + len(services)
+        changed = next(live for live in keycloak.clients.values() if live["clientId"].endswith("air-3"))
+        changed["standardFlowEnabled"] = True
+        await clients.ensure(keycloak.realm, services[3])
+        assert changed["standardFlowEnabled"], "what was read a moment ago may be outdated"
+        clock.now += 61
+        assert (await clients.ensure(keycloak.realm, services[3]))[0] is AuthReason.READY
+        assert not changed["standardFlowEnabled"]
+        keycloak.clients.clear()
+        clock.now += 61
+        await clients.ensure(keycloak.realm, services[0])
+        assert [live["clientId"] for live in keycloak.clients.values()] == [services[0].client_id]
 
 
 async def test_the_client_of_the_delivery_check_gets_tokens_for_one_service(

@@ -1,0 +1,62 @@
+"""The clients of services as one read of a realm shows them all, shared by the looks at each. Used by ``keycloak``."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sensorthings_operator.clients.keycloak_realm import RealmApi
+from sensorthings_operator.desired.keycloak import CLIENT_PREFIX
+
+Live = dict[str, Any]
+"""A ClientRepresentation. It holds the client's secret: never to be printed."""
+
+
+@dataclass
+class _Listing:
+    """Of one realm."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    read_at: float = float("-inf")
+    clients: dict[str, Live] = field(default_factory=dict, repr=False)
+
+
+class Listings:
+    """Reads all of them at most once in so many seconds; not at all where that is 0.
+
+    Args:
+        seconds: How old what was read may be.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._listings: dict[tuple[str, str], _Listing] = {}
+
+    async def find(self, api: RealmApi, client_id: str) -> Live | None:
+        """The client as it was then; None where that is not known, or it was not there.
+
+        Raises:
+            KeycloakError: The realm could not be asked, or refused.
+        """
+        if not self._seconds:
+            return None
+        listing = self._listings.setdefault(_key(api), _Listing())
+        # Looks that come at once share one read.
+        async with listing.lock:
+            if self._clock() - listing.read_at > self._seconds:
+                found = await api.call("GET", "clients", parameters={"clientId": CLIENT_PREFIX, "search": "true"})
+                listing.clients = {live["clientId"]: live for live in found}
+                listing.read_at = self._clock()
+        return listing.clients.get(client_id)
+
+    def forget(self, api: RealmApi, client_id: str) -> None:
+        """It was changed since."""
+        listing = self._listings.get(_key(api))
+        if listing is not None:
+            listing.clients.pop(client_id, None)
+
+
+def _key(api: RealmApi) -> tuple[str, str]:
+    return (api.realm.url, api.realm.realm)
