@@ -201,6 +201,7 @@ def images() -> dict[str, Recipe]:
         programs.pebble(),
         services.keycloak(jre),
         services.prometheus(debian),
+        services.node_red(debian),
     )
     return {recipe.name: recipe for recipe in recipes}
 

@@ -19,6 +19,7 @@ PYTHON = "3.11.*"
 NGINX = "1.22.1-*"
 NGINX_LUA = "1:0.10.23-*"
 PROMETHEUS = "2.42.0+ds-*"
+NODEJS = "18.*"
 
 # Maven Central. The newest FROST-Server.MQTT there is 2.0.0; Tomcat 9 is the last with javax.servlet, which it needs.
 FROST = "2.0.0"
@@ -27,5 +28,8 @@ KEYCLOAK = "26.7.3"
 
 # Python packages. This one holds Envoy itself.
 ENVOY = "1.40.0"
+
+# npm; the packages that it stands on are in localcluster/images/node-red/package-lock.json.
+NODE_RED = "4.1.8"
 
 PAUSE = "1"

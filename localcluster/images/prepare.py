@@ -66,6 +66,15 @@ def keycloak(context: Path) -> None:
         unpacked.rename(context / "keycloak")
 
 
+def node_red(context: Path) -> None:
+    """node_modules/: Node-RED and what it stands on, by the lock file, without scripts of theirs being run."""
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy2(FOLDER / "node-red" / name, context)
+    options = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    remedy = "Are npm and an npm registry there? apt-get install npm"
+    run(["npm", "ci", *options], folder=context, remedy=remedy)
+
+
 def _maven(project: str, folder: Path, *arguments: str) -> None:
     """Run Maven on a copy of a project of ours, so that nothing is left in the checkout."""
     shutil.copytree(FOLDER / project, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))

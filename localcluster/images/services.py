@@ -1,4 +1,4 @@
-"""Images of the platform on Debian: ingress-nginx, Envoy, Keycloak, Prometheus. The catalogue lists them."""
+"""Images beside FROST-Server's: ingress-nginx, Envoy, Keycloak, Prometheus, Node-RED. The catalogue lists them."""
 
 from __future__ import annotations
 
@@ -88,4 +88,24 @@ def prometheus(debian: Recipe) -> Recipe:
         base=debian,
         arguments={"PROMETHEUS": pinned.PROMETHEUS},
         packages=("prometheus",),
+    )
+
+
+def node_red(debian: Recipe) -> Recipe:
+    """Feeds a service by a flow that somebody drew: an example of a connector."""
+    folder = _FOLDER / "node-red"
+    return Recipe(
+        name="node-red",
+        tag=pinned.NODE_RED,
+        containerfile=folder / "Containerfile",
+        title="Node-RED",
+        description="Node-RED as npm has it, on Debian's Node.js, user and path of docker.io/nodered/node-red.",
+        licenses="Apache-2.0",
+        source="https://github.com/node-red/node-red",
+        origin=f"npm:node-red@{pinned.NODE_RED}",
+        base=debian,
+        arguments={"NODEJS": pinned.NODEJS},
+        packages=("nodejs",),
+        inputs=(folder / "package.json", folder / "package-lock.json"),
+        prepare=prepare.node_red,
     )

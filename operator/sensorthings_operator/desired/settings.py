@@ -83,9 +83,9 @@ class OperatorSettings(Model):
     keycloak_realms: dict[str, KeycloakRealm] = Field(default_factory=dict)
     """Realms by the name that a service's auth.keycloak.realm says."""
     keycloak_probe_seconds: Annotated[float, Field(gt=0)] = 150
-    """How often a client in Keycloak is looked at that was as it should be, in seconds: one read of its own, and one that
-    all services of its realm share. What somebody changed is put right within twice that. One every two seconds at
-    most."""
+    """How often a client in Keycloak is looked at that was as it should be, in seconds: one read of its own, and one
+    that all services of its realm share. What somebody changed is put right within twice that. One every two seconds
+    at most."""
     client_secret_days: Annotated[float, Field(gt=0)] = 30
     """After how many days the secret of a client in Keycloak that logs in is made anew; tokens that are out stay
     good."""
