@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import yaml
 
+from localcluster import images, imagestore, parts, plan
+from localcluster.images import catalogue
 from localcluster.installation import REPOSITORY
-from tests.e2e.conftest import sensorthings
+from tests.e2e.conftest import NAME, sensorthings
 from tests.e2e.netns import inside
 from tests.e2e.waiting import eventually
 
@@ -164,6 +166,27 @@ def test_a_person_sees_a_token_and_ends_them(counter: _Connector) -> None:
     assert "Revoked" in events
     assert _token(counter, "restore", "counter").returncode == 0
     counter.await_condition("TokenIssued", "True", "TokenIssued")
+
+
+def test_a_flow_of_node_red_feeds_it(city: Kubernetes, platform: dict[str, str]) -> None:
+    recipe = catalogue.find("node-red")
+    node, archive = plan.find(NAME), images.build("node-red")
+    imagestore.load(node, parts.ensure(parts.CONTAINERD), {recipe.reference: archive}, lambda _: None)
+    manifest = yaml.safe_load((_EXAMPLES / "node-red.yaml").read_text())
+    manifest["metadata"]["namespace"] = _NAMESPACE
+    container = manifest["spec"]["container"]
+    container["image"] = recipe.reference
+    container["env"] = [
+        {**each, "value": "1"} if each["name"] == "SECONDS_BETWEEN" else each for each in container["env"]
+    ]
+    city.apply(manifest)
+    flow = _Connector(city, platform, "flow")
+    try:
+        flow.await_condition("Ready", "True", "ConnectorReady")
+        eventually("the flow counts", lambda: len(flow.results()) > 3)
+        assert "again later" not in flow.log()
+    finally:
+        city.run("delete", "connector", "flow", "-n", _NAMESPACE)
 
 
 def test_one_that_runs_elsewhere_fetches_its_token(city: Kubernetes, platform: dict[str, str], tmp_path: Path) -> None:
