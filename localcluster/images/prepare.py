@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcluster import modules, parts
+from localcluster import debian, modules, parts
 from localcluster.commands import run
 from localcluster.errors import LocalClusterError
 from localcluster.images import nginx_template, pinned
@@ -70,6 +70,9 @@ def node_red(context: Path) -> None:
     """node_modules/: Node-RED and what it stands on, by the lock file, without scripts of theirs being run."""
     for name in ("package.json", "package-lock.json"):
         shutil.copy2(FOLDER / "node-red" / name, context)
+    # Node.js of other sources brings npm along, and Debian's package can't stand beside it.
+    if shutil.which("npm") is None:
+        debian.ensure(("npm",))
     options = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     remedy = "Are npm and an npm registry there? apt-get install npm"
     run(["npm", "ci", *options], folder=context, remedy=remedy)

@@ -37,6 +37,7 @@ def test_names_are_those_the_operator_and_the_cluster_use() -> None:
         "localhost/sensorthings/pebble:2.10.1",
         "localhost/sensorthings/keycloak:26.7.3",
         "localhost/sensorthings/prometheus:2.42.0",
+        "localhost/sensorthings/node-red:4.1.8",
     }
 
 
