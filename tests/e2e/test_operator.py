@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -21,10 +21,16 @@ _SYSTEM: Final = "sensorthings-system"
 _DEPLOYMENT: Final = ("--namespace", _SYSTEM, "deployment/sensorthings-operator")
 
 
+def _operators(kubernetes: Kubernetes) -> list[dict[str, Any]]:
+    """Its pods."""
+    labels = {"app.kubernetes.io/name": "sensorthings-operator"}
+    return kubernetes.items(f"/api/v1/namespaces/{_SYSTEM}/pods", labels)
+
+
 def test_killed_while_a_service_comes_up(service: Service) -> None:
     service.apply()
     eventually("the schema Job's pod", lambda: service.pods("schema"))
-    (pod,) = service.kubernetes.items(f"/api/v1/namespaces/{_SYSTEM}/pods")
+    (pod,) = _operators(service.kubernetes)
     kill(pod, b"python3")
     assert service.condition("Ready").get("status") != "True"
     service.await_ready()
@@ -39,7 +45,7 @@ def no_operator(kubernetes: Kubernetes, running: Running) -> Iterator[None]:
     """The operator runs no pod."""
     assert running
     kubernetes.run("scale", *_DEPLOYMENT, "--replicas=0")
-    eventually("the operator is gone", lambda: not kubernetes.items(f"/api/v1/namespaces/{_SYSTEM}/pods"))
+    eventually("the operator is gone", lambda: not _operators(kubernetes))
     yield
     kubernetes.run("scale", *_DEPLOYMENT, "--replicas=1")
     kubernetes.run("rollout", "status", *_DEPLOYMENT, "--timeout=120s")
