@@ -121,7 +121,7 @@ class TokenPasses:
             await self._status.tell(body, Verdict("False", error.reason, error.message), {})
             return AGAIN_SECONDS
         await self._withdraw(connector)
-        await self._status.tell(body, _ended(body, connector, self._clock()), {})
+        await self._status.tell(body, _ended(body, connector, self._clock()), {}, ended=True)
         return None
 
     async def _withdraw(self, connector: Connector) -> None:

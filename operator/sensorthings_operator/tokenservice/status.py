@@ -30,14 +30,17 @@ class TokenStatus:
         self._events = events
         self._now = now
 
-    async def tell(self, body: Body, verdict: Verdict, tokens: Mapping[str, HeldToken]) -> None:
-        """Bring it to this, where it is not so.
+    async def tell(self, body: Body, verdict: Verdict, tokens: Mapping[str, HeldToken], *, ended: bool = False) -> None:
+        """Bring it to this, where it is not so. Where tokens have ``ended``, the last one stands as it is.
 
         Raises:
             ApiError: The API server refused.
         """
         now, metadata, before = self._now(), body["metadata"], _condition(body)
         wanted = build(verdict, tokens, before, metadata["generation"], now)
+        last = body.get("status", {}).get("token")
+        if ended and last:
+            wanted["token"] = last
         if stands(body.get("status", {}), wanted):
             return
         manifest = {

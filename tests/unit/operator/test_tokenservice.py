@@ -23,7 +23,7 @@ from sensorthings_operator.desired.connector.client import ConnectorClient, clie
 from sensorthings_operator.desired.connector.feed import ROTATE_ANNOTATION, Feed
 from sensorthings_operator.desired.settings import KeycloakRealm
 from sensorthings_operator.observe.connectors import Connectors
-from sensorthings_operator.tokenservice import status
+from sensorthings_operator.tokenservice import passes, status
 from sensorthings_operator.tokenservice.door import Door
 from sensorthings_operator.tokenservice.held import HeldToken
 from sensorthings_operator.tokenservice.keys import CA, CERTIFICATE, DoorKeys, Visitor
@@ -32,6 +32,7 @@ from sensorthings_operator.tokenservice.secrets import ForeignSecretError, Token
 from tests.unit.operator.connecting import CONNECTOR_UID, body, feed, jwt
 
 if TYPE_CHECKING:
+    from sensorthings_operator.apply.events import Events
     from sensorthings_operator.clients.keycloak import KeycloakClients
     from sensorthings_operator.clients.kubernetes import KubernetesClient
 
@@ -287,3 +288,36 @@ def test_the_status_is_written_where_it_differs() -> None:
     assert (
         status.build(verdict, {}, live["conditions"][1], 3, _NOON + timedelta(1))["conditions"] == wanted["conditions"]
     )
+
+
+class Statuses:
+    """What is applied to a status."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    async def apply(self, manifest: dict[str, Any], **_: object) -> dict[str, Any]:
+        self.sent.append(manifest["status"])
+        return manifest
+
+    def tell(self, *_: object, **__: object) -> None:
+        """No Event is looked at here."""
+
+
+async def test_until_when_the_last_token_is_good_stays_told() -> None:
+    api = Statuses()
+    told = status.TokenStatus(cast("KubernetesClient", api), cast("Events", api), now=lambda: _NOON)
+    token = {"issuedAt": "2026-11-23T12:00:00Z", "expiresAt": "2026-11-23T12:05:00Z"}
+    live = body({}, annotations={"sensorthings.city/revoked": "*"})
+    live["status"] = {"token": token, "conditions": []}
+    verdict = passes._ended(live, feed().connector, _NOON.timestamp())
+    assert "good until 2026-11-23T12:05:00Z" in verdict.message
+    await told.tell(live, verdict, {}, ended=True)
+    live["status"] = api.sent[0]
+    assert live["status"]["token"] == token
+    await told.tell(live, passes._ended(live, feed().connector, _NOON.timestamp()), {}, ended=True)
+    assert len(api.sent) == 1
+    await told.tell(live, Verdict("False", "ServiceMissing", "gone"), {})
+    assert "token" not in api.sent[1]
+    later = passes._ended(live, feed().connector, _NOON.timestamp() + 300)
+    assert "good until" not in later.message
