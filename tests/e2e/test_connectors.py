@@ -204,7 +204,8 @@ def test_one_that_runs_elsewhere_fetches_its_token(city: Kubernetes, platform: d
         assert _ask(city, tmp_path, "tls", "station-2") == (200, fme.values("fme-token")["device.station-2"])
         assert _ask(city, tmp_path, "device.station-1") == (200, fme.values("fme-token")["device.station-1"])
         assert _ask(city, tmp_path, "device.station-1", "station-2")[0] == 403
-        with pytest.raises(ssl.SSLError):
+        # With TLS 1.3 a server tells only afterwards what it thinks of a client that shows no certificate.
+        with pytest.raises((ssl.SSLError, ConnectionError)):
             _ask(city, tmp_path, "")
         assert _token(fme, "revoke", "fme", "--device", "station-1").returncode == 0
         eventually("its token is gone", lambda: "device.station-1" not in fme.values("fme-token"))
