@@ -2,6 +2,7 @@
 
 import typer
 
+from sensorthings_operator.cli.doctor.command import doctor
 from sensorthings_operator.cli.down import down
 from sensorthings_operator.cli.observe import observe
 from sensorthings_operator.cli.render import render
@@ -14,7 +15,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (up, down, status, render, observe):
+for command in (up, down, status, doctor, render, observe):
     app.command()(command)
 
 
