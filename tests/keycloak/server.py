@@ -124,7 +124,8 @@ class Keycloak:
         self.authority = Authority.make()
         self.port, self.tls_port, self._health_port = (free_port() for _ in range(3))
         self.log = folder / "keycloak.log"
-        for name, text in (("tls.crt", self.authority.certificate), ("tls.key", self.authority.key)):
+        own = {"tls.crt": self.authority.certificate, "tls.key": self.authority.key, "trusted.pem": self.authority.ca}
+        for name, text in own.items():
             (folder / name).write_text(text)
         self._password = secrets.token_hex(12)
         with self.log.open("wb") as log:
@@ -146,6 +147,8 @@ class Keycloak:
             f"--https-certificate-file={folder / 'tls.crt'}",
             f"--https-certificate-key-file={folder / 'tls.key'}",
             f"--http-management-port={self._health_port}",
+            # Whom it trusts where it is the client: directories.
+            f"--truststore-paths={folder / 'trusted.pem'}",
             "--hostname-strict=false",
         ]
 
@@ -183,6 +186,10 @@ class Keycloak:
     def admin(self) -> Admin:
         """Its administrator, with a new token."""
         return Admin(self.url, self._password)
+
+    def write_password(self, file: Path) -> None:
+        """The administrator's, for the command line."""
+        file.write_text(f"{self._password}\n")
 
     def stop(self) -> None:
         """End it and the shell that started it."""

@@ -2,8 +2,10 @@
 
 import typer
 
+from sensorthings_operator.cli.doctor.command import doctor
 from sensorthings_operator.cli.down import down
 from sensorthings_operator.cli.observe import observe
+from sensorthings_operator.cli.realm.command import realm
 from sensorthings_operator.cli.render import render
 from sensorthings_operator.cli.status.command import status
 from sensorthings_operator.cli.token import app as token
@@ -15,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (up, down, status, render, observe):
+for command in (up, down, status, doctor, render, observe, realm):
     app.command()(command)
 app.add_typer(token, name="token")
 

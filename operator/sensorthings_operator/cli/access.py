@@ -67,15 +67,17 @@ class Access:
         Raises:
             SensorThingsError: it would.
         """
-        if self.credentials is None or encrypted:
-            return
-        there = _literal(self.address(host or ""))
-        if host != "localhost" and (there is None or not there.is_loopback):
+        if self.credentials is not None and self.is_overheard(host, encrypted=encrypted):
             raise SensorThingsError(
                 "Credentials are not sent without TLS",
                 where=url,
                 remedy="Write https://, mqtts:// or wss://, or leave --client-credentials out.",
             )
+
+    def is_overheard(self, host: str | None, *, encrypted: bool) -> bool:
+        """Whether what is sent to a host goes unencrypted to another machine."""
+        there = _literal(self.address(host or ""))
+        return not encrypted and host != "localhost" and (there is None or not there.is_loopback)
 
     def http(self, *, timeout: float, connections: int = 64) -> aiohttp.ClientSession:
         """A session of HTTP requests.

@@ -1,4 +1,4 @@
-"""A Kubernetes API in this process that lists objects, refuses, and goes away; and a kubeconfig that leads to it."""
+"""A Kubernetes API in this process that lists objects, gets one, refuses, and goes away; and a kubeconfig for it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 TOKEN = "of-the-person"
 _PATHS = {
     "/apis/sensorthings.city/v1alpha1/sensorthingsservices": "SensorThingsService",
+    "/apis/sensorthings.city/v1alpha1/connectors": "Connector",
+    "/api/v1/configmaps": "ConfigMap",
+    "/api/v1/secrets": "Secret",
     **{f"{kind.prefix}/{kind.plural}": kind.name for kind in CHILDREN},
 }
 
@@ -102,18 +105,22 @@ class Kubernetes:
         url = urlsplit(path)
         query = dict(parse_qsl(url.query))
         before, _, after = url.path.partition("/namespaces/")
-        namespace, _, plural = after.partition("/")
+        namespace, _, rest = after.partition("/")
+        plural, _, name = rest.partition("/")
         kind = _PATHS.get(f"{before}/{plural}" if after else url.path)
         status = self.answers.get((kind or "", namespace)) or self.answers.get(kind or "", 200 if kind else 404)
         if status != 200:
             return status, {"kind": "Status", "message": f"{kind} is refused here"}
+        if name:
+            there = next(iter(self._selected(kind or "", namespace, {"fieldSelector": f"metadata.name={name}"})), None)
+            return (200, there) if there else (404, {"kind": "Status", "message": f"{name} not found"})
         found = [
             {key: value for key, value in live.items() if key != "kind"}
             for live in self._selected(kind or "", namespace, query)
         ]
         first = int(query.get("continue", 0))
-        rest = {"continue": str(first + 2)} if len(found) > first + 2 else {}
-        return 200, {"kind": f"{kind}List", "metadata": rest, "items": found[first : first + 2]}
+        more = {"continue": str(first + 2)} if len(found) > first + 2 else {}
+        return 200, {"kind": f"{kind}List", "metadata": more, "items": found[first : first + 2]}
 
     def _selected(self, kind: str, namespace: str, query: dict[str, str]) -> Iterable[dict[str, Any]]:
         label, _, value = query.get("labelSelector", "").partition("=")

@@ -86,7 +86,7 @@ class Cluster:
             ClusterError: The API server does not answer, or does not let this user list services.
         """
         taken = datetime.now(UTC)
-        services, scope, notes = self._services(namespace, name)
+        services, scope, notes = self.services(namespace, name)
         found = {service["metadata"]["namespace"] for service in services}
         if not found:
             return Snapshot(taken, (), notes=notes)
@@ -103,8 +103,30 @@ class Cluster:
             notes,
         )
 
-    def _services(self, namespace: str | None, name: str | None) -> tuple[list[Object], str | None, tuple[str, ...]]:
-        """The services, the namespace they were looked for in, and what there is to say about that."""
+    def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """One object; None where it is not there.
+
+        Raises:
+            ClusterError: The API server does not answer, or does not let this user read it.
+        """
+        path = f"{kind.prefix}/namespaces/{namespace}/{kind.plural}/{name}"
+        try:
+            return {**self._get(path, {}), "kind": kind.name}
+        except AnswerError as error:
+            if error.status == 404:
+                return None
+            raise ClusterError(
+                f"{kind.name} {name} can't be read: {error}\n  at {self.client.configuration.host}\n"
+                f"  Ask for the right to read {kind.plural} in namespace {namespace}."
+            ) from error
+
+    def services(self, namespace: str | None, name: str | None) -> tuple[list[Object], str | None, tuple[str, ...]]:
+        """The services, the namespace they were looked for in, and what there is to say about that.
+
+        Raises:
+            NotInstalledError: The custom resource is not there.
+            ClusterError: The API server does not answer, or does not let this user list services.
+        """
         selector = f"metadata.name={name}" if name else ""
         try:
             return self._list(_SERVICES, namespace, fields=selector), namespace, ()

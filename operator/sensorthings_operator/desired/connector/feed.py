@@ -49,7 +49,7 @@ class Connector:
     @property
     def workload_name(self) -> str:
         """Name of its Deployment or CronJob, of its ConfigMap and of its NetworkPolicy."""
-        return f"{self.name}-connector"
+        return workload_name(self.name)
 
     @property
     def token_secret(self) -> str:
@@ -89,6 +89,11 @@ class Feed:
 def token_secret(connector_name: str) -> str:
     """Name of the Secret with the token of the connector of this name."""
     return f"{connector_name}-token"
+
+
+def workload_name(connector_name: str) -> str:
+    """Name of the Deployment or CronJob, the ConfigMap and the NetworkPolicy of the connector of this name."""
+    return f"{connector_name}-connector"
 
 
 def device_key(device: str) -> str:
