@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from sensorthings_operator import metrics
 from sensorthings_operator.apply.events import Events
+from sensorthings_operator.clients.access import AccessSource
 from sensorthings_operator.clients.arrivals import ArrivalsReader
 from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.kubernetes import KubernetesClient
@@ -45,7 +46,7 @@ class Feeding:
         self._settings = settings
         self._store = connector_store()
         self._connectors = Connectors()
-        self._arrivals = ArrivalsReader(keycloak)
+        self._arrivals = ArrivalsReader(AccessSource(keycloak, client))
         self.controller = Controller(
             self._connectors,
             self._reconcile,

@@ -10,7 +10,7 @@ from typing import Final
 
 from sensorthings_operator.conditions.certificate import CertificateState
 from sensorthings_operator.conditions.observed import Observed
-from sensorthings_operator.desired import EDGE, FOUNDATION, HTTP, MQTT, SCHEMA, Stage
+from sensorthings_operator.desired import EDGE, FOUNDATION, HTTP, MQTT, SCHEMA, Stage, basic
 
 
 class Gate(Enum):
@@ -48,13 +48,19 @@ def _schema(observed: Observed) -> Gate:
 
 
 def _http(observed: Observed) -> Gate:
-    return Gate.OPEN if _schema_complete(observed) and _realm_known(observed) else Gate.SHUT
+    if not _schema_complete(observed) or not _realm_known(observed):
+        return Gate.SHUT
+    if _users_known(observed):
+        return Gate.OPEN
+    return Gate.SHUT if observed.http is None else Gate.REPAIRS_ONLY
 
 
 def _mqtt(observed: Observed) -> Gate:
-    if _http(observed) is Gate.SHUT or not _certificate_usable(observed):
+    if not _schema_complete(observed) or not _realm_known(observed) or not _certificate_usable(observed):
         return Gate.SHUT
-    return Gate.OPEN if observed.mqtt is None or _http_has_it(observed) else Gate.REPAIRS_ONLY
+    if observed.mqtt is None:
+        return Gate.OPEN if _users_known(observed) else Gate.SHUT
+    return Gate.OPEN if _users_known(observed) and _http_has_it(observed) else Gate.REPAIRS_ONLY
 
 
 def _edge(observed: Observed) -> Gate:
@@ -69,6 +75,13 @@ def _schema_complete(observed: Observed) -> bool:
 def _realm_known(observed: Observed) -> bool:
     """Pods that mount a ConfigMap which is not there wait for minutes after it is; running ones keep what they have."""
     return observed.service.realm_ca is not None
+
+
+def _users_known(observed: Observed) -> bool:
+    """FROST-Server makes users of its own with the tables, such as admin with the password admin: they go first."""
+    if not basic.is_used(observed.service) or observed.service.spec.hibernated:
+        return True
+    return observed.users is not None and observed.users.holds
 
 
 def _certificate_usable(observed: Observed) -> bool:

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 
 from sensorthings_operator import health, metrics
 from sensorthings_operator.apply.events import Events
-from sensorthings_operator.clients import database
+from sensorthings_operator.clients import database, users
 from sensorthings_operator.clients.connection import Connection
 from sensorthings_operator.clients.delivery import DeliveryChecks
 from sensorthings_operator.clients.discovery import Discovery
@@ -44,6 +44,7 @@ from sensorthings_operator.observe.databases import Ask
 from sensorthings_operator.observe.figures import FIGURES, ServiceFigures
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
+from sensorthings_operator.observe.users import Keep
 from sensorthings_operator.outside import Outside
 from sensorthings_operator.probing import AllProbes
 from sensorthings_operator.reconcile import Reconciler
@@ -65,7 +66,7 @@ _CONNECTOR_CONCURRENCY: Final = 4
 class Operator:
     """One operator on one cluster."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what tests replace
         self,
         connection: Connection,
         settings: OperatorSettings,
@@ -73,6 +74,7 @@ class Operator:
         health_port: int = health.PORT,
         identity: str = "",
         ask: Ask = database.ask,  # replaced where tests have no PostgreSQL
+        keep: Keep = users.keep,  # as above
     ) -> None:
         self._connection = connection
         self._settings = settings
@@ -102,8 +104,8 @@ class Operator:
             secret_days=settings.client_secret_days,
             shared_seconds=settings.keycloak_probe_seconds,
         )
-        self._checks = DeliveryChecks(self._keycloak)
-        self._probes = AllProbes.of(settings, ask, self._keycloak, self._checks, changed=self._controller.add)
+        self._checks = DeliveryChecks(self._keycloak, self._client)
+        self._probes = AllProbes.of(settings, ask, keep, self._keycloak, self._checks, changed=self._controller.add)
         self._reconciler = Reconciler(
             self._client,
             settings=settings,
@@ -118,6 +120,7 @@ class Operator:
                 keycloak_probes=self._probes.keycloak,
                 store=self._store,
                 host_probes=self._probes.hosts,
+                users_probes=self._probes.users,
             ),
             delivery=Delivery(
                 self._client,

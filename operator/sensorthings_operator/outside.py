@@ -1,6 +1,7 @@
-"""What a service has outside its namespace: a port, a client in Keycloak, a name in DNS. Used by reconcile.
+"""What a service has outside its namespace: a port, a client in Keycloak or users in a database, a name in DNS.
 
-Owner references do not reach there, so a finalizer stands on the service while something of it may be left.
+Owner references do not reach there, so a finalizer stands on the service while something of it may be left; users stay
+in the database as all data do. Used by reconcile.
 """
 
 from collections.abc import Mapping
@@ -17,10 +18,11 @@ from sensorthings_operator.desired import addresses, keycloak
 from sensorthings_operator.desired.keycloak import DeliveryClient, RealmClient
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
-from sensorthings_operator.observe import hosts
+from sensorthings_operator.observe import hosts, users
 from sensorthings_operator.observe.hosts import HostTarget
 from sensorthings_operator.observe.keycloak import RealmTarget, look, release
 from sensorthings_operator.observe.probes import Probes
+from sensorthings_operator.observe.users import UsersTarget
 
 Body = Mapping[str, Any]
 
@@ -37,6 +39,7 @@ class Outside:
         keycloak_probes: Probes[RealmTarget],
         store: OwnedStore,
         host_probes: Probes[HostTarget],
+        users_probes: Probes[UsersTarget],
     ) -> None:
         self._client = client
         self._settings = settings
@@ -45,6 +48,7 @@ class Outside:
         self._probes = keycloak_probes
         self._store = store
         self._hosts = host_probes
+        self._users = users_probes
 
     async def prepare(self, body: Body, service: Service) -> Body:
         """Put the finalizer on before anything is made, and take it off once nothing is wanted; the service afterwards.
@@ -77,13 +81,18 @@ class Outside:
         """What is known of the service's client in Keycloak."""
         return look(self._probes, service, self._settings, body)
 
+    def users(self, body: Body, service: Service, wanted: UsersTarget | None) -> Answer | None:
+        """What is known of the users in the service's database."""
+        return users.look(self._users, service, body, wanted)
+
     def host(self, body: Body, service: Service) -> Answer | None:
         """Where DNS leads those who look the service's host up."""
         return hosts.look(self._hosts, self._store, service, body)
 
     def forget(self, key: ServiceKey) -> None:
-        """Keep the service's client no longer, and look its host up no more."""
+        """Keep the service's client and users no longer, and look its host up no more."""
         self._probes.forget(key)
+        self._users.forget(key)
         self._hosts.forget(key)
 
     async def release(self, body: Body) -> tuple[str, ...]:

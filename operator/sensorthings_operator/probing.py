@@ -1,4 +1,4 @@
-"""Everything that is asked beside the passes: databases, Keycloak, DNS, and whether Observations arrive.
+"""Everything that is asked beside the passes: databases and their users, Keycloak, DNS, whether Observations arrive.
 
 Put together and closed by the operator.
 """
@@ -17,6 +17,7 @@ from sensorthings_operator.observe.delivery import delivery_probes
 from sensorthings_operator.observe.hosts import HostTarget, host_probes, resolve
 from sensorthings_operator.observe.keycloak import RealmTarget, keycloak_probes
 from sensorthings_operator.observe.probes import Probes
+from sensorthings_operator.observe.users import Keep, UsersTarget, users_probes
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,16 @@ class AllProbes:
     databases: Probes[Target]
     keycloak: Probes[RealmTarget]
     hosts: Probes[HostTarget]
+    users: Probes[UsersTarget]
     deliveries: Probes[DeliveryTarget] | None
     """None where the settings want delivery never verified."""
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - whom they ask
         cls,
         settings: OperatorSettings,
         ask: Ask,
+        keep: Keep,
         keycloak: KeycloakClients,
         checks: DeliveryChecks,
         *,
@@ -47,10 +50,11 @@ class AllProbes:
                 keycloak.ensure, changed=changed, interval_seconds=settings.keycloak_probe_seconds
             ),
             hosts=host_probes(resolve, changed=changed),
+            users=users_probes(keep, changed=changed, interval_seconds=settings.database_probe_seconds),
             deliveries=delivery_probes(checks.verify, changed=changed, interval_seconds=every) if every else None,
         )
 
     async def close(self) -> None:
         """Stop all of them."""
-        every = (self.databases, self.keycloak, self.hosts, self.deliveries)
+        every = (self.databases, self.keycloak, self.hosts, self.users, self.deliveries)
         await asyncio.gather(*(probes.close() for probes in every if probes is not None))

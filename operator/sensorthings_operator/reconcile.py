@@ -24,12 +24,12 @@ from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.delivery import Delivery
-from sensorthings_operator.desired import addresses, buscertificates, frost
+from sensorthings_operator.desired import addresses, basic, buscertificates, frost
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.gates import Gate, gate, rounds
-from sensorthings_operator.observe import references
+from sensorthings_operator.observe import references, users
 from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.databases import Target, last_database_answer
 from sensorthings_operator.observe.gather import gather
@@ -66,6 +66,12 @@ def _database_in_doubt(observed: Observed) -> bool:
     """Whether its last answer may be outdated: the schema waits for it, or pods that read it are not ready."""
     tiers = (observed.http, observed.mqtt)
     return observed.schema is None or any(tier is not None and tier.ready < tier.wanted for tier in tiers)
+
+
+def _secret_in_doubt(observed: Observed, secrets: SecretsRead) -> bool:
+    """Whether somebody is to change a Secret."""
+    refused = observed.database is not None and observed.database.reason in _SECRET_REASONS
+    return bool(secrets.missing or secrets.missing_passwords or refused)
 
 
 class Reconciler:
@@ -148,6 +154,7 @@ class Reconciler:
         if not service.spec.paused:
             body = await self._outside.prepare(body, service)
             self._services.put(body)
+            await self._drop_users(body, service)
         live, results = await self._apply_secrets(service)
         secrets, service = await self._read_secrets(service, live)
         holder = self._services.holder_of_host(service.key)
@@ -169,7 +176,7 @@ class Reconciler:
         if observed.database is None and self._probes.asks(service.key):
             observed = replace(observed, database=last_database_answer(body))
         await self._reporter.observed(body, observed)
-        if secrets.missing or (observed.database and observed.database.reason in _SECRET_REASONS):
+        if _secret_in_doubt(observed, secrets):
             return _SECRET_SECONDS
         # Nobody watches the ingress controller's objects, nor what the spec refers to.
         port_refused = observed.mqtt_port is not None and not observed.mqtt_port.holds
@@ -192,6 +199,13 @@ class Reconciler:
                 results.append(refused(manifest, error))
         return live, results
 
+    async def _drop_users(self, body: Body, service: Service) -> None:
+        """Delete the Secret of the operator's own user, where there are no users any more."""
+        name = basic.delivery_secret_name(service)
+        made = self._store.get("Secret", service.namespace, name) is not None or users.were_used(body)
+        if made and not basic.is_used(service):
+            await self._own_secrets.remove(service.namespace, name, service.uid)
+
     async def _read_secrets(self, service: Service, live: Mapping[str, dict[str, Any]]) -> tuple[SecretsRead, Service]:
         address = addresses.database_address(service, self._settings)
         secrets = await self._secrets.read(service, address, live)
@@ -211,7 +225,8 @@ class Reconciler:
         )
         if _database_in_doubt(observed):
             self._probes.doubt(service.key)
-        return observed
+        wanted = users.target(observed, secrets, self._settings)
+        return replace(observed, users=self._outside.users(now.body, service, wanted))
 
     def _database_runs(self, service: Service) -> bool:
         """A managed database is asked once its pod is ready: before, its name has no address, and DNS remembers."""

@@ -36,6 +36,7 @@ class Visitor:
         port: int,
         *,
         host: str = "127.0.0.1",
+        username: str = "anybody",
         token: str = "",
         client_id: str = "",
         transport: Transport = "tcp",
@@ -63,7 +64,7 @@ class Visitor:
             **session,
         )
         if token:
-            self._client.username_pw_set("anybody", token)
+            self._client.username_pw_set(username, token)
         if will is not None:
             self._client.will_set(*will, qos=1)
         self._client.on_connect = self._on_connect

@@ -68,7 +68,7 @@ func basic(c Credentials) (Identity, error) {
 	}
 	pair := append(append(slices.Clone(c.Username), ':'), c.Password...)
 	return Identity{
-		Subject: subject("basic", string(c.Username)), Read: true, Create: true,
+		Subject: subject("basic", string(c.Username)), Read: true, Create: true, Fickle: true,
 		Authorization: "Basic " + base64.StdEncoding.EncodeToString(pair),
 		Username:      c.Username, Password: c.Password,
 	}, nil

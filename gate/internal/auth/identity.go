@@ -16,6 +16,7 @@ type Identity struct {
 	Read     bool
 	Create   bool
 	Expires  time.Time // zero: never
+	Fickle   bool      // a password, which may be changed or taken back while the client is connected
 
 	// Authorization is the header to publish with by HTTP; empty: none.
 	Authorization string

@@ -109,6 +109,7 @@ func (l Limits) check() error {
 		between("limits.packetBytes", float64(l.PacketBytes), 256, 268_435_460),
 		between("limits.publishPerSecond", l.PublishPerSecond, 0.01, 1_000_000),
 		between("limits.publishBurst", float64(l.PublishBurst), 1, 1_000_000),
+		between("limits.verifySeconds", l.VerifySeconds, 0.1, 3600),
 	)
 }
 

@@ -72,6 +72,7 @@ type Limits struct {
 	PacketBytes           int     `json:"packetBytes"`    // of one packet from a client
 	PublishPerSecond      float64 `json:"publishPerSecond"`
 	PublishBurst          int     `json:"publishBurst"`
+	VerifySeconds         float64 `json:"verifySeconds"` // until a user's password is looked at again
 }
 
 // ConnectTime is ConnectSeconds as a duration.
@@ -79,11 +80,16 @@ func (l Limits) ConnectTime() time.Duration {
 	return time.Duration(l.ConnectSeconds * float64(time.Second))
 }
 
+// VerifyTime is VerifySeconds as a duration.
+func (l Limits) VerifyTime() time.Duration {
+	return time.Duration(l.VerifySeconds * float64(time.Second))
+}
+
 // DefaultLimits are those of a file that names none. PacketBytes is FROST-Server's own (mqtt_netty_mqtt_message_size).
 func DefaultLimits() Limits {
 	return Limits{
 		Connections: 2000, ConnectionsPerSubject: 100, ConnectSeconds: 10, Subscriptions: 1000,
-		PacketBytes: 8092, PublishPerSecond: 50, PublishBurst: 100,
+		PacketBytes: 8092, PublishPerSecond: 50, PublishBurst: 100, VerifySeconds: 60,
 	}
 }
 

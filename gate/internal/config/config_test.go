@@ -58,6 +58,7 @@ func TestWrongFilesAreRefusedWithTheField(t *testing.T) {
 		{"no burst", `"connections": 10`, `"publishBurst": 0`, `limits.publishBurst is 0`},
 		{"subscriptions", `"connections": 10`, `"subscriptions": 0`, `limits.subscriptions is 0`},
 		{"per subject", `"connections": 10`, `"connectionsPerSubject": -1`, `limits.connectionsPerSubject is -1`},
+		{"verify time", `"connections": 10`, `"verifySeconds": 0`, `limits.verifySeconds is 0; allowed: 0.1 to 3600`},
 		{"connect time", `"connections": 10`, `"connectSeconds": 0`, `limits.connectSeconds is 0`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

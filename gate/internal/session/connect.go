@@ -95,6 +95,7 @@ func (s *session) open(client Client, packet *packets.Packet) error {
 	}
 	s.dropSecrets()
 	s.watchExpiry()
+	s.watchPassword()
 	s.onRelease(s.gate.metrics.Opened(client.Transport, packet.ProtocolVersion))
 	if !s.gate.promote(client.Conn, s) {
 		return because(translate.Unavailable)
@@ -171,7 +172,7 @@ func (s *session) connect() (present bool, err error) {
 
 // dropSecrets forgets what is not needed any more: a token takes more memory than the rest of an idle session.
 func (s *session) dropSecrets() {
-	if !s.persistent {
+	if !s.persistent && !s.identity.Fickle {
 		s.identity.Username, s.identity.Password = nil, nil
 	}
 	if s.gate.poster == nil {

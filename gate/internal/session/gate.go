@@ -33,6 +33,7 @@ type Gate struct {
 	names    *names
 	metrics  *status.Metrics
 	refusals *status.Refusals
+	lookups  chan struct{} // holds one for each password that is being looked at again
 
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -48,6 +49,7 @@ func NewGate(c *config.Config, metrics *status.Metrics, log *slog.Logger) *Gate 
 		subjects: quota.NewSubjects(limits.ConnectionsPerSubject, limits.PublishPerSecond, limits.PublishBurst),
 		sessions: quota.NewCounter(limits.Connections),
 		refusals: status.NewRefusals(metrics, log), open: map[net.Conn]*session{},
+		lookups: make(chan struct{}, lookupsAtOnce),
 	}
 	if c.Publishing != nil {
 		gate.poster = publish.NewPoster(c.Publishing.URL)

@@ -47,8 +47,8 @@ type session struct {
 	cancel   context.CancelFunc
 	ending   sync.Once
 	stopping atomic.Bool
-	expiry   atomic.Pointer[time.Timer]
-	atEnd    []func() // what to give back, last first
+	timer    atomic.Pointer[time.Timer] // of what ends the connection without a packet
+	atEnd    []func()                   // what to give back, last first
 }
 
 func newSession(g *Gate, client *peer, packet *packets.Packet) *session {
@@ -91,7 +91,7 @@ func (s *session) onRelease(do func()) { s.atEnd = append(s.atEnd, do) }
 func (s *session) release() {
 	s.cancel()
 	s.detach()
-	if timer := s.expiry.Load(); timer != nil {
+	if timer := s.timer.Load(); timer != nil {
 		timer.Stop()
 	}
 	for i := len(s.atEnd) - 1; i >= 0; i-- {
@@ -109,7 +109,7 @@ func (s *session) watchExpiry() {
 		return
 	}
 	wait := min(time.Until(s.identity.Expires), expiryStep)
-	s.expiry.Store(time.AfterFunc(wait, s.watchExpiry))
+	s.timer.Store(time.AfterFunc(wait, s.watchExpiry))
 }
 
 // run serves the session until it ends.

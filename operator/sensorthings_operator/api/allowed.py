@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sensorthings_operator.api.base import DNS_SUBDOMAIN, FQDN
+from sensorthings_operator.api.base import DNS_SUBDOMAIN, FQDN, USER_NAME
 
 _PATTERNS: Final = {
     DNS_SUBDOMAIN: "lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",
     FQDN: "a fully qualified DNS name in lower case, such as iot.hamburg.example",
+    USER_NAME: "letters, digits, '.', '_', '@', '+' and '-', beginning with a letter or digit",
 }
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sensorthings_operator.api.base import Model, SecretReference, cel, rules
+from sensorthings_operator.api.base import USER_NAME, Model, ObjectName, cel, rules
 
 
 class KeycloakAuth(Model):
@@ -14,11 +14,48 @@ class KeycloakAuth(Model):
     """A realm that the operator's settings know, with its URL and credentials."""
 
 
-class BasicAuth(Model):
-    """Users and passwords kept by FROST-Server itself."""
+class PasswordReference(Model):
+    """A key of a Secret in the namespace of the resource."""
 
-    users_secret_ref: SecretReference
-    """Secret with a key for each user, whose value is the password."""
+    name: ObjectName
+    """Name of the Secret."""
+    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)] = "password"
+    """Key whose value is the password: UTF-8 text of 1 to 255 characters, without line breaks."""
+
+
+Role = Literal["read", "create", "update", "delete", "admin"]
+
+
+def _usual_roles() -> list[Role]:
+    return ["read", "create"]
+
+
+class BasicUser(Model):
+    """Somebody who signs in by user name and password."""
+
+    # As long as FROST-Server's column. No colon: HTTP's Basic ends the name with one.
+    name: Annotated[str, Field(pattern=USER_NAME, min_length=1, max_length=25)]
+    """User name, of letters, digits and . _ @ + - with a letter or digit first. Case counts."""
+    roles: Annotated[
+        list[Role], Field(min_length=1, max_length=5, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ] = Field(default_factory=_usual_roles)
+    """What the user may do; none of the roles implies another."""
+    password_secret_ref: PasswordReference
+    """Where the password is. A changed one counts without a restart."""
+
+
+class BasicAuth(Model):
+    """Users with passwords, which FROST-Server looks up in the service's database. For small sites."""
+
+    users: Annotated[
+        list[BasicUser],
+        Field(
+            min_length=1,
+            max_length=64,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ]
+    """Everybody who may sign in: whoever is not in this list is deleted from the database."""
 
 
 class NoAuth(Model):
@@ -61,7 +98,7 @@ class Auth(Model):
     type: Literal["Keycloak", "Basic", "None"]
     """Keycloak, Basic, or None: anybody may write."""
     anonymous_read: bool = True
-    """Reading and subscribing need no token."""
+    """Reading and subscribing need no token and no password."""
     keycloak: KeycloakAuth | None = None
     """Settings of auth.type Keycloak."""
     basic: BasicAuth | None = None

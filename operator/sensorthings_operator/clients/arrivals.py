@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from sensorthings_operator.clients.keycloak import KeycloakClients
-from sensorthings_operator.clients.keycloak_errors import KeycloakError
+from sensorthings_operator.clients.access import Access, AccessError, AccessSource, PasswordOwner
 from sensorthings_operator.clients.sensorthings import Pod, RefusedError, SensorThings, UnreachableError
 from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired.keycloak import DeliveryClient
@@ -34,6 +33,8 @@ class ArrivalTarget:
     realm: KeycloakRealm | None = None
     client: DeliveryClient | None = None
     """Whose token reads where reading takes one; None where everybody may."""
+    user: PasswordOwner | None = None
+    """Whose password does."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Arrivals(Answer):
 class ArrivalsReader:
     """An async context manager."""
 
-    def __init__(self, keycloak: KeycloakClients, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._keycloak = keycloak
+    def __init__(self, source: AccessSource, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._source = source
         self._now = now
 
     async def __aenter__(self) -> Self:
@@ -63,14 +64,12 @@ class ArrivalsReader:
         """What arrived; never raises for what the service answers."""
         try:
             return await self._asked(target)
-        except (RefusedError, UnreachableError, KeycloakError) as error:
+        except (RefusedError, UnreachableError, AccessError) as error:
             return Answer(holds=False, reason=NOT_ASKED, message=str(error))
 
     async def _asked(self, target: ArrivalTarget) -> Arrivals:
-        token = ""
-        if target.realm is not None and target.client is not None:
-            token = (await self._keycloak.token(target.realm, target.client)).value
-        api = SensorThings(self._http, target.pod, target.root_path, token=token)
+        access = await self._access(target)
+        api = SensorThings(self._http, target.pod, target.root_path, authorization=access.authorization)
         since = (self._now() - WINDOW).strftime("%Y-%m-%dT%H:%M:%SZ")
         recent = await api.get(_query(f"({target.condition}) and phenomenonTime ge {since}", count=True))
         found = recent["value"] or (await api.get(_query(target.condition)))["value"]
@@ -82,6 +81,11 @@ class ArrivalsReader:
             newest=str(found[0]["phenomenonTime"]).rpartition("/")[2] if found else "",
             per_minute=round(int(recent.get("@iot.count", 0)) / minutes),
         )
+
+    async def _access(self, target: ArrivalTarget) -> Access:
+        if target.realm is not None and target.client is not None:
+            return await self._source.by_token(target.realm, target.client)
+        return Access() if target.user is None else await self._source.by_password(target.user)
 
 
 def _query(condition: str, *, count: bool = False) -> str:

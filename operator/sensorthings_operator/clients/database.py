@@ -3,7 +3,7 @@
 import ssl
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -11,6 +11,8 @@ from asyncpg.connect_utils import SessionAttribute
 from sensorthings_operator.desired.addresses import DatabaseAddress
 
 _TIMEOUT_SECONDS: Final = 5
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class DatabaseAnswer(StrEnum):
@@ -52,18 +54,34 @@ class Credentials:
         return f"Credentials(username={self.username!r})"
 
 
-async def ask(address: DatabaseAddress, credentials: Credentials, connections: int) -> tuple[DatabaseAnswer, str]:
-    """Connect to the primary, look for PostGIS and whether it takes so many connections: the answer, and a sentence."""
-    where = ", ".join(f"{endpoint.host}:{endpoint.port}" for endpoint in address.endpoints)
+class DatabaseRefusedError(Exception):
+    """There is no connection to be had; the message is for people, and holds no password."""
+
+    def __init__(self, answer: DatabaseAnswer, message: str) -> None:
+        super().__init__(message)
+        self.answer = answer
+        self.message = message
+
+
+def place(address: DatabaseAddress) -> str:
+    """The servers of a database, for people."""
+    return ", ".join(f"{endpoint.host}:{endpoint.port}" for endpoint in address.endpoints)
+
+
+async def connect(address: DatabaseAddress, credentials: Credentials) -> Connection:
+    """A connection to the primary, which the caller ends.
+
+    Raises:
+        DatabaseRefusedError: There is none to be had.
+    """
+    where = place(address)
     try:
         context = _ssl(address.tls_mode, credentials.ca)
     except ssl.SSLError as error:
-        return (
-            DatabaseAnswer.CA_INVALID,
-            f"ca.crt in Secret {address.ca_secret} is no certificate in PEM: {error.reason}",
-        )
+        told = f"ca.crt in Secret {address.ca_secret} is no certificate in PEM: {error.reason}"
+        raise DatabaseRefusedError(DatabaseAnswer.CA_INVALID, told) from None
     try:
-        connection = await asyncpg.connect(
+        return await asyncpg.connect(
             host=[endpoint.host for endpoint in address.endpoints],
             port=[endpoint.port for endpoint in address.endpoints],
             user=credentials.username,
@@ -74,24 +92,33 @@ async def ask(address: DatabaseAddress, credentials: Credentials, connections: i
             target_session_attrs=SessionAttribute.primary,
         )
     except asyncpg.InvalidAuthorizationSpecificationError:
-        return (
-            DatabaseAnswer.CREDENTIALS_REFUSED,
-            f"PostgreSQL at {where} refused the credentials of Secret {address.credentials_secret}: correct them",
-        )
+        told = f"PostgreSQL at {where} refused the credentials of Secret {address.credentials_secret}: correct them"
+        raise DatabaseRefusedError(DatabaseAnswer.CREDENTIALS_REFUSED, told) from None
     except asyncpg.InvalidCatalogNameError:
-        return DatabaseAnswer.DATABASE_MISSING, f'there is no database "{address.name}" at {where}: create it'
+        told = f'there is no database "{address.name}" at {where}: create it'
+        raise DatabaseRefusedError(DatabaseAnswer.DATABASE_MISSING, told) from None
     except asyncpg.TargetServerAttributeNotMatched:
-        return DatabaseAnswer.NO_PRIMARY, f"no server at {where} takes writes: promote one of them"
+        told = f"no server at {where} takes writes: promote one of them"
+        raise DatabaseRefusedError(DatabaseAnswer.NO_PRIMARY, told) from None
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return DatabaseAnswer.UNREACHABLE, f"PostgreSQL at {where} does not answer: {_told(error)}"
+        told = f"PostgreSQL at {where} does not answer: {_told(error)}"
+        raise DatabaseRefusedError(DatabaseAnswer.UNREACHABLE, told) from None
+
+
+async def ask(address: DatabaseAddress, credentials: Credentials, connections: int) -> tuple[DatabaseAnswer, str]:
+    """Connect to the primary, look for PostGIS and whether it takes so many connections: the answer, and a sentence."""
     try:
-        return await _examine(connection, address, where, connections)
+        connection = await connect(address, credentials)
+    except DatabaseRefusedError as error:
+        return error.answer, error.message
+    try:
+        return await _examine(connection, address, place(address), connections)
     finally:
         connection.terminate()
 
 
 async def _examine(
-    connection: "asyncpg.Connection[asyncpg.Record]", address: DatabaseAddress, where: str, connections: int
+    connection: Connection, address: DatabaseAddress, where: str, connections: int
 ) -> tuple[DatabaseAnswer, str]:
     seen = await connection.fetchrow(_EXAMINED, timeout=_TIMEOUT_SECONDS)
     if seen is None or not seen["postgis"]:

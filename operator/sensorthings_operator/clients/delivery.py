@@ -18,8 +18,10 @@ import aiohttp
 import aiomqtt
 import orjson
 
+from sensorthings_operator.clients.access import Access, AccessError, AccessSource, PasswordOwner
 from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
+from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.sensorthings import (
     Pod,
     RefusedError,
@@ -60,6 +62,8 @@ class DeliveryTarget:
     realm: KeycloakRealm | None = None
     client: DeliveryClient | None = None
     """Whose tokens the service takes; None where it takes none."""
+    user: PasswordOwner | None = None
+    """Whose password it takes; None where it takes none."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class _Check:
     """What one check has seen so far."""
 
     target: DeliveryTarget
-    token: str = field(default="", repr=False)
+    access: Access = field(default_factory=Access)
     posted: dict[int, str] = field(default_factory=dict)
     """Name of the HTTP pod, by the result of the Observation."""
     heard: set[tuple[str, int]] = field(default_factory=set)
@@ -108,8 +112,9 @@ class _Check:
 class DeliveryChecks:
     """Verifies the delivery of services; an async context manager."""
 
-    def __init__(self, keycloak: KeycloakClients) -> None:
+    def __init__(self, keycloak: KeycloakClients, kubernetes: KubernetesClient | None = None) -> None:
         self._keycloak = keycloak
+        self._source = AccessSource(keycloak, kubernetes)
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(json_serialize=lambda value: orjson.dumps(value).decode())
@@ -122,7 +127,7 @@ class DeliveryChecks:
         """One check: it ends as soon as every pod told of something, and when patience does at the latest."""
         check = _Check(target)
         try:
-            check.token = await self._token(target)
+            check.access = await self._access(target)
             api = self._api(check, target.http[0])
             datastream = await _datastream(api)
             async with contextlib.AsyncExitStack() as subscribers:
@@ -136,29 +141,29 @@ class DeliveryChecks:
             return Answer(holds=False, reason=DeliveryReason.REFUSED, message=str(error))
         except UnreachableError as error:
             return Answer(holds=False, reason=DeliveryReason.UNREACHABLE, message=str(error))
-        except KeycloakError as error:
-            return Answer(holds=False, reason=DeliveryReason.NOT_VERIFIED, message=f"no token: {error.message}")
+        except AccessError as error:
+            return Answer(holds=False, reason=DeliveryReason.NOT_VERIFIED, message=str(error))
         return _answer(check)
 
     async def remove(self, target: DeliveryTarget) -> str:
         """Delete everything that checks keep in the service's data; why that can't be, or nothing."""
         try:
-            api = self._api(_Check(target, token=await self._token(target)), target.http[0])
+            api = self._api(_Check(target, await self._access(target)), target.http[0])
             await _clear(api)
             if target.realm is not None and target.client is not None:
                 await self._keycloak.remove(target.realm, target.client)
-        except (RefusedError, UnreachableError, KeycloakError) as error:
+        except (RefusedError, UnreachableError, AccessError, KeycloakError) as error:
             return str(error)
         return ""
 
-    async def _token(self, target: DeliveryTarget) -> str:
-        if target.realm is None or target.client is None:
-            return ""
-        return (await self._keycloak.token(target.realm, target.client)).value
+    async def _access(self, target: DeliveryTarget) -> Access:
+        if target.realm is not None and target.client is not None:
+            return await self._source.by_token(target.realm, target.client)
+        return Access() if target.user is None else await self._source.by_password(target.user)
 
     def _api(self, check: _Check, pod: Pod) -> SensorThings:
         target = check.target
-        return SensorThings(self._http, pod, target.root_path, target.http_port, check.token)
+        return SensorThings(self._http, pod, target.root_path, target.http_port, check.access.authorization)
 
     async def _post_until_heard(self, check: _Check, datastream: _Datastream) -> None:
         begun = asyncio.get_running_loop().time()
@@ -213,9 +218,8 @@ async def _subscribed(check: _Check, pod: Pod, topic: str) -> AsyncIterator[None
         # FROST-Server 2.0.0 refuses an empty one, and mixes up clients that share one.
         identifier=f"sensorthings-operator-{uuid.uuid4()}",
         tls_context=_any_certificate() if check.target.tls else None,
-        # FROST-Server takes a token for a password, with any user name.
-        username="operator" if check.token else None,
-        password=check.token or None,
+        username=check.access.username or None,
+        password=check.access.password or None,
         timeout=_CONNECT_SECONDS,
     )
     try:

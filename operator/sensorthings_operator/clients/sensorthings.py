@@ -43,8 +43,8 @@ class SensorThings:
     root_path: str
     """What stands before /v1.1."""
     port: int = addresses.HTTP_PORT
-    token: str = field(default="", repr=False)
-    """Empty where everybody may write."""
+    authorization: str = field(default="", repr=False)
+    """The header of that name; empty where everybody may write."""
 
     async def marked(self, collection: str, condition: str) -> list[dict[str, Any]]:
         """Entities of a collection, a hundred at most, by a ``$filter``."""
@@ -79,7 +79,7 @@ class SensorThings:
     ) -> tuple[int, str, bytes]:
         host = f"[{self.pod.address}]" if ":" in self.pod.address else self.pod.address
         url = f"http://{host}:{self.port}{self.root_path}/v1.1/{path}"
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers = {"Authorization": self.authorization} if self.authorization else {}
         try:
             async with self.http.request(method, url, json=entity, headers=headers, timeout=_TIMEOUT) as answer:
                 status, location, content = answer.status, answer.headers.get("Location", ""), await answer.read()

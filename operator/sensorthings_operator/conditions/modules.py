@@ -8,6 +8,7 @@ from sensorthings_operator.api.modules import Autoscaling, Tier
 from sensorthings_operator.conditions.autoscaling import SCALED_TO_ZERO, AutoscalerState
 from sensorthings_operator.conditions.chain import Chain, Policy, Verdict, pod_problem, troubled
 from sensorthings_operator.conditions.observed import Observed, Workload
+from sensorthings_operator.desired import basic
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class _Module:
 
     def _awaited(self, observed: Observed) -> str:
         migrated = observed.schema is not None and observed.schema.outcome == "Complete"
+        nobody_known = observed.users is None or not observed.users.holds
+        if migrated and basic.is_used(observed.service) and nobody_known:
+            return "users in the database"
         uncertified = observed.certificate is None or not observed.certificate.holds
         encrypted = self.component == "mqtt" and observed.service.spec.certificate is not None
         return "certificate" if migrated and encrypted and uncertified else "schema"

@@ -101,6 +101,10 @@ class Observed:
     """Whether the port of MQTT on the ingress controller is this service's."""
     keycloak: Answer | None = None
     """Whether the service's client in Keycloak is as it should be."""
+    users: Answer | None = None
+    """Whether the users in the database are those of the spec; None until that was looked at."""
+    missing_passwords: Mapping[str, str] = field(default_factory=dict)
+    """Why a user has no password, for people, by the user's name."""
     host: Answer | None = None
     """Where DNS leads those who look the host up; None while that is not known."""
     delivery: Answer | None = None

@@ -10,6 +10,7 @@ from typing import Final
 from sensorthings_operator.desired import (
     accounts,
     autoscaling,
+    basic,
     bus,
     buscertificates,
     certificate,
@@ -44,7 +45,7 @@ class Stage:
     builders: tuple[Builder, ...]
 
 
-SECRETS: Final = Stage("secrets", (credentials.build, buscertificates.build))
+SECRETS: Final = Stage("secrets", (credentials.build, basic.build, buscertificates.build))
 """Comes first: pods carry hashes of what the Secrets hold."""
 FOUNDATION: Final = Stage(
     "foundation",

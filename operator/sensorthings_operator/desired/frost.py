@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired import addresses, basic
 from sensorthings_operator.desired.accounts import frost_account_name
 from sensorthings_operator.desired.metadata import CREDENTIALS_HASH_ANNOTATION, Manifest, digest, metadata, selector
 from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, env, env_from_secret, pod_spec
@@ -19,8 +19,9 @@ from sensorthings_operator.desired.workloads import Replicas, deployment, replic
 
 USER: Final = 10001
 CONNECTIONS_PER_POD: Final = 20
-"""persistence.db.conn.max: connections that one pod may open."""
+"""persistence.db.conn.max: connections that one pod may open for data."""
 
+DATABASE_URL: Final = "persistence.db.url"
 _JAVA_OPTIONS: Final = (
     # Without it an OutOfMemoryError leaves a module that works no more and does not exit.
     "-XX:+ExitOnOutOfMemoryError",
@@ -36,7 +37,7 @@ def most_connections(service: Service) -> int:
     pods = sum(replicas(service, tier).most + 1 for tier in (service.spec.http, service.spec.mqtt))
     reading = service.spec.http.read_replicas
     # They take the primary where no standby answers.
-    return (pods + (reading + 1 if reading else 0)) * CONNECTIONS_PER_POD
+    return (pods + (reading + 1 if reading else 0)) * (CONNECTIONS_PER_POD + basic.connections_per_pod(service))
 
 
 def _persistence(url: str) -> dict[str, str]:
@@ -45,7 +46,7 @@ def _persistence(url: str) -> dict[str, str]:
             "de.fraunhofer.iosb.ilt.frostserver.persistence.pgjooq.PostgresPersistenceManager"
         ),
         "persistence.db.driver": "org.postgresql.Driver",
-        "persistence.db.url": url,
+        DATABASE_URL: url,
         "persistence.db.conn.max": str(CONNECTIONS_PER_POD),
         "persistence.db.conn.idle.max": "10",
         "persistence.db.conn.idle.min": "2",
@@ -82,11 +83,13 @@ def environment(
 ) -> list[Manifest]:
     """The environment of a module: the operator's settings, the user's on top where the API server let them pass."""
     address = addresses.database_address(service, settings)
+    url = module.get(DATABASE_URL, addresses.jdbc_url(address))
     values = {
         "serviceRootUrl": addresses.root_url(service, settings),
         "plugins.coreModel.enable": "true",
         "plugins.openApi.enable": "true",
-        **_persistence(addresses.jdbc_url(address)),
+        **_persistence(url),
+        **basic.connection_settings(service, url),
         "persistence.autoUpdateDatabase": "false",
         **module,
         **given,
@@ -96,6 +99,7 @@ def environment(
         *env({name.replace(".", "_"): value for name, value in values.items()}),
         env_from_secret("persistence_db_username", address.credentials_secret, "username"),
         env_from_secret("persistence_db_password", address.credentials_secret, "password"),
+        *basic.environment(service, settings),
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sensorthings_operator.desired import addresses, buscertificates, frost, keycloak, podmonitor
+from sensorthings_operator.desired import addresses, basic, buscertificates, frost, keycloak, podmonitor
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import container, resources
 from sensorthings_operator.desired.queues import module_queue
@@ -57,6 +57,7 @@ def _module_settings(service: Service) -> dict[str, str]:
     return {
         **podmonitor.frost_settings(service),
         **keycloak.http_settings(service),
+        **basic.http_settings(service),
         # Maps in a browser read from other origins.
         "http.cors.enable": "true",
     }
@@ -89,7 +90,7 @@ def container_with(
     alive = {"httpGet": {"path": f"{service.spec.root_path}/v1.1", "port": "http"}}
     ready = things_probe(service)
     if not service.spec.auth.anonymous_read:
-        # A probe has no token, and all that it would hear is 401.
+        # A probe has no token and no password, and all that it would hear is 401.
         alive = ready = {"tcpSocket": {"port": "http"}}
     return container(
         "frost-http",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sensorthings_operator.api.base import GROUP
+from sensorthings_operator.desired import rights
 from sensorthings_operator.desired.metadata import Manifest, digest, metadata
 from sensorthings_operator.desired.pods import container
 from sensorthings_operator.desired.service import Service
@@ -36,7 +37,6 @@ CONFIGURATION_HASH_ANNOTATION: Final = f"{GROUP}/keycloak-hash"
 
 _COMPONENT: Final = "frost"
 _PROVIDER: Final = "de.fraunhofer.iosb.ilt.frostserver.auth.keycloak.KeycloakAuthProvider"
-_NOBODY: Final = "nobody-has-this-role"
 _CONFIG_PATH: Final = "/etc/sensorthings/keycloak"
 _TRUST_PATH: Final = "/run/sensorthings/keycloak"
 _TRUSTSTORE: Final = f"{_TRUST_PATH}/truststore.p12"
@@ -237,25 +237,11 @@ def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, indent=2) + "\n"
 
 
-def _auth(*, anonymous_read: bool, roles: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "auth.provider": _PROVIDER,
-        "auth.allowAnonymousRead": "true" if anonymous_read else "false",
-        **{f"auth.role.{role}": name for role, name in roles.items()},
-    }
-
-
 def http_settings(service: Service) -> dict[str, str]:
     """FROST-Server's settings for the HTTP module: a role for each thing that one may do."""
     if not is_used(service):
         return {}
-    roles = {role: role for role in ROLES}
-    return {
-        **_auth(anonymous_read=service.spec.auth.anonymous_read, roles=roles),
-        **_file(),
-        # FROST-Server 2.0.0 asks who sends a batch for the role create, and for nothing that stands in it.
-        "plugins.batchProcessing.enable": "false",
-    }
+    return {**rights.http(service, _PROVIDER), **_file(), **rights.NO_BATCHES}
 
 
 def mqtt_settings(service: Service) -> dict[str, str]:
@@ -265,9 +251,8 @@ def mqtt_settings(service: Service) -> dict[str, str]:
     """
     if not is_used(service):
         return {}
-    roles = {role: role if role == "read" else _NOBODY for role in ROLES}
     return {
-        **_auth(anonymous_read=service.spec.auth.anonymous_read, roles=roles),
+        **rights.mqtt(service, _PROVIDER),
         **_file(),
         # A token is sent as a password. FROST-Server 2.4 and later take 128 characters where nothing is said.
         "auth.maxPasswordLength": "8192",
@@ -282,10 +267,7 @@ def schema_settings(service: Service) -> dict[str, str]:
     if not is_used(service):
         return {}
     nowhere = _adapter("http://127.0.0.1:1/", "none", "none")
-    return {
-        **_auth(anonymous_read=True, roles=dict.fromkeys(ROLES, _NOBODY)),
-        "auth.keycloakConfig": json.dumps(nowhere, separators=(",", ":")),
-    }
+    return {**rights.schema(_PROVIDER), "auth.keycloakConfig": json.dumps(nowhere, separators=(",", ":"))}
 
 
 def _file() -> dict[str, str]:

@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from sensorthings_operator.desired import addresses, buscertificates, frost, keycloak, mqttgate, podmonitor, sidecar
+from sensorthings_operator.desired import (
+    addresses,
+    basic,
+    buscertificates,
+    frost,
+    keycloak,
+    mqttgate,
+    podmonitor,
+    sidecar,
+)
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import container, resources
 from sensorthings_operator.desired.queues import module_queue
@@ -70,6 +79,7 @@ def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, 
         **frost.message_bus(service, settings, queue_size),
         **podmonitor.frost_settings(service),
         **keycloak.mqtt_settings(service),
+        **basic.mqtt_settings(service),
         "mqtt.Enabled": "true",
         "mqtt.mqttServerImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.mqtt.moquette.MoquetteMqttServer",
         **mqttgate.frost_settings(),

@@ -55,5 +55,5 @@ def _module_settings(service: Service, settings: OperatorSettings) -> dict[str, 
     return {
         # Nothing is written here, so there is nothing to tell the MQTT modules.
         "bus.busImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.messagebus.InternalMessageBus",
-        "persistence.db.url": addresses.jdbc_url(address, reads_only=True),
+        frost.DATABASE_URL: addresses.jdbc_url(address, reads_only=True),
     }

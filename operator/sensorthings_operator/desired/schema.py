@@ -9,7 +9,7 @@ Job.
 from typing import Any, Final
 
 from sensorthings_operator.api.base import ResourceRequirements
-from sensorthings_operator.desired import addresses, frost, keycloak
+from sensorthings_operator.desired import addresses, basic, frost, keycloak
 from sensorthings_operator.desired.accounts import frost_account_name
 from sensorthings_operator.desired.http import things_probe
 from sensorthings_operator.desired.metadata import Manifest, digest, labels, metadata
@@ -85,7 +85,12 @@ def _migration(service: Service, settings: OperatorSettings, image: str) -> Mani
         "bus.busImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.messagebus.InternalMessageBus",
         "persistence.autoUpdateDatabase": "true",
         **keycloak.schema_settings(service),
+        **basic.schema_settings(service),
     }
+    probe = things_probe(service)
+    headers = basic.schema_headers(service)
+    if headers:
+        probe["httpGet"]["httpHeaders"] = headers
     return container(
         "migrate",
         image,
@@ -96,7 +101,7 @@ def _migration(service: Service, settings: OperatorSettings, image: str) -> Mani
         # Not those of the HTTP module: more memory for its pods is no reason to migrate again.
         resources=resources(ResourceRequirements(), cpu="250m", memory="768Mi"),
         startupProbe={
-            **things_probe(service),
+            **probe,
             "periodSeconds": 1,
             "timeoutSeconds": 30,
             "failureThreshold": DEADLINE_SECONDS,

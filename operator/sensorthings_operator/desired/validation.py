@@ -42,16 +42,6 @@ def _version_known(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
         )
 
 
-def _supported(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
-    """The resource has its final form, this release acts on a part of it; the rest is refused, never passed over."""
-    if spec.auth.type == "Basic":
-        yield _not_yet("spec.auth.type", spec.auth.type, "Keycloak or None")
-
-
-def _not_yet(path: str, given: str, allowed: str) -> SpecProblem:
-    return SpecProblem("NotYetSupported", path, f"{given} is not supported by this release: only {allowed} is")
-
-
 def _reading(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
     if spec.auth.type == "None" and not spec.auth.anonymous_read:
         yield SpecProblem(
@@ -84,4 +74,4 @@ def _reads(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
         yield SpecProblem("InvalidSpec", "spec.http.readReplicas", told)
 
 
-_CHECKS: Final[tuple[Check, ...]] = (_version_known, _supported, _routes, _reads, _reading)
+_CHECKS: Final[tuple[Check, ...]] = (_version_known, _routes, _reads, _reading)

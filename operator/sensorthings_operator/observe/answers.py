@@ -15,3 +15,10 @@ def last_answer(body: Mapping[str, Any], type_: str, reasons: Collection[str]) -
         if condition["type"] == type_ and condition["reason"] in reasons:
             return Answer(condition["status"] == "True", condition["reason"], condition["message"])
     return None
+
+
+def last_answer_of_now(body: Mapping[str, Any], type_: str, reasons: Collection[str]) -> Answer | None:
+    """The same of the spec as it is now; None where the condition tells of an older one."""
+    conditions = body.get("status", {}).get("conditions", ())
+    seen = {each["type"]: each.get("observedGeneration") for each in conditions}
+    return last_answer(body, type_, reasons) if seen.get(type_) == body["metadata"].get("generation") else None

@@ -40,6 +40,7 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
     return Observed(
         service=service,
         missing_secrets={} if secrets is None else secrets.missing,
+        missing_passwords={} if secrets is None else secrets.missing_passwords,
         database=database,
         schema=_schema_job(store, service, schema_job),
         bus=workload("StatefulSet", addresses.bus_name(service)),

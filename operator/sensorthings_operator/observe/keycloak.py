@@ -19,9 +19,11 @@ from sensorthings_operator.desired import keycloak
 from sensorthings_operator.desired.keycloak import RealmClient
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
+from sensorthings_operator.observe.answers import last_answer_of_now
 from sensorthings_operator.observe.probes import Probes
 
 _LOG: Final = logging.getLogger(__name__)
+_ANSWERS: Final = frozenset(AuthReason) - {AuthReason.NOT_ASKED}
 
 Ensure = Callable[[KeycloakRealm, RealmClient], Awaitable[tuple[AuthReason, str]]]
 
@@ -77,7 +79,8 @@ def look(
     """
     realm = keycloak.realm_of(service, settings)
     if realm is not None:
-        before = _last_answer(body)
+        # Without it, each start of the operator would take Ready away.
+        before = last_answer_of_now(body, AUTH_CONFIGURED.type, _ANSWERS)
         return probes.watch(service.key, RealmTarget(realm, keycloak.client_of(service)), known=before) or before
     probes.forget(service.key)
     if not keycloak.is_used(service):
@@ -88,15 +91,6 @@ def look(
         "Choose one of these, or have it added to the chart's value keycloakRealms"
     )
     return Answer(holds=False, reason=AuthReason.UNKNOWN_REALM.value, message=told)
-
-
-def _last_answer(body: Mapping[str, Any]) -> Answer | None:
-    """What the status says of the spec as it is now; without it, each start of the operator would take Ready away."""
-    for condition in body.get("status", {}).get("conditions", ()):
-        of_now = condition.get("observedGeneration") == body["metadata"].get("generation")
-        if condition["type"] == AUTH_CONFIGURED.type and condition["status"] != "Unknown" and of_now:
-            return Answer(condition["status"] == "True", condition["reason"], condition["message"])
-    return None
 
 
 async def release(

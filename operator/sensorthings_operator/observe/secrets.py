@@ -11,10 +11,11 @@ from sensorthings_operator.clients.database import Credentials
 from sensorthings_operator.clients.errors import NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.resources import SECRETS
-from sensorthings_operator.desired import buscertificates
+from sensorthings_operator.desired import basic, buscertificates
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.desired.metadata import secret_digest
 from sensorthings_operator.desired.service import Service
+from sensorthings_operator.observe.passwords import unusable
 
 MOMENT_SECONDS: Final = 2.0
 """How long what a Secret held is taken for what it holds; a pass that did so is followed by one that reads it."""
@@ -28,6 +29,10 @@ class SecretsRead:
     digests: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why a Secret can't be used, for people, by its name."""
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of users, by their names."""
+    missing_passwords: Mapping[str, str] = field(default_factory=dict)
+    """Why a user has none, for people, by the user's name."""
     credentials: Credentials | None = None
     look_again: float | None = None
     """Seconds after which to read them, where they were read a moment ago and not now."""
@@ -43,7 +48,7 @@ class SecretReader:
     async def read(
         self, service: Service, address: DatabaseAddress, known: Mapping[str, dict[str, Any]]
     ) -> SecretsRead:
-        """What the database and the bus need; ``known`` holds Secrets that were just read or applied, by name.
+        """What the database, the bus and users need; ``known`` holds Secrets that were just read or applied, by name.
 
         Raises:
             ApiError: The API server could not be asked.
@@ -58,9 +63,8 @@ class SecretReader:
         missing: dict[str, str] = {}
         remembered = False
         for name, keys in wanted.items():
-            live = known.get(name) or self._just_read.get((service.namespace, name))
-            remembered = remembered or (live is not None and name not in known)
-            live = live or await self._get(service.namespace, name)
+            live, just_read = await self._look(service.namespace, name, known)
+            remembered = remembered or just_read
             problem = _problem(name, keys, live, ours=name == own)
             if live is None or problem is not None:
                 missing[name] = problem or ""
@@ -69,7 +73,42 @@ class SecretReader:
                 data[name] = live["data"]
         digests = {name: secret_digest(service, {k: held[k] for k in wanted[name]}) for name, held in data.items()}
         credentials = _credentials(address, data) if address.secrets <= data.keys() else None
-        return SecretsRead(digests, missing, credentials, MOMENT_SECONDS if remembered else None)
+        passwords, without, just_read = await self._passwords(service, known)
+        look_again = MOMENT_SECONDS if remembered or just_read else None
+        return SecretsRead(digests, missing, passwords, without, credentials, look_again)
+
+    async def _passwords(
+        self, service: Service, known: Mapping[str, dict[str, Any]]
+    ) -> tuple[dict[str, str], dict[str, str], bool]:
+        """Those of users, why somebody has none, and whether any is of a moment ago."""
+        accounts = basic.accounts(service)
+        names = sorted({account.secret for account in accounts})
+        found = await asyncio.gather(*(self._look(service.namespace, name, known) for name in names))
+        held = {name: live for name, (live, _) in zip(names, found, strict=True)}
+        passwords: dict[str, str] = {}
+        without: dict[str, str] = {}
+        for account in accounts:
+            live = held[account.secret]
+            password = _decoded(((live or {}).get("data") or {}).get(account.key, ""))
+            ours = account.secret == basic.delivery_secret_name(service)
+            problem = _problem(account.secret, (account.key,), live, ours=ours) or unusable(account, password)
+            if problem is None:
+                passwords[account.name] = password
+            else:
+                without[account.name] = problem
+                self._just_read.pop((service.namespace, account.secret), None)
+        return passwords, without, any(just_read for _, just_read in found)
+
+    async def _look(
+        self, namespace: str, name: str, known: Mapping[str, dict[str, Any]]
+    ) -> tuple[dict[str, Any] | None, bool]:
+        """A Secret, and whether that is what it held a moment ago."""
+        if name in known:
+            return known[name], False
+        just_read = self._just_read.get((namespace, name))
+        if just_read is not None:
+            return just_read, True
+        return await self._get(namespace, name), False
 
     async def _get(self, namespace: str, name: str) -> dict[str, Any] | None:
         try:

@@ -16,6 +16,8 @@ from unittest import mock
 
 import sensorthings_operator.__main__ as entry
 from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
+from sensorthings_operator.clients.users import User
+from sensorthings_operator.conditions.auth import UsersReason
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.operator import Operator
 
@@ -33,11 +35,16 @@ async def ask(address: DatabaseAddress, credentials: Credentials, _: int) -> tup
     return DatabaseAnswer(answer), message
 
 
+async def keep(address: DatabaseAddress, _: Credentials, users: tuple[User, ...]) -> tuple[UsersReason, str]:
+    """Every database takes every user."""
+    return UsersReason.READY, f'database "{address.name}" has {len(users)} users'
+
+
 class OperatorOnFakeDatabases(Operator):
     """Everything but the database is the operator's own."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs, ask=ask)  # type: ignore[arg-type]
+        super().__init__(*args, **kwargs, ask=ask, keep=keep)  # type: ignore[arg-type]
 
 
 def _end_with(parent: int) -> None:

@@ -27,6 +27,7 @@ _READY: Final = ("Ready", "True", "ServiceReady")
 _OTHER_SECRETS: Final = {
     "other-credentials": {"username": "frost", "password": "another horse"},
     "database-ca": {"ca.crt": "of the database"},
+    "users": {"a": "a horse", "b": "a battery"},
 }
 _CERTIFIED: Final[Patch] = {
     "host": "air.city.example",
@@ -130,8 +131,22 @@ _FLIPS: Final = {
         seen=("AuthConfigured", "False", "UnknownRealm"),
     ),
     "basic": Flip(
-        {"auth": {"type": "Basic", "basic": {"usersSecretRef": {"name": "users"}}, "none": None}},
-        seen=("Stalled", "True", "NotYetSupported"),
+        {
+            "auth": {
+                "type": "Basic",
+                "basic": {
+                    "users": [
+                        {
+                            "name": "gateway",
+                            "roles": ["create"],
+                            "passwordSecretRef": {"name": "users", "key": "a"},
+                        },
+                        {"name": "office", "passwordSecretRef": {"name": "users", "key": "b"}},
+                    ]
+                },
+                "none": None,
+            }
+        }
     ),
     "paused": Flip({"paused": True}, seen=("Reconciling", "False", "Paused")),
     "hibernated": Flip({"hibernated": True}, seen=("Ready", "False", "Hibernated")),

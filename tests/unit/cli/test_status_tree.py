@@ -197,9 +197,9 @@ def test_what_this_release_does_not_know_is_shown_too() -> None:
     [
         ({"auth": {"type": "None", "none": {"allowAnonymousWrite": True}}}, "auth", "anybody may read and write"),
         (
-            {"auth": {"type": "Basic", "anonymousRead": False, "basic": {"usersSecretRef": {"name": "users"}}}},
+            {"auth": {"type": "Basic", "anonymousRead": False, "basic": {"users": [{"name": "a"}, {"name": "b"}]}}},
             "auth",
-            "users of Secret users; reading needs a login",
+            "users a, b; reading needs a login",
         ),
         ({"exposure": {"type": "None"}}, "routes", "inside the cluster only"),
         ({"bus": {"type": "External", "external": {"host": "bus.city.internal"}}}, "bus", "at bus.city.internal:1883"),

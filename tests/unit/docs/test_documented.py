@@ -13,7 +13,7 @@ from sensorthings_operator import metrics
 from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions import PARTS
-from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.conditions.auth import AuthReason, UsersReason
 from sensorthings_operator.conditions.connector import ConnectorReason
 from sensorthings_operator.conditions.delivery import DeliveryReason
 from sensorthings_operator.conditions.host import HostReason
@@ -34,7 +34,7 @@ METRICS: Final = (ROOT / "docs" / "metrics.md").read_text()
 SETTINGS: Final = (ROOT / "docs" / "settings.md").read_text()
 
 
-_REASONS: Final = (AuthReason, DeliveryReason, HostReason, RoutesReason, UnobservedReason)
+_REASONS: Final = (AuthReason, DeliveryReason, HostReason, RoutesReason, UnobservedReason, UsersReason)
 
 
 def _calls(function: str, position: int, folder: Path) -> Iterator[str]:

@@ -21,6 +21,18 @@ EXTERNAL: Final[Manifest] = {
         },
     }
 }
+BASIC: Final[Manifest] = {
+    "auth": {
+        "type": "Basic",
+        "none": None,
+        "basic": {
+            "users": [
+                {"name": "gateway", "passwordSecretRef": {"name": "air-users", "key": "gateway"}},
+                {"name": "office", "roles": ["read"], "passwordSecretRef": {"name": "office"}},
+            ]
+        },
+    }
+}
 
 
 def body(spec: Manifest | None = None, **metadata: Any) -> Manifest:

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from sensorthings_operator.clients.database import WORKING, DatabaseAnswer
-from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.conditions.auth import AuthReason, UsersReason
 from sensorthings_operator.conditions.autoscaling import AutoscalerState
 from sensorthings_operator.conditions.observed import (
     Answer,
@@ -13,7 +13,7 @@ from sensorthings_operator.conditions.observed import (
     SchemaJob,
     Workload,
 )
-from tests.unit.operator.samples import EXTERNAL, service
+from tests.unit.operator.samples import BASIC, EXTERNAL, service
 
 _TEXT = st.text(max_size=20)
 _MESSAGES = st.text(min_size=1, max_size=20)
@@ -28,7 +28,7 @@ _SPECS = st.builds(
     st.sampled_from([{}, EXTERNAL]),
     st.sampled_from([{}, {"bus": {"type": "External", "external": {"host": "bus.example"}}}]),
     st.sampled_from([{}, {"http": _AUTOSCALED}, {"http": _AUTOSCALED, "mqtt": _AUTOSCALED}]),
-    st.sampled_from([{}, {"auth": {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}}}]),
+    st.sampled_from([{}, {"auth": {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}}}, BASIC]),
     st.fixed_dictionaries({"paused": st.booleans(), "hibernated": st.booleans()}),
 )
 OBSERVED = st.builds(
@@ -54,6 +54,13 @@ OBSERVED = st.builds(
         st.sampled_from(AuthReason),
         _MESSAGES,
     ),
+    users=st.none()
+    | st.builds(
+        lambda reason, message: Answer(reason is UsersReason.READY, reason.value, message),
+        st.sampled_from(UsersReason),
+        _MESSAGES,
+    ),
+    missing_passwords=st.dictionaries(st.sampled_from(["a", "b"]), _MESSAGES, max_size=2),
     pod_problems=st.lists(
         st.builds(
             PodProblem, st.sampled_from(["http", "mqtt", "bus", "database", "schema"]), _MESSAGES, _REASONS, _TEXT

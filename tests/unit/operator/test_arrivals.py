@@ -21,7 +21,7 @@ from tests.unit.operator.connecting import connector, feed
 from tests.unit.operator.samples import SETTINGS
 
 if TYPE_CHECKING:
-    from sensorthings_operator.clients.keycloak import KeycloakClients
+    from sensorthings_operator.clients.access import AccessSource
 
 _NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _MINE = "Datastream/properties/connector eq 'loader'"
@@ -51,7 +51,7 @@ async def _asked(frost: Frost, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             return SensorThings(http, pod, root_path, server.port or 0, **fields)
 
         monkeypatch.setattr(module, "SensorThings", at_server)
-        async with ArrivalsReader(cast("KeycloakClients", None), now=lambda: _NOON) as reader:
+        async with ArrivalsReader(cast("AccessSource", None), now=lambda: _NOON) as reader:
             yield reader, ArrivalTarget(Pod("air-http-1", "u", "127.0.0.1"), "/FROST-Server", _MINE)
 
 

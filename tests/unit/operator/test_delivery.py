@@ -163,7 +163,7 @@ async def test_after_a_start_of_the_operator_what_the_status_says_stands_and_wai
     city.run_all()
     assert await city.look(told=_WELL) == _WELL
     await asyncio.sleep(300)
-    assert len(city.asked) == 1
+    assert 1 <= len(city.asked) <= 2, "its turn came, and the next one four minutes later at the earliest"
     await city.probes.close()
 
 

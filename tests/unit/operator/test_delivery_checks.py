@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from sensorthings_operator.clients import delivery
+from sensorthings_operator.clients.access import Access, PasswordOwner
 from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
+from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
 from sensorthings_operator.clients.keycloak_realm import AccessToken
 from sensorthings_operator.clients.sensorthings import Pod
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sensorthings_operator.clients.keycloak import KeycloakClients
+    from sensorthings_operator.clients.kubernetes import KubernetesClient
+    from sensorthings_operator.clients.resources import Resource
     from sensorthings_operator.desired.keycloak import RealmClient
     from sensorthings_operator.desired.settings import KeycloakRealm
 
@@ -49,11 +54,27 @@ class FakeKeycloak:
         return True
 
 
+class FakeSecrets:
+    """Has the Secret of the operator's own user, or another answer."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, str] = {"password": b64encode(b"dr:awn").decode()}
+        self.error: ApiError | None = None
+
+    async def get(self, _: Resource, namespace: str, name: str) -> dict[str, Any]:
+        assert (namespace, name) == ("hamburg", "air-delivery")
+        if self.error is not None:
+            raise self.error
+        return {"data": self.data}
+
+
 class City:
     """Checks, and what they are run against."""
 
-    def __init__(self, frost: FakeFrost, port: int, keycloak: FakeKeycloak, checks: DeliveryChecks) -> None:
-        self.frost, self.keycloak, self.checks = frost, keycloak, checks
+    def __init__(
+        self, frost: FakeFrost, port: int, keycloak: FakeKeycloak, secrets: FakeSecrets, checks: DeliveryChecks
+    ) -> None:
+        self.frost, self.keycloak, self.secrets, self.checks = frost, keycloak, secrets, checks
         self.first, self.second = frost.brokers
         mqtt_port = self.first.port
         self.target = DeliveryTarget("/FROST-Server", (_HTTP,), (_FIRST, _SECOND), (), mqtt_port, False, port)
@@ -61,18 +82,18 @@ class City:
 
 @asynccontextmanager
 async def _city(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[City]:
-    keycloak = FakeKeycloak()
+    keycloak, secrets = FakeKeycloak(), FakeSecrets()
     # As short as a test wants them: what is between them is told by the e2e tests.
     monkeypatch.setattr(delivery, "_POSTS_AFTER_SECONDS", (0.0, 0.1, 0.2))
     monkeypatch.setattr(delivery, "PATIENCE_SECONDS", 0.4)
     async with (
         Broker(host=_FIRST.address) as first,
         Broker(host=_SECOND.address, port=first.port) as second,
-        DeliveryChecks(cast("KeycloakClients", keycloak)) as checks,
+        DeliveryChecks(cast("KeycloakClients", keycloak), cast("KubernetesClient", secrets)) as checks,
     ):
         frost = FakeFrost(first, second)
         async with frost.running() as port:
-            yield City(frost, port, keycloak, checks)
+            yield City(frost, port, keycloak, secrets, checks)
 
 
 async def test_what_arrives_everywhere_is_verified_by_one_observation_that_does_not_stay(
@@ -170,3 +191,41 @@ async def test_where_tokens_are_asked_for_it_brings_its_own(monkeypatch: pytest.
         answer = await city.checks.verify(target)
         assert (answer.reason, answer.message) == (DeliveryReason.NOT_VERIFIED, "no token: Keycloak does not answer")
         assert "Keycloak" in await city.checks.remove(target)
+
+
+async def test_where_passwords_are_asked_for_it_has_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with _city(monkeypatch) as city:
+        target = replace(city.target, user=PasswordOwner("hamburg", "air-delivery"))
+        assert (await city.checks.verify(target)).holds
+        pair = b64encode(b"_delivery-check:dr:awn").decode()
+        assert set(city.frost.tokens) == {f"Basic {pair}"}
+        assert set(city.first.logins) == {("_delivery-check", "dr:awn")}
+        assert await city.checks.remove(target) == ""
+        assert city.keycloak.removed == []
+
+
+@pytest.mark.parametrize(
+    ("error", "data", "told"),
+    [
+        (NotFoundError(404, "NotFound", "gone"), {}, "no password: Secret air-delivery is not there"),
+        (ApiError(403, "Forbidden", "not for you"), {}, "no password: Secret air-delivery: not for you"),
+        (None, {}, "no password: Secret air-delivery holds none"),
+        (None, {"password": "%"}, "no password: Secret air-delivery holds none"),
+    ],
+)
+async def test_without_its_password_nothing_is_said_of_the_delivery(
+    monkeypatch: pytest.MonkeyPatch, error: ApiError | None, data: dict[str, str], told: str
+) -> None:
+    async with _city(monkeypatch) as city:
+        city.secrets.error, city.secrets.data = error, data
+        target = replace(city.target, user=PasswordOwner("hamburg", "air-delivery"))
+        answer = await city.checks.verify(target)
+        assert (answer.reason, answer.message.startswith(told)) == (DeliveryReason.NOT_VERIFIED, True), answer
+        assert (await city.checks.remove(target)).startswith(told)
+        assert city.frost.tokens == []
+
+
+def test_what_it_signs_in_with_does_not_show() -> None:
+    shown = f"{Access.by_password('operator', 'hunter2')!r} {Access.by_token('hunter2')!r}"
+    assert "hunter2" not in shown
+    assert b64encode(b"operator:hunter2").decode() not in shown

@@ -8,7 +8,7 @@ import pytest
 from sensorthings_operator import desired
 from sensorthings_operator.conditions.observed import Answer, ApplyProblem, Observed, SchemaJob, Workload
 from sensorthings_operator.gates import Gate, gate, rounds
-from tests.unit.operator.samples import service
+from tests.unit.operator.samples import BASIC, service
 
 _ROLLED: Final = Workload(wanted=2, replicas=2, ready=2, updated=2, available=2, settled=True)
 _ROLLING: Final = replace(_ROLLED, replicas=3, updated=1, settled=False)
@@ -55,6 +55,30 @@ _REFUSED: Final = (ApplyProblem("Deployment", "air-http", "ApplyRefused", "a web
 def test_stages_open_when_what_they_need_is_there(observed: Observed, open_to: str) -> None:
     stages = [stage for together in rounds(observed) for stage in together]
     assert [stage.name for stage in stages if gate(stage, observed) is Gate.OPEN] == open_to.split()
+
+
+_IN_PLACE: Final = Answer(holds=True, reason="UsersReady", message="all are there")
+_ELSEWHERE: Final = Answer(holds=False, reason="UserDatabaseUnreachable", message="it does not answer")
+
+
+def _basic(**differences: Any) -> Observed:
+    return _seen(service=service({**BASIC, **differences.pop("spec", {})}), **differences)
+
+
+@pytest.mark.parametrize("users", [None, _ELSEWHERE])
+@pytest.mark.parametrize("stage", [desired.HTTP, desired.MQTT])
+def test_no_module_begins_before_the_users_that_frost_server_makes_by_itself_are_gone(
+    users: Answer | None, stage: desired.Stage
+) -> None:
+    assert gate(stage, _basic(users=users, http=None, mqtt=None)) is Gate.SHUT
+    assert gate(stage, _basic(users=users)) is Gate.REPAIRS_ONLY, "what runs is not taken down for it"
+    assert gate(stage, _basic(users=_IN_PLACE, http=None, mqtt=None)) is Gate.OPEN
+    assert gate(stage, _basic(users=_IN_PLACE)) is Gate.OPEN
+    assert gate(stage, _basic(users=users, spec={"hibernated": True})) is Gate.OPEN
+
+
+def test_who_is_in_the_database_is_no_matter_where_nobody_is_asked() -> None:
+    assert gate(desired.HTTP, _seen(users=None, http=None)) is Gate.OPEN
 
 
 def test_a_change_waits_for_http_while_what_is_there_is_kept() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sensorthings_operator.desired import mqtt, mqttgate
 from sensorthings_operator.desired.service import Service
-from tests.unit.operator.samples import SETTINGS, service
+from tests.unit.operator.samples import BASIC, SETTINGS, service
 from tests.unit.operator.test_keycloak import SETTINGS as WITH_REALM
 
 _TLS: Final = {"host": "air.hamburg.example", "certificate": {"issuerRef": {"name": "city-ca"}}}
@@ -49,6 +49,12 @@ def test_it_knows_who_may_read_and_whose_tokens_count() -> None:
     told = _configuration(service(_KEYCLOAK, realm_ca=""))["auth"]
     keycloak = {"issuer": "https://id.example/realms/hamburg", "clientId": "sensorthings-hamburg-air"}
     assert told == {"type": "Keycloak", "anonymousRead": False, "keycloak": keycloak}
+
+
+def test_passwords_are_looked_at_by_frost_server_which_no_url_tells_it() -> None:
+    told = _configuration(service(BASIC))
+    assert told["auth"] == {"type": "Basic", "anonymousRead": True}
+    assert "publishing" not in told
 
 
 def test_a_private_ca_is_handed_to_it() -> None:

@@ -14,7 +14,8 @@ from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
 from sensorthings_operator.clients.owned import OwnedStore
-from sensorthings_operator.conditions.auth import AuthReason
+from sensorthings_operator.clients.users import User
+from sensorthings_operator.conditions.auth import AuthReason, UsersReason
 from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.desired.keycloak import RealmClient
@@ -24,6 +25,7 @@ from sensorthings_operator.observe.hosts import host_probes
 from sensorthings_operator.observe.keycloak import keycloak_probes
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
+from sensorthings_operator.observe.users import users_probes
 from sensorthings_operator.outside import Outside
 from sensorthings_operator.reconcile import Reconciler
 from sensorthings_operator.reporting import Reporter
@@ -69,6 +71,9 @@ class City:
         self.settings = settings
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.answer = (DatabaseAnswer.REACHABLE, "it answers")
+        self.users: dict[str, User] = {}
+        """In the database, by their names."""
+        self.users_answer = UsersReason.READY
         self.api.put(body(spec))
         self.start()
 
@@ -79,6 +84,7 @@ class City:
         self.services, self.store = Services(), OwnedStore(SUMMARIES)
         self.probes = database_probes(self._ask, changed=lambda _: None, interval_seconds=30)
         self.keycloak_probes = keycloak_probes(self.keycloak.ensure, changed=lambda _: None, interval_seconds=60)
+        self.users_probes = users_probes(self._keep, changed=lambda _: None, interval_seconds=30)
         outside = Outside(
             client,
             self.settings,
@@ -86,6 +92,7 @@ class City:
             keycloak_probes=self.keycloak_probes,
             store=self.store,
             host_probes=host_probes(self._resolve, changed=lambda _: None),
+            users_probes=self.users_probes,
         )
         self.reconciler = Reconciler(
             client,
@@ -108,10 +115,17 @@ class City:
         await asyncio.sleep(5)
         return self.answer
 
+    async def _keep(self, _: DatabaseAddress, __: Credentials, users: tuple[User, ...]) -> tuple[UsersReason, str]:
+        await asyncio.sleep(1)
+        if self.users_answer is UsersReason.READY:
+            self.users = {user.name: user for user in users}
+        return self.users_answer, "told"
+
     async def close(self) -> None:
         """Stop what was started."""
         await self.probes.close()
         await self.keycloak_probes.close()
+        await self.users_probes.close()
 
     async def look(self) -> float | None:
         """What the watches would have told by now, and a pass."""

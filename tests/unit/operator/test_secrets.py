@@ -1,6 +1,7 @@
 """What is made of the Secrets that a spec names."""
 
 import asyncio
+import unicodedata
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +14,7 @@ from sensorthings_operator.clients.resources import Resource
 from sensorthings_operator.desired import buscertificates
 from sensorthings_operator.desired.addresses import database_address
 from sensorthings_operator.observe.secrets import MOMENT_SECONDS, SecretReader, SecretsRead
-from tests.unit.operator.samples import EXTERNAL, SETTINGS, service
+from tests.unit.operator.samples import BASIC, EXTERNAL, SETTINGS, service
 from tests.unit.operator.virtual_time import on_virtual_time, run
 
 if TYPE_CHECKING:
@@ -159,6 +160,77 @@ def test_no_password_shows(password: str) -> None:
     assert found.credentials is not None
     assert found.credentials.password == password
     assert repr(found.credentials) == "Credentials(username='u')"
+
+
+_BUS: dict[str, Any] = {"bus": {"type": "External", "external": {"host": "bus.city.internal"}}}
+WITH_USERS = service({**EXTERNAL, **_BUS, **BASIC})
+USERS: dict[str, Data] = {
+    "air-users": {"gateway": _encoded("hunter3")},
+    "office": {"password": _encoded("ä battery: staple")},
+    "air-delivery": {"password": _encoded("drawn")},
+}
+
+
+def _read_users(secrets: dict[str, Any]) -> SecretsRead:
+    async def read() -> SecretsRead:
+        given = {name: data for name, data in secrets.items() if data != "absent"}
+        return await _reader(FakeClient(given)).read(WITH_USERS, ADDRESS, {})
+
+    return run(read())
+
+
+def test_passwords_of_users_are_read_and_are_no_reason_to_start_pods_anew() -> None:
+    found = _read_users({**GOOD, **USERS})
+    assert found.passwords == {"gateway": "hunter3", "office": "ä battery: staple", "_delivery-check": "drawn"}
+    assert (found.missing, found.missing_passwords) == ({}, {})
+    assert set(found.digests) == {"air-db", "db-ca"}
+    assert "hunter" not in repr(found)
+    assert "drawn" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "user", "message"),
+    [
+        ({"air-users": "absent"}, "gateway", "Secret air-users does not exist: create it with the keys gateway"),
+        ({"air-users": {}}, "gateway", "Secret air-users lacks gateway: add what is missing, as UTF-8 text"),
+        ({"office": {"password": ""}}, "office", "Secret office lacks password"),
+        ({"office": {"password": _encoded(b"\xff")}}, "office", "Secret office lacks password"),
+        ({"office": {"password": _encoded("hunter2\n")}}, "office", "key password of Secret office holds a line break"),
+        ({"office": {"password": _encoded("x" * 256)}}, "office", "key password of Secret office holds more than 255"),
+        ({"air-delivery": "absent"}, "_delivery-check", "Secret air-delivery is not there yet: the operator makes it"),
+    ],
+    ids=str,
+)
+def test_a_password_that_can_not_be_used_is_told_and_keeps_nothing_else_from_going_on(
+    changed: dict[str, Any], user: str, message: str
+) -> None:
+    found = _read_users({**GOOD, **USERS, **changed})
+    assert found.missing == {}
+    assert found.credentials is not None
+    ((name, told),) = found.missing_passwords.items()
+    assert name == user
+    assert told.startswith(message)
+    assert "hunter" not in told
+    assert set(found.passwords) == {"gateway", "office", "_delivery-check"} - {user}
+
+
+@given(st.text(max_size=300))
+def test_passwords_are_such_as_http_and_frost_server_take(password: str) -> None:
+    found = _read_users({**GOOD, **USERS, "office": {"password": _encoded(password)}})
+    clean = not any(unicodedata.category(character) == "Cc" for character in password)
+    assert ("office" in found.passwords) == (clean and 0 < len(password) <= 255)
+    assert ("office" in found.passwords) != ("office" in found.missing_passwords)
+
+
+@on_virtual_time
+async def test_a_secret_of_several_users_is_read_once() -> None:
+    one = {"name": "air-users", "key": "gateway"}
+    named = [{"name": name, "passwordSecretRef": one} for name in ("a", "b", "c")]
+    several = service({**EXTERNAL, **_BUS, "auth": {**BASIC["auth"], "basic": {"users": named}}})
+    client = FakeClient({**GOOD, **USERS})
+    found = await _reader(client).read(several, ADDRESS, {})
+    assert sorted(client.got) == ["air-db", "air-delivery", "air-users", "db-ca"]
+    assert (found.look_again, set(found.passwords)) == (None, {"a", "b", "c", "_delivery-check"})
 
 
 def test_what_the_operator_makes_for_the_bus_is_told_of_as_its_own_and_hashed() -> None:

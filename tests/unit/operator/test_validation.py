@@ -8,10 +8,10 @@ from sensorthings_operator.desired.validation import validate
 from tests.unit.operator.samples import EXTERNAL, service
 
 _KEYCLOAK = {"type": "Keycloak", "none": None, "anonymousRead": False, "keycloak": {"realm": "city"}}
-_BASIC = {"type": "Basic", "none": None, "basic": {"usersSecretRef": {"name": "users"}}}
+_USER = {"name": "gateway", "passwordSecretRef": {"name": "gateway"}}
+_BASIC = {"type": "Basic", "none": None, "anonymousRead": False, "basic": {"users": [_USER]}}
 _WRONG: list[Any] = [
     ({"version": "1.0.0"}, "UnknownVersion", "spec.version"),
-    ({"auth": _BASIC}, "NotYetSupported", "spec.auth.type"),
     ({"auth": {"anonymousRead": False}}, "InvalidSpec", "spec.auth.anonymousRead"),
     (
         {"exposure": {"type": "Gateway", "gateway": {"name": "g"}}, "http": {"readReplicas": 1}},
@@ -39,6 +39,7 @@ def test_what_is_wrong_is_told_with_its_path(spec: dict[str, Any], reason: str, 
         {"host": "iot.hamburg.example"},
         {"paused": True},
         {"auth": _KEYCLOAK},
+        {"auth": _BASIC},
     ],
     ids=str,
 )

@@ -204,7 +204,7 @@ def _auth(spec: dict[str, Any]) -> str | None:
         case "Keycloak":
             return f"Keycloak, realm {auth['keycloak']['realm']}; {reading}"
         case "Basic":
-            return f"users of Secret {auth['basic']['usersSecretRef']['name']}; {reading}"
+            return f"users {', '.join(user['name'] for user in auth['basic']['users'])}; {reading}"
         case "None":
             return "anybody may read and write"
     return None
