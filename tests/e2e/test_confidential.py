@@ -52,7 +52,7 @@ def planted(city: Kubernetes) -> Iterator[str]:
             "database": {
                 "type": "External",
                 "external": {
-                    "primary": {"host": "traffic-lights-db-primary"},
+                    "primary": {"host": f"traffic-lights-db-primary.{_NAMESPACE}.svc.cluster.local"},
                     "credentialsSecretRef": {"name": "planted"},
                     "tls": {"mode": "disable"},
                 },

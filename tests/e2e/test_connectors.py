@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import time
 from base64 import b64decode
+from contextlib import closing
 from http.client import HTTPSConnection
 from typing import TYPE_CHECKING, Any, Final
 
@@ -227,12 +228,13 @@ def _ask(city: Kubernetes, folder: Path, certificate: str, device: str = "") -> 
         context.load_cert_chain(folder / f"{certificate}.crt", folder / f"{certificate}.key")
     name = f"{_TOKENS}.{_SYSTEM}.svc.cluster.local"
     connection = _At(name, service["spec"]["clusterIP"], context)
-    with inside(city.netns):
-        connection.connect()
-    body = f"device={device}" if device else ""
-    connection.request("POST", "/token", body, {"Content-Type": "application/x-www-form-urlencoded"})
-    answer = connection.getresponse()
-    return answer.status, str(json.loads(answer.read()).get("access_token", ""))
+    with closing(connection):
+        with inside(city.netns):
+            connection.connect()
+        body = f"device={device}" if device else ""
+        connection.request("POST", "/token", body, {"Content-Type": "application/x-www-form-urlencoded"})
+        answer = connection.getresponse()
+        return answer.status, str(json.loads(answer.read()).get("access_token", ""))
 
 
 class _At(HTTPSConnection):
