@@ -65,7 +65,9 @@ _FLIPS: Final = {
         {"bus": {"type": "External", "external": {"host": "bus.city.example", "port": 8883, "tls": True}}}
     ),
     "volume of the bus is kept": Flip({"bus": {"mosquitto": {"storage": {"whenDeleted": "Retain"}}}}),
-    "path and unused host": Flip({"rootPath": "/air", "host": "air.city.example"}),
+    "path, unused host, and a connector that is let in": Flip(
+        {"rootPath": "/air", "host": "air.city.example", "allowedConnectors": [{"namespace": "bikes"}]}
+    ),
     "version with metrics": Flip({"version": "2.8.0", "monitoring": {"podMonitor": True, "verifyDelivery": False}}),
     "another database": Flip(
         {
