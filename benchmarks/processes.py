@@ -38,16 +38,16 @@ PERIOD: Final = 0.05
 _PATIENCE: Final = 120.0
 _MIGRATION: Final = "migrate"
 """The container of the schema's pod that runs FROST-Server."""
-# argv: root, folder of volumes, uid, then NAME=VALUE ..., --, command. Volumes are bound over the image's files.
+# argv: root, folder of volumes, then NAME=VALUE ... and the command. Volumes are bound over the image's files.
 _ENTER: Final = """
-root=$1 volumes=$2 user=$3; shift 3
+root=$1 volumes=$2; shift 2
 mkdir -p "$root/dev" "$root/proc" "$root/tmp" "$root/etc"; touch "$root/etc/hosts"
 mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"; mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 (cd "$volumes" && find . -mindepth 1 -type d -links 2 | sed 's/^.//') | while read -r folder; do
   mkdir -p "$root$folder"; mount --bind "$volumes$folder" "$root$folder"
 done
 mount --bind "$volumes/../../hosts" "$root/etc/hosts"
-cd "$root"; exec chroot --userspec="$user:$user" --groups= . env -i "$@"
+cd "$root"; exec env -i "$@"
 """
 
 
@@ -117,7 +117,9 @@ class Processes:
         process = subprocess.Popen(
             [
                 *(*self.enter, "unshare", "--mount", "--pid", "--fork"),
-                *("sh", "-ec", _ENTER, "enter", image.root, volumes, user, *environment, *command),
+                *("sh", "-ec", _ENTER, "enter", str(image.root), str(volumes), *environment),
+                # An image may hold nothing but its program.
+                *("/usr/sbin/chroot", f"--userspec={user}:{user}", "--groups=", ".", *command),
             ],
             stdout=(self.folder / f"{name}.log").open("wb"),
             stderr=subprocess.STDOUT,

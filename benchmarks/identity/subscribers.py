@@ -83,15 +83,19 @@ async def _subscribe(port: int, number: int, topic: str, told: Told) -> asyncio.
         kind, body = await received(reader)
         if kind >> 4 != answer or body[-1] >= _REFUSED:
             raise RuntimeError(f"packet {kind:#x} {body.hex()} instead of an acknowledgement")
-    return asyncio.create_task(_listen(reader, told), name=str(writer))
+    return asyncio.create_task(_listen(reader, writer, told))
 
 
-async def _listen(reader: asyncio.StreamReader, told: Told) -> None:
-    while True:
-        kind, body = await received(reader)
-        if kind >> 4 == _PUBLISH:
-            topic = struct.unpack("!H", body[:2])[0]
-            told.hear(body[2 + topic + (2 if kind & _QOS else 0) :])
+async def _listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, told: Told) -> None:
+    """Until it is cancelled. A writer that nobody holds would close the connection."""
+    try:
+        while True:
+            kind, body = await received(reader)
+            if kind >> 4 == _PUBLISH:
+                topic = struct.unpack("!H", body[:2])[0]
+                told.hear(body[2 + topic + (2 if kind & _QOS else 0) :])
+    finally:
+        writer.close()
 
 
 async def _datastreams(http: aiohttp.ClientSession, url: str, count: int) -> list[str]:
