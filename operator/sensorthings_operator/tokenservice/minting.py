@@ -22,6 +22,8 @@ from sensorthings_operator.tokenservice.secrets import TokenSecrets
 AGAIN_SECONDS: Final = 10.0
 """How soon a token that Keycloak did not give is asked for again; what is out is good for minutes."""
 _AT_ONCE: Final = 8
+_Place = tuple[str, str, str]
+"""A realm's URL and name, and a connector's uid."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Mint:
         self._limit = asyncio.Semaphore(_AT_ONCE)
         self._held: dict[ServiceKey, tuple[str, dict[str, HeldToken]]] = {}
         """By connector: its uid, and its tokens by device."""
-        self._made: dict[str, frozenset[str]] = {}
-        """By uid: the clients that there may be in Keycloak."""
+        self._made: dict[_Place, frozenset[str]] = {}
+        """The clients that a realm may have of a connector."""
 
     def tokens(self, key: ServiceKey) -> Mapping[str, HeldToken]:
         """What is held for a connector now."""
@@ -66,7 +68,8 @@ class Mint:
     def forget(self, key: ServiceKey) -> str:
         """The connector is gone, or goes; its uid, where it was known."""
         uid, _ = self._held.pop(key, ("", {}))
-        self._made.pop(uid, None)
+        for place in [each for each in self._made if each[2] == uid]:
+            del self._made[place]
         self._count()
         return uid
 
@@ -110,10 +113,11 @@ class Mint:
         Raises:
             KeycloakError: The realm could not be asked, or refused.
         """
-        if self._made.get(uid) == frozenset():
+        place = _place(realm, uid)
+        if self._made.get(place) == frozenset():
             return
         await self._keycloak.remove_others(realm, uid, client_id(*key), ())
-        self._made[uid] = frozenset()
+        self._made[place] = frozenset()
 
     def _stands(self, wanted: ConnectorClient, held: Mapping[str, HeldToken]) -> bool:
         token = held.get(wanted.device)
@@ -136,17 +140,17 @@ class Mint:
         self, connector: Connector, realm: KeycloakRealm, wanted: Sequence[ConnectorClient]
     ) -> KeycloakError | None:
         """Take away the clients of devices that are not wanted any more."""
-        names = frozenset(each.client_id for each in wanted)
+        names, place = frozenset(each.client_id for each in wanted), _place(realm, connector.uid)
         # After a start anything may be there.
-        if names >= self._made.get(connector.uid, frozenset({""})):
-            self._made[connector.uid] = names
+        if names >= self._made.get(place, frozenset({""})):
+            self._made[place] = names
             return None
         prefix = client_id(connector.namespace, connector.name)
         try:
             await self._keycloak.remove_others(realm, connector.uid, prefix, names)
         except KeycloakError as error:
             return error
-        self._made[connector.uid] = names
+        self._made[place] = names
         return None
 
     async def _mint(self, realm: KeycloakRealm, wanted: ConnectorClient) -> HeldToken | KeycloakError:
@@ -170,6 +174,10 @@ class Mint:
     def _count(self) -> None:
         now = self._clock()
         metrics.TOKENS_GOOD.set(sum(token.is_good(now) for _, held in self._held.values() for token in held.values()))
+
+
+def _place(realm: KeycloakRealm, uid: str) -> _Place:
+    return realm.url, realm.realm, uid
 
 
 def _key(device: str) -> str:

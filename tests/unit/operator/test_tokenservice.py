@@ -167,6 +167,19 @@ async def test_a_token_without_its_roles_is_not_handed_out(city: City) -> None:
     assert city.api.secrets == {}
 
 
+async def test_what_one_realm_gave_up_says_nothing_of_another(city: City) -> None:
+    elsewhere = _REALM.model_copy(update={"realm": "elsewhere"})
+    key = feed().connector.key
+    await city.mint.release(_REALM, key, CONNECTOR_UID)
+    city.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "down")
+    with pytest.raises(KeycloakError):
+        await city.mint.release(elsewhere, key, CONNECTOR_UID)
+    city.realm.fails = None
+    await city.mint.release(elsewhere, key, CONNECTOR_UID)
+    await city.mint.release(_REALM, key, CONNECTOR_UID)
+    assert city.realm.kept == [set(), set()], "each was asked once"
+
+
 async def test_what_is_withdrawn_is_gone(city: City) -> None:
     await city.keep(feed())
     city.restart()
