@@ -13,12 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 
 from benchmarks.bare import prepared
+from benchmarks.edge.service import PLAIN
 from benchmarks.report import bench_line, machine
 from localcluster import images, install
 from localcluster.images import pinned
@@ -28,15 +29,6 @@ from sensorthings_operator.desired.settings import OperatorSettings
 if TYPE_CHECKING:
     from benchmarks.bare import Bare
 
-_SPEC: Final[dict[str, Any]] = {
-    "version": "2.0.0",
-    "http": {},
-    "mqtt": {},
-    "database": {"type": "Managed", "managed": {"storage": {"size": "1Gi", "whenDeleted": "Delete"}}},
-    "exposure": {"type": "None"},
-    "auth": {"type": "None", "none": {"allowAnonymousWrite": True}},
-    "monitoring": {"verifyDelivery": False},
-}
 _SUBSCRIBERS: Final = 1000
 _ADDED_GOAL: Final = 1.0
 """Milliseconds that the gate may add to p99."""
@@ -97,7 +89,7 @@ def main(
         "apiVersion": "sensorthings.city/v1alpha1",
         "kind": "SensorThingsService",
         "metadata": {"name": "floor", "namespace": "floor"},
-        "spec": _SPEC,
+        "spec": PLAIN,
     }
     direct, gated = list[list[float]](), list[list[float]]()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

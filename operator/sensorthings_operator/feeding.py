@@ -13,7 +13,7 @@ from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import Owned, OwnedStore, ServiceKey
 from sensorthings_operator.clients.resources import CONNECTOR_CHILDREN, PODS
-from sensorthings_operator.clients.watch import Watch
+from sensorthings_operator.clients.watch import Watch, watches
 from sensorthings_operator.connectors import ConnectorReconciler
 from sensorthings_operator.controller import Controller
 from sensorthings_operator.desired.metadata import CONNECTOR_SELECTOR
@@ -83,19 +83,14 @@ class Feeding:
 
     def watches(self) -> list[Watch]:
         """Of the children of connectors."""
-        namespaces: list[str | None] = [*self._settings.watch_namespaces] or [None]
-        return [
-            Watch(
-                self._client,
-                self._store,
-                resource,
-                namespace=namespace,
-                label_selector=CONNECTOR_SELECTOR,
-                changed=self._child_changed,
-            )
-            for resource in (*CONNECTOR_CHILDREN, PODS)
-            for namespace in namespaces
-        ]
+        return watches(
+            self._client,
+            self._store,
+            (*CONNECTOR_CHILDREN, PODS),
+            namespaces=self._settings.watch_namespaces,
+            label_selector=CONNECTOR_SELECTOR,
+            changed=self._child_changed,
+        )
 
     def service_changed(self, key: ServiceKey) -> None:
         """Look at the connectors of a service."""

@@ -32,7 +32,7 @@ from sensorthings_operator.clients.resources import (
     WATCHED_CHILDREN,
     Resource,
 )
-from sensorthings_operator.clients.watch import Watch
+from sensorthings_operator.clients.watch import Watch, watches
 from sensorthings_operator.controller import Controller
 from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired.metadata import MANAGED_SELECTOR
@@ -164,9 +164,9 @@ class Operator:
         return not self._lease_lost
 
     async def _work(self) -> None:
-        always = [watch for resource in (*WATCHED_CHILDREN, PODS) for watch in self._watches(resource)]
+        always = self._watches(*WATCHED_CHILDREN, PODS)
         always += self._feeding.watches()
-        optional = [watch for resource in OPTIONAL_CHILDREN for watch in self._watches(resource)]
+        optional = self._watches(*OPTIONAL_CHILDREN)
         async with asyncio.TaskGroup() as group:
             tasks: list[asyncio.Task[None]] = [group.create_task(watch.run()) for watch in always]
             discovery = Discovery(self._client)
@@ -235,19 +235,15 @@ class Operator:
             for task in tasks:
                 task.cancel()
 
-    def _watches(self, resource: Resource) -> list[Watch]:
-        namespaces: list[str | None] = [*self._settings.watch_namespaces] or [None]
-        return [
-            Watch(
-                self._client,
-                self._store,
-                resource,
-                namespace=namespace,
-                label_selector=MANAGED_SELECTOR,
-                changed=self._child_changed,
-            )
-            for namespace in namespaces
-        ]
+    def _watches(self, *resources: Resource) -> list[Watch]:
+        return watches(
+            self._client,
+            self._store,
+            resources,
+            namespaces=self._settings.watch_namespaces,
+            label_selector=MANAGED_SELECTOR,
+            changed=self._child_changed,
+        )
 
     def _service_told(self, body: Body, deleted: bool) -> None:  # noqa: FBT001 - as the handlers tell it
         for key in self._controller.take(body, deleted):

@@ -6,7 +6,7 @@ An optional kind is one that the API server may not serve: it is looked for now 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Final, NoReturn
 
@@ -24,6 +24,9 @@ _LONGEST_DELAY_SECONDS: Final = 30.0
 _SHORTEST_WATCH_SECONDS: Final = 1.0
 
 
+Changed = Callable[[Owned], None]
+
+
 class Watch:
     """Keeps the store true for one kind and tells of each change."""
 
@@ -35,7 +38,7 @@ class Watch:
         *,
         namespace: str | None,
         label_selector: str,
-        changed: Callable[[Owned], None],
+        changed: Changed,
     ) -> None:
         self._client = client
         self._store = store
@@ -143,3 +146,20 @@ class Watch:
     def _tell(self, entry: Owned | None) -> None:
         if entry is not None:
             self._changed(entry)
+
+
+def watches(  # noqa: PLR0913 - what watches are made of
+    client: KubernetesClient,
+    store: OwnedStore,
+    resources: Iterable[Resource],
+    *,
+    namespaces: Sequence[str],
+    label_selector: str,
+    changed: Changed,
+) -> list[Watch]:
+    """One for each kind in each namespace; in all namespaces where none is named."""
+    return [
+        Watch(client, store, resource, namespace=namespace, label_selector=label_selector, changed=changed)
+        for resource in resources
+        for namespace in (*namespaces,) or (None,)
+    ]
