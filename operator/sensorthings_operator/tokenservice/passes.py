@@ -114,13 +114,13 @@ class TokenPasses:
         return minted.look_again(self._clock())
 
     async def _take_away(self, body: Body, connector: Connector, realm: KeycloakRealm) -> float | None:
-        """Suspended or revoked: the clients go, so that nothing can be minted, and the tokens end by themselves."""
+        """Suspended or revoked: no token is handed out, and the clients go, so that nobody else has one minted."""
+        await self._withdraw(connector)
         try:
             await self._mint.release(realm, connector.key, connector.uid)
         except KeycloakError as error:
-            await self._status.tell(body, Verdict("False", error.reason, error.message), {})
+            await self._status.tell(body, Verdict("False", error.reason, error.message), {}, ended=True)
             return AGAIN_SECONDS
-        await self._withdraw(connector)
         await self._status.tell(body, _ended(body, connector, self._clock()), {}, ended=True)
         return None
 

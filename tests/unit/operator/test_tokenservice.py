@@ -30,6 +30,7 @@ from sensorthings_operator.tokenservice.keys import CA, CERTIFICATE, DoorKeys, V
 from sensorthings_operator.tokenservice.minting import AGAIN_SECONDS, Mint
 from sensorthings_operator.tokenservice.secrets import ForeignSecretError, TokenSecrets
 from tests.unit.operator.connecting import CONNECTOR_UID, body, feed, jwt
+from tests.unit.operator.samples import SETTINGS
 
 if TYPE_CHECKING:
     from sensorthings_operator.apply.events import Events
@@ -165,6 +166,28 @@ async def test_a_token_without_its_roles_is_not_handed_out(city: City) -> None:
     assert minted.problem is not None
     assert minted.problem.reason is AuthReason.ROLES_MISSING
     assert city.api.secrets == {}
+
+
+async def test_revoking_does_not_wait_for_keycloak(city: City) -> None:
+    await city.keep(feed())
+    city.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "down")
+    told = Statuses()
+    revoking = passes.TokenPasses(
+        cast("KubernetesClient", city.api),
+        SETTINGS,
+        connectors=Connectors(),
+        mint=city.mint,
+        door_keys=DoorKeys(city.secrets, lambda: None),
+        status=status.TokenStatus(cast("KubernetesClient", told), cast("Events", told)),
+    )
+    live = body({}, annotations={"sensorthings.city/revoked": "*"})
+    assert await revoking._take_away(live, feed().connector, _REALM) == AGAIN_SECONDS
+    assert city.api.secrets == {}, "nobody is handed a token any more"
+    assert told.sent[-1]["conditions"][0]["reason"] == "KeycloakUnreachable"
+    city.realm.fails = None
+    assert await revoking._take_away(live, feed().connector, _REALM) is None
+    assert city.realm.kept[-1] == set()
+    assert told.sent[-1]["conditions"][0]["reason"] == "Revoked"
 
 
 async def test_what_one_realm_gave_up_says_nothing_of_another(city: City) -> None:
