@@ -168,18 +168,40 @@ async def test_a_token_without_its_roles_is_not_handed_out(city: City) -> None:
     assert city.api.secrets == {}
 
 
-async def test_revoking_does_not_wait_for_keycloak(city: City) -> None:
-    await city.keep(feed())
-    city.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "down")
-    told = Statuses()
-    revoking = passes.TokenPasses(
+def _passes(city: City, told: "Statuses", connectors: Connectors) -> passes.TokenPasses:
+    return passes.TokenPasses(
         cast("KubernetesClient", city.api),
-        SETTINGS,
-        connectors=Connectors(),
+        SETTINGS.model_copy(update={"keycloak_realms": {"city": _REALM}}),
+        connectors=connectors,
         mint=city.mint,
         door_keys=DoorKeys(city.secrets, lambda: None),
         status=status.TokenStatus(cast("KubernetesClient", told), cast("Events", told)),
     )
+
+
+async def test_a_connector_that_is_shut_out_loses_its_client(city: City) -> None:
+    await city.keep(feed())
+    city.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "down")
+    told, connectors = Statuses(), Connectors()
+    connectors.put(body({}, finalizers=[passes.TOKENS_FINALIZER.name]))
+    shutting = _passes(city, told, connectors)
+    assert await shutting.look(feed().connector.key) == AGAIN_SECONDS
+    assert city.api.secrets == {}, "nobody is handed a token any more"
+    (condition,) = told.sent[-1]["conditions"]
+    assert condition["reason"] == "ServiceMissing"
+    assert condition["message"].endswith("its client in Keycloak is not deleted yet: down")
+    city.realm.fails = None
+    for _ in range(2):
+        assert await shutting.look(feed().connector.key) == passes._LOOK_SECONDS
+    assert city.realm.kept[1:] == [set()], "asked once"
+    assert "Keycloak" not in told.sent[-1]["conditions"][0]["message"]
+
+
+async def test_revoking_does_not_wait_for_keycloak(city: City) -> None:
+    await city.keep(feed())
+    city.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "down")
+    told = Statuses()
+    revoking = _passes(city, told, Connectors())
     live = body({}, annotations={"sensorthings.city/revoked": "*"})
     assert await revoking._take_away(live, feed().connector, _REALM) == AGAIN_SECONDS
     assert city.api.secrets == {}, "nobody is handed a token any more"
