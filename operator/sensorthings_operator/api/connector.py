@@ -17,7 +17,7 @@ from sensorthings_operator.api.base import (
     cel,
     rules,
 )
-from sensorthings_operator.api.grants import Roles, default_roles
+from sensorthings_operator.api.roles import TokenRoles, usual_roles
 from sensorthings_operator.api.status import UNSEEN, Condition, ObservedGeneration
 
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -141,7 +141,7 @@ class ConnectorSpec(Model):
 
     service_ref: ServiceReference
     """The service it feeds."""
-    roles: Roles = Field(default_factory=default_roles)
+    roles: TokenRoles = Field(default_factory=usual_roles)
     """What its token allows."""
     container: ConnectorContainer | None = None
     """What runs in the cluster."""
