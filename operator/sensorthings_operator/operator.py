@@ -100,12 +100,20 @@ class Operator:
         self._events = Events(self._client, instance=identity)
         self._reporter = Reporter(self._client, self._services, settings, events=self._events)
         self._keycloak = KeycloakClients(
-            repaired=self._reporter.repaired_in_keycloak,
+            repaired=self._reporter.repaired_outside,
             secret_days=settings.client_secret_days,
             shared_seconds=settings.keycloak_probe_seconds,
         )
         self._checks = DeliveryChecks(self._keycloak, self._client)
-        self._probes = AllProbes.of(settings, ask, keep, self._keycloak, self._checks, changed=self._controller.add)
+        self._probes = AllProbes.of(
+            settings,
+            ask,
+            keep,
+            self._keycloak,
+            self._checks,
+            changed=self._controller.add,
+            repaired=self._reporter.repaired_outside,
+        )
         self._reconciler = Reconciler(
             self._client,
             settings=settings,
