@@ -12,8 +12,8 @@ from sensorthings_operator.api.base import (
     Model,
     ObjectName,
     Port,
+    PullSecrets,
     ResourceRequirements,
-    SecretReference,
     cel,
     rules,
 )
@@ -160,13 +160,7 @@ class ConnectorSpec(Model):
     observations: ObservationSelector | None = None
     """Which Observations are its own, for the status; where it is not given those whose Datastream has the connector's
     name in properties/connector."""
-    image_pull_secrets: Annotated[
-        list[SecretReference],
-        Field(
-            max_length=8,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-        ),
-    ] = Field(default_factory=list)
+    image_pull_secrets: PullSecrets = Field(default_factory=list)
     """Secrets for registries that ask for a password."""
     suspend: bool = False
     """Stop it, and mint no token for it."""
