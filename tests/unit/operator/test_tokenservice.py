@@ -111,21 +111,65 @@ def city() -> City:
 async def test_a_token_is_minted_once_and_again_before_half_of_its_life_is_over(city: City) -> None:
     minted = await city.keep(feed())
     assert minted.problem is None
-    assert 120 <= minted.look_again(city.realm.now) <= 150
+    assert 0 <= minted.look_again(city.realm.now) <= 150
     (secret,) = city.api.secrets.values()
     assert secret["metadata"]["name"] == "loader-token"
     assert secret["metadata"]["ownerReferences"][0]["uid"] == CONNECTOR_UID
     assert set(secret["data"]) == {"token"}
-    for restarted in (False, True):
-        if restarted:
-            city.restart()
-        await city.keep(feed())
+    city.restart()
+    for _ in range(2):
+        found = await city.keep(feed())
+        assert 120 <= found.look_again(city.realm.now) <= 150
         assert len(city.realm.minted) == 1, "it is good, also for one who finds it in the Secret"
     city.realm.now += 150
     again = await city.keep(feed())
+    assert 120 <= again.look_again(city.realm.now) <= 150
     assert len(city.realm.minted) == 2
     assert again.tokens[""].expires == pytest.approx(1450)
     assert city.api.writes == 2
+
+
+def _due_early(dues: list[float]) -> int:
+    """How many are to be renewed sooner than one that is renewed in time."""
+    return sum(due < 119 for due in dues)
+
+
+async def test_connectors_that_begin_together_are_renewed_at_any_time_from_then_on(city: City) -> None:
+    dues = []
+    for _ in range(60):
+        one = City()
+        dues.append((await one.keep(feed())).look_again(one.realm.now))
+    assert 30 <= _due_early(dues) < 60, "about 88 of 100"
+    assert min(dues) < 60
+    assert max(dues) <= 150
+
+
+@pytest.mark.parametrize(("away", "spread"), [(5, False), (100, True), (400, True)])
+async def test_renewals_that_keycloak_held_up_are_spread_again(away: float, spread: bool) -> None:
+    dues = []
+    for _ in range(40):
+        one = City()
+        await one.keep(feed())
+        one.restart()
+        await one.keep(feed())
+        one.realm.now += 150
+        one.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "away")
+        await one.keep(feed())
+        one.realm.now += away - 5
+        one.realm.fails = None
+        dues.append((await one.keep(feed())).look_again(one.realm.now))
+    assert (_due_early(dues) > 0) == spread
+
+
+async def test_after_a_start_keycloak_is_asked_for_nothing_until_a_token_is_due(city: City) -> None:
+    await city.keep(feed({"devices": [{"name": "a"}]}))
+    city.restart()
+    city.realm.kept.clear()
+    await city.keep(feed())
+    assert city.realm.kept == []
+    city.realm.now += 150
+    await city.keep(feed())
+    assert city.realm.kept == [{"connector-hamburg-loader"}], "the device went while nobody looked"
 
 
 async def test_other_roles_are_another_token_at_once(city: City) -> None:
