@@ -59,7 +59,7 @@ _EVENTS_SECONDS: Final = 1.0
 """How long Events may still be sent after the last pass."""
 _NOT_OURS: Final = (ApiError, aiohttp.ClientError, TimeoutError)
 """What a look at the API server may raise without a mistake of the operator's own."""
-_SHARED_PART: Final = 0.95
+_SHARED_PART: Final = 0.99
 """Of a service's turn: so old the read of its realm may be that services share, and one alone reads anew in each."""
 _CONNECTOR_CONCURRENCY: Final = 4
 """Connectors reconciled at the same time."""
