@@ -94,12 +94,13 @@ class _Renewals:
     def run(self) -> list[str]:
         """The BENCH lines."""
         asyncio.run(self._prepare())
-        with self._tokens:
+        try:
             self._tell_first_start()
             settled = self._settled()
             self._tell_started_again(settled)
             self._tell_away(settled)
-            self._tokens.stop()
+        finally:
+            self._tokens.kill()
         self._tell_cost(settled, self._straight(settled))
         return self._lines
 
@@ -113,7 +114,8 @@ class _Renewals:
             await client.apply_all(_connector(namespace, name) for namespace, name in self._names())
 
     def _tell_first_start(self) -> None:
-        window = self._watch(self._all_good)
+        begun = self._start()
+        window = self._watch(self._all_good, since=begun)
         seconds = window.ended - window.begun
         rate = len(window.calls) / seconds
         self._say(
@@ -131,11 +133,9 @@ class _Renewals:
 
     def _tell_started_again(self, settled: _Window) -> None:
         self._tokens.stop()
-        self._city.tally.taken()
-        begun = time.monotonic()
-        self._tokens.start()
+        begun = self._start()
         ready = time.monotonic() - begun
-        window = self._look_on(_CYCLE_SECONDS)
+        window = self._watch(lambda: time.monotonic() >= begun + _CYCLE_SECONDS, since=begun)
         times = [call.at for call in window.calls]
         at_first = per_second(times, begun, begun + _BURST_SECONDS)
         later = per_second(times, begun + _BURST_SECONDS, window.ended)
@@ -202,19 +202,27 @@ class _Renewals:
         measured: dict[str, float] = json.loads(told)
         return measured
 
+    def _start(self) -> float:
+        """Start the token service and wait until it has listed everything; when it was started."""
+        self._city.tally.taken()
+        begun = time.monotonic()
+        self._tokens.start()
+        return begun
+
     def _look_on(self, seconds: float) -> _Window:
         until = time.monotonic() + seconds
         return self._watch(lambda: time.monotonic() >= until)
 
-    def _watch(self, done: Callable[[], bool]) -> _Window:
-        """Until something is so.
+    def _watch(self, done: Callable[[], bool], *, since: float | None = None) -> _Window:
+        """Until something is so, from now on or since the start of the process.
 
         Raises:
             TimeoutError: It never is.
         """
-        self._city.tally.taken()
-        begun, used = time.monotonic(), cpu_seconds(self._tokens.pid)
-        before = self._tokens.total(_ISSUED)
+        begun, used, before = since or time.monotonic(), 0.0, 0.0
+        if since is None:
+            self._city.tally.taken()
+            used, before = cpu_seconds(self._tokens.pid), self._tokens.total(_ISSUED)
         while not done():
             if time.monotonic() > begun + _PATIENCE:
                 raise TimeoutError(self._tokens.log()[-2000:])

@@ -72,6 +72,7 @@ class Mint:
         uid, _ = self._held.pop(key, ("", {}))
         for place in [each for each in self._made if each[2] == uid]:
             del self._made[place]
+        self._secrets.forget(uid)
         self._count()
         return uid
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sensorthings_operator.apply import authority
 from sensorthings_operator.apply.authority import Pair
-from sensorthings_operator.clients.errors import NotFoundError
+from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
 from sensorthings_operator.clients.keycloak_realm import AccessToken
 from sensorthings_operator.conditions.auth import AuthReason
@@ -47,9 +47,10 @@ class Api:
 
     def __init__(self) -> None:
         self.secrets: dict[str, dict[str, Any]] = {}
-        self.writes = 0
+        self.reads = self.writes = 0
 
     async def get(self, _: object, __: str, name: str) -> dict[str, Any]:
+        self.reads += 1
         if name not in self.secrets:
             raise NotFoundError(404, "NotFound", "there is none")
         return self.secrets[name]
@@ -57,8 +58,11 @@ class Api:
     async def apply(self, manifest: dict[str, Any], **_: object) -> dict[str, Any]:
         self.writes += 1
         name = manifest["metadata"]["name"]
-        self.secrets[name] = {**manifest, "metadata": {**manifest["metadata"], "uid": "s"}}
-        return manifest
+        uid = self.secrets[name]["metadata"]["uid"] if name in self.secrets else f"s{self.writes}"
+        if manifest["metadata"].get("uid", uid) != uid:
+            raise ApiError(409, "Conflict", "uid mismatch")
+        self.secrets[name] = {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}
+        return self.secrets[name]
 
     async def delete(self, _: object, __: str, name: str, *, uid: str) -> None:
         assert self.secrets.pop(name)["metadata"]["uid"] == uid
@@ -275,6 +279,26 @@ async def test_what_is_withdrawn_is_gone(city: City) -> None:
     await city.mint.withdraw(feed().connector)
     assert city.api.secrets == {}
     assert city.mint.tokens(("hamburg", "loader")) == {}
+
+
+async def test_a_secret_is_written_again_without_being_read_unless_it_is_another_one(city: City) -> None:
+    async def renewed() -> int:
+        city.realm.now += 150
+        before = city.api.reads
+        await city.keep(feed())
+        return city.api.reads - before
+
+    await city.keep(feed())
+    assert await renewed() == 0
+    del city.api.secrets["loader-token"]
+    assert await renewed() == 1
+    assert city.api.secrets["loader-token"]["data"]["token"]
+    assert await renewed() == 0
+    theirs = {"metadata": {"name": "loader-token", "uid": "x"}, "data": {}}
+    city.api.secrets["loader-token"] = theirs
+    with pytest.raises(ForeignSecretError):
+        await renewed()
+    assert city.api.secrets["loader-token"] == theirs
 
 
 async def test_a_secret_of_somebody_else_is_neither_written_nor_read(city: City) -> None:
