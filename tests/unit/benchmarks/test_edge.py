@@ -73,7 +73,7 @@ def test_a_step_is_drawn_the_same_each_time(tmp_path: Path) -> None:
     client.begun = [100.0, 101.0, 106.0]
     client.acknowledged = {0: 100.1, 1: 101.1, 2: 106.1}
     told = Told(arrived={0: 100.2, 1: 101.3, 2: 106.4})
-    step = Step(5.0, 6.0, _pods((0.0, 1), (6.0, 2)), client, [told], {"http": 50}, 0)
+    step = Step(5.0, 6.0, 7.0, _pods((0.0, 1), (6.0, 2)), client, [told], {"http": 50}, 0)
     one, other = tmp_path / "one.svg", tmp_path / "other.svg"
     picture.draw(step, one)
     picture.draw(step, other)
