@@ -1,26 +1,31 @@
-"""The city layer: the SensorThings services of a city."""
+"""The city layer: the tenants of a city and their SensorThings services."""
 
-import pulumi_kubernetes as kubernetes
-
-from sensorthings_stacks import configuration
-from sensorthings_stacks.components.city import City, CityArgs, DatabaseAccess
+from sensorthings_stacks import clusters, configuration
+from sensorthings_stacks.components.city import City, CityArgs
+from sensorthings_stacks.components.tenant import DatabaseAccess
 from sensorthings_stacks.layers import ClusterOutputs, DatabaseOutputs, city
 from sensorthings_stacks.settings.city import CitySettings
 
 name = city()
 settings = configuration.read(CitySettings)
 
-database = DatabaseOutputs.of_this_city()
-City(
-    name,
-    CityArgs(
-        provider=kubernetes.Provider("cluster", kubeconfig=ClusterOutputs.of_this_city().kubeconfig),
-        database=DatabaseAccess(
-            hosts=database.hosts,
-            name=database.name,
-            username=database.username,
-            password=database.password,
-        ),
-        settings=settings,
-    ),
-)
+if settings.cluster is None or settings.database is None:
+    provider = clusters.made(ClusterOutputs.of_this_city().kubeconfig)
+    database = DatabaseOutputs.of_this_city()
+    access = DatabaseAccess(
+        hosts=database.hosts,
+        name=database.name,
+        username=database.username,
+        password=database.password,
+    )
+else:
+    provider = clusters.existing(settings.cluster)
+    access = DatabaseAccess(
+        hosts=list(settings.database.hosts),
+        name=settings.database.name,
+        username=settings.database.username,
+        password=configuration.secret(settings.database.password),
+        certificate_authority=settings.database.certificate_authority or None,
+    )
+
+City(name, CityArgs(provider=provider, database=access, settings=settings))

@@ -1,23 +1,29 @@
 """The platform layer of a city: what its services need on the cluster, and the operator that makes them."""
 
-import pulumi_kubernetes as kubernetes
+from pathlib import Path
 
-from sensorthings_stacks import configuration
-from sensorthings_stacks.components.platform import Platform, PlatformArgs
+from sensorthings_stacks import clusters, configuration
+from sensorthings_stacks.components.platform import Platform, PlatformArgs, azure_load_balancer
 from sensorthings_stacks.layers import ClusterOutputs, NetworkOutputs, city
 from sensorthings_stacks.settings.platform import PlatformSettings
 
 name = city()
 settings = configuration.read(PlatformSettings)
 
-network = NetworkOutputs.of_this_city()
+if settings.cluster is None:
+    network = NetworkOutputs.of_this_city()
+    provider = clusters.made(ClusterOutputs.of_this_city().kubeconfig)
+    load_balancer = azure_load_balancer(network.resource_group, network.ingress_address)
+else:
+    provider, load_balancer = clusters.existing(settings.cluster), {}
+
 Platform(
     name,
     PlatformArgs(
-        provider=kubernetes.Provider("cluster", kubeconfig=ClusterOutputs.of_this_city().kubeconfig),
-        resource_group=network.resource_group,
-        ingress_address=network.ingress_address,
+        provider=provider,
+        load_balancer=load_balancer,
         operator_chart="../../charts/sensorthings-operator",
+        definitions=Path(__file__).parents[2] / "crds",
         settings=settings,
     ),
 )

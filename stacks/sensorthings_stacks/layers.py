@@ -9,10 +9,9 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import pulumi
-from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from sensorthings_stacks.settings.base import CityName
+from sensorthings_stacks.settings.base import city_name
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -99,11 +98,4 @@ def city() -> str:
     Raises:
         ValueError: The name does not fit into the names of Azure's resources.
     """
-    name = pulumi.get_stack()
-    try:
-        return TypeAdapter(CityName).validate_python(name)
-    except ValidationError:
-        raise ValueError(
-            f"The stack's name is the city's, and stands in the names of all its resources: it must be 2 to 12 "
-            f"lower-case letters and digits, a letter first (given: {name})."
-        ) from None
+    return city_name(pulumi.get_stack())

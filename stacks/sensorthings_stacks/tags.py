@@ -10,7 +10,7 @@ from typing import Final
 
 import pulumi
 
-_UNTAGGED: Final = frozenset(
+UNTAGGED: Final = frozenset(
     {
         "azure-native:authorization:RoleAssignment",
         "azure-native:containerservice:MaintenanceConfiguration",
@@ -22,9 +22,13 @@ _UNTAGGED: Final = frozenset(
 """Types of the stacks that have no property `tags`."""
 
 
+REQUIRED: Final = ("city", "layer", "managed-by")
+"""What every tagged resource says."""
+
+
 def tagged(type_: str, properties: Mapping[str, object], tags: Mapping[str, str]) -> dict[str, object]:
     """A resource's properties with the tags added, where its type takes them."""
-    if not type_.startswith("azure-native:") or type_ in _UNTAGGED:
+    if not type_.startswith("azure-native:") or type_ in UNTAGGED:
         return dict(properties)
     own = properties.get("tags")
     return {**properties, "tags": {**tags, **(own if isinstance(own, Mapping) else {})}}
@@ -32,7 +36,7 @@ def tagged(type_: str, properties: Mapping[str, object], tags: Mapping[str, str]
 
 def tag_everything(city: str, layer: str) -> None:
     """Tag whatever the program makes after this call."""
-    tags = {"city": city, "layer": layer, "managed-by": "pulumi"}
+    tags = dict(zip(REQUIRED, (city, layer, "pulumi"), strict=True))
 
     def transform(arguments: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
         return pulumi.ResourceTransformResult(tagged(arguments.type_, arguments.props, tags), arguments.opts)

@@ -25,6 +25,18 @@ def layers() -> dict[str, Run]:
 
 
 @pytest.fixture(scope="session")
+def munich() -> dict[str, Run]:
+    """Every layer's program, run once for Munich."""
+    return programs.all_layers("munich")
+
+
+@pytest.fixture(scope="session")
+def smalltown() -> dict[str, Run]:
+    """The two layers of a city on a cluster that is there."""
+    return programs.all_layers("smalltown", ("platform", "city"))
+
+
+@pytest.fixture(scope="session")
 def network(layers: dict[str, Run]) -> Run:
     """The network layer of Hamburg."""
     return layers["network"]

@@ -9,17 +9,36 @@ import sys
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 STACKS: Final = Path(__file__).parents[2] / "stacks"
 LAYERS: Final = ("network", "cluster", "database", "platform", "city")
 """In the order in which they come up."""
 PASSWORDS: Final = {"sensorthings": "frost-$trong:\\password'1", "replication": "repl:pass\\word'-%1-long"}
 """Held by nobody's real database. Their odd characters are what shells, psql and .pgpass give a meaning to."""
-SECRETS: Final[dict[str, dict[str, Any]]] = {"database": {"passwords": PASSWORDS}}
-"""What Hamburg's files leave to `pulumi config set --secret`."""
+SECRETS: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "hamburg": {
+        "database": {"passwords": PASSWORDS},
+        "platform": {
+            "keycloak": {
+                "administratorPassword": "keycloak-admin-is-long",
+                "database": {"password": "keycloak-database-is-long"},
+            },
+            "grafana": {
+                "administratorPassword": "grafana-admin-is-long",
+                "login": {"clientSecret": "grafana-client-is-long"},
+            },
+        },
+    },
+    "munich": {"database": {"passwords": PASSWORDS}},
+    "smalltown": {"city": {"database": {"password": PASSWORDS["sensorthings"]}}},
+}
+"""What the cities' files leave to `pulumi config set --secret`, by city and layer."""
 _SECRET_MARK: Final = "4dabf18193072939515e22adb298388d"
 """Key by which Pulumi's wire format tells a special value from a map."""
 
@@ -77,8 +96,16 @@ def configuration(layer: str, stack: str = "hamburg") -> dict[str, Any]:
     name = content["name"]
     defaults = {f"{name}:{key}": entry["default"] for key, entry in content["config"].items() if "default" in entry}
     loaded: dict[str, Any] = yaml.safe_load((STACKS / layer / f"Pulumi.{stack}.yaml").read_text())
-    secrets = {f"{name}:{key}": value for key, value in SECRETS.get(layer, {}).items()}
-    return {**defaults, **loaded["config"], **secrets}
+    given = {**defaults, **loaded["config"]}
+    for key, value in SECRETS.get(stack, {}).get(layer, {}).items():
+        given[f"{name}:{key}"] = _merged(given.get(f"{name}:{key}", {}), value)
+    return given
+
+
+def _merged(one: Any, other: Any) -> Any:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {**one, **{key: _merged(one.get(key), value) for key, value in other.items()}}
+    return other
 
 
 def execute(layer: str, config: dict[str, Any], references: dict[str, Any], stack: str = "hamburg") -> Run:
@@ -90,7 +117,7 @@ def execute(layer: str, config: dict[str, Any], references: dict[str, Any], stac
         "folder": str(STACKS / layer),
         # Pulumi passes text as it is and everything else as JSON.
         "config": {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()},
-        "secret_keys": [f"{name}:{key}" for key in SECRETS.get(layer, {})],
+        "secret_keys": [f"{name}:{key}" for key in SECRETS.get(stack, {}).get(layer, {})],
         "references": references,
     }
     done = subprocess.run(
@@ -113,21 +140,21 @@ class ProgramError(Exception):
     """A program that failed."""
 
 
-def all_layers() -> dict[str, Run]:
+def all_layers(stack: str = "hamburg", layers: Sequence[str] = LAYERS) -> dict[str, Run]:
     """Run every layer in order, each with the outputs of those before it."""
     runs: dict[str, Run] = {}
     references: dict[str, Any] = {}
-    for layer in LAYERS:
-        runs[layer] = execute(layer, configuration(layer), references)
-        references |= reference(layer, runs[layer])
+    for layer in layers:
+        runs[layer] = execute(layer, configuration(layer, stack), references, stack)
+        references |= reference(layer, runs[layer], stack)
     return runs
 
 
-def reference(layer: str, run: Run) -> dict[str, Any]:
+def reference(layer: str, run: Run, stack: str = "hamburg") -> dict[str, Any]:
     """What a StackReference to that run answers, by its name."""
     secrets = [name for name, value in run.outputs.items() if is_secret(value)]
     answer = {"outputs": unwrapped(run.outputs), "secretOutputNames": secrets}
-    return {f"city/{project(layer)['name']}/hamburg": answer}
+    return {f"city/{project(layer)['name']}/{stack}": answer}
 
 
 def is_secret(value: Any) -> bool:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_stacks.configuration import ConfigurationError, parse
 from sensorthings_stacks.settings.city import CitySettings
 from sensorthings_stacks.settings.cluster import ClusterSettings
 from sensorthings_stacks.settings.database import DatabaseSettings
 from sensorthings_stacks.settings.network import NetworkSettings
 from sensorthings_stacks.settings.platform import PlatformSettings
+from sensorthings_stacks.settings.reading import ConfigurationError, parse
 from tests.stacks.programs import LAYERS, PASSWORDS, configuration, project
 
 if TYPE_CHECKING:
@@ -40,6 +40,15 @@ def _read(layer: str, **changes: Any) -> Settings:
 @pytest.mark.parametrize("layer", LAYERS)
 def test_hamburgs_files_are_a_configuration(layer: str) -> None:
     assert isinstance(_read(layer), SETTINGS[layer])
+
+
+def _service(name: str, **more: Any) -> dict[str, Any]:
+    spec = {"host": f"{name}.example.org", "version": "2.8.0", "exposure": {"type": "None"}, "auth": {"type": "None"}}
+    return {"name": name, "spec": {**spec, **more}}
+
+
+def _tenant(service: dict[str, Any] | None = None, namespace: str = "one") -> dict[str, Any]:
+    return {"namespace": namespace, "services": [] if service is None else [service]}
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
@@ -79,14 +88,37 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("database", {"administratorKey": "-----BEGIN"}, r"administratorKey: must be text that matches"),
     ("database", {"passwords": None}, r"pulumi config set --secret --path passwords"),
     ("platform", {"charts": {"certManager": "v1"}}, r'charts\.certManager: must be .* \(given: "v1"\)'),
-    ("city", {"namespace": "Hamburg"}, r"namespace: must be"),
+    ("city", {"tenants": [{"namespace": "Hamburg"}]}, r"tenants\[0\]\.namespace: must be"),
     ("city", {"certificateEmail": "nobody"}, r"certificateEmail: must be"),
     (
         "city",
-        {"services": [{"name": "a", "spec": {"version": "2.8.0"}}]},
-        r"services\[0\]: spec\.exposure: is required",
+        {"tenants": [_tenant({"name": "a", "spec": {"version": "2.8.0"}})]},
+        r"tenants\[0\]\.services\[0\]: spec\.exposure: is required",
     ),
-    ("city", {"services": [{"name": "a", "spec": {"database": {}}}]}, r"sets database of the spec itself: remove it"),
+    (
+        "city",
+        {"tenants": [_tenant({"name": "a", "spec": {"certificate": {}}})]},
+        r"sets certificate of the spec itself: remove it",
+    ),
+    ("city", {"tenants": [_tenant(_service("a")), _tenant(_service("b"), "b")]}, r"tenants: one/a and b/b would write"),
+    (
+        "city",
+        {"tenants": [_tenant(_service("a")), _tenant(_service("a", database={"type": "Managed"}), "b")]},
+        r"tenants: the host a\.example\.org stands there twice",
+    ),
+    ("city", {"tenants": [_tenant(), _tenant()]}, r"tenants: the namespace one stands there twice"),
+    (
+        "city",
+        {"tenants": [{"namespace": "one", "connectors": [{"name": "c", "spec": {"serviceRef": {"name": "a"}}}]}]},
+        r"tenants\[0\].*: ",
+    ),
+    ("city", {"target": "existing"}, r"cluster: is required where target is existing"),
+    ("city", {"database": {"hosts": ["db"], "password": "p" * 20}}, r"database: belongs to target existing"),
+    ("city", {"target": "aws"}, r'target: must be one of azure, existing \(given: "aws"\)'),
+    ("platform", {"cluster": {"context": "mine"}}, r"cluster: belongs to target existing"),
+    ("platform", {"keycloak": None}, r"grafana: login is by this layer's Keycloak"),
+    ("platform", {"keycloak": {"host": "id.example.org"}}, r"keycloak\.image: is required"),
+    ("platform", {"ingress": {"serviceType": "ClusterIP"}}, r"ingress\.serviceType: must be one of LoadBalancer,"),
 ]
 
 
@@ -144,10 +176,12 @@ def test_pulumis_schema_says_what_the_types_say(layer: str) -> None:
     declared = project(layer)["config"]
     schema = SETTINGS[layer].model_json_schema(by_alias=True)
     assert set(declared) == set(schema["properties"])
+    optional = {key for key, member in schema["properties"].items() if "anyOf" in member}
     required = {key for key, entry in declared.items() if "default" not in entry}
-    assert required == set(schema["required"])
+    assert required == set(schema["required"]) | optional
     for key, member in schema["properties"].items():
-        node = schema["$defs"][member["$ref"].split("/")[-1]] if "$ref" in member else member
+        present = next((each for each in member.get("anyOf", ()) if each.get("type") != "null"), member)
+        node = schema["$defs"][present["$ref"].split("/")[-1]] if "$ref" in present else present
         assert declared[key]["type"] == node["type"], key
         assert declared[key]["description"], key
         assert declared[key].get("secret", False) == ("password" in json.dumps(_whole(node, schema))), key

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
-from sensorthings_operator.api.parse import parse_service
-from tests.stacks.programs import PASSWORDS, STACKS, in_the_open, is_secret
+from sensorthings_operator.api.parse import parse_connector, parse_service
+from tests.stacks.programs import PASSWORDS, SECRETS, STACKS, in_the_open, is_secret
 
 if TYPE_CHECKING:
-    from tests.stacks.programs import Run
+    from tests.stacks.programs import Resource, Run
+
+
+def _releases(platform: Run) -> dict[str, Resource]:
+    return {release.name: release for release in platform.of_type("helm.sh/v3:Release")}
+
+
+def _of_kind(run: Run, kind: str) -> list[Resource]:
+    return [each for each in run.resources if each.inputs.get("kind") == kind]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for member in value.values() for text in _texts(member)]
+    return [value]
 
 
 @pytest.mark.parametrize("layer", ["platform", "city"])
@@ -24,17 +39,30 @@ def test_every_object_names_its_cluster(layers: dict[str, Run], layer: str) -> N
 
 
 def test_the_platform_installs_four_charts_and_makes_no_custom_resource(platform: Run) -> None:
-    releases = {release.name: release.plain for release in platform.of_type("helm.sh/v3:Release")}
+    releases = {name: release.plain for name, release in _releases(platform).items()}
     assert set(releases) == {"ingress-nginx", "cert-manager", "kube-prometheus-stack", "sensorthings-operator"}
     assert releases["cert-manager"]["version"] == "v1.21.2"
     assert all(release["atomic"] for release in releases.values())
     assert (STACKS / "platform" / releases["sensorthings-operator"]["chart"] / "Chart.yaml").is_file()
-    assert platform.of_type("CustomResource") == []
-    assert [each for each in platform.resources if each.type.startswith("kubernetes:apiextensions")] == []
+    assert [each.type for each in platform.resources if each.type.endswith(":CustomResource")] == []
+    assert {each.inputs["kind"] for each in platform.resources if "apiextensions" in each.type} == {
+        "CustomResourceDefinition"
+    }
+
+
+def test_our_kinds_are_installed_as_they_are_generated_and_stay(platform: Run) -> None:
+    installed = {each.name: each for each in _of_kind(platform, "CustomResourceDefinition")}
+    generated = [yaml.safe_load(path.read_text()) for path in (STACKS.parent / "crds").glob("*.yaml")]
+    assert set(installed) == {definition["metadata"]["name"] for definition in generated}
+    for definition in generated:
+        made = installed[definition["metadata"]["name"]]
+        assert made.plain["spec"] == definition["spec"]
+        assert made.protect
+        assert made.retain_on_delete
 
 
 def test_ingress_takes_the_citys_address_and_our_operators_ports(platform: Run) -> None:
-    (release,) = [each for each in platform.of_type("helm.sh/v3:Release") if each.name == "ingress-nginx"]
+    release = _releases(platform)["ingress-nginx"]
     controller = release.plain["values"]["controller"]
     annotations = controller["service"]["annotations"]
     assert annotations["service.beta.kubernetes.io/azure-pip-name"] == "hamburg-ingress"
@@ -50,36 +78,109 @@ def test_ingress_takes_the_citys_address_and_our_operators_ports(platform: Run) 
     assert ports.urn in release.dependencies
 
 
+def test_the_operator_may_write_the_ports_that_ingress_reads(platform: Run) -> None:
+    values = _releases(platform)["sensorthings-operator"].plain["values"]
+    ports = platform.the("ConfigMap").inputs["metadata"]
+    release = _releases(platform)["ingress-nginx"]
+    assert values["ingressNginx"] == {
+        "enabled": True,
+        "namespace": ports["namespace"],
+        "tcpServicesConfigMap": ports["name"],
+        # The chart's own name of it, where the release is named as the chart.
+        "controllerService": f"{release.plain['name']}-controller",
+    }
+
+
 def test_the_operator_comes_after_the_definitions_it_uses(platform: Run) -> None:
-    releases = {release.name: release for release in platform.of_type("helm.sh/v3:Release")}
-    others = {release.urn for name, release in releases.items() if name != "sensorthings-operator"}
-    assert others <= set(releases["sensorthings-operator"].dependencies)
+    releases = _releases(platform)
+    needed = {release.urn for name, release in releases.items() if name != "sensorthings-operator"}
+    needed |= {each.urn for each in _of_kind(platform, "CustomResourceDefinition")}
+    assert needed <= set(releases["sensorthings-operator"].dependencies)
+
+
+def test_keycloak_has_a_name_a_certificate_and_no_password_in_the_open(platform: Run) -> None:
+    (ingress,) = _of_kind(platform, "Ingress")
+    spec = ingress.plain["spec"]
+    assert [rule["host"] for rule in spec["rules"]] == ["id.hamburg.example"]
+    assert spec["tls"] == [{"hosts": ["id.hamburg.example"], "secretName": "keycloak-tls"}]
+    assert ingress.inputs["metadata"]["annotations"]["cert-manager.io/cluster-issuer"] == "city"
+    assert {_releases(platform)[name].urn for name in ("ingress-nginx", "cert-manager")} <= set(ingress.dependencies)
+    (container,) = _of_kind(platform, "Deployment")[0].plain["spec"]["template"]["spec"]["containers"]
+    assert (
+        "--db-url=jdbc:postgresql://db-0.hamburg.internal:5432,db-1.hamburg.internal:5432/keycloak"
+        "?targetServerType=primary&sslmode=require"
+    ) in container["args"]
+    values = [variable for variable in container["env"] if "value" in variable]
+    assert [variable["name"] for variable in values] == ["KC_BOOTSTRAP_ADMIN_USERNAME"]
+
+
+def test_keycloaks_pods_are_reached_by_ingress_and_each_other(platform: Run) -> None:
+    policies = {each.inputs["metadata"]["name"]: each.plain["spec"] for each in _of_kind(platform, "NetworkPolicy")}
+    assert set(policies) == {"keycloak", "http01-solvers"}
+    for spec in policies.values():
+        assert spec["policyTypes"] == ["Ingress", "Egress"]
+    http = [rule for rule in policies["keycloak"]["ingress"] if {"protocol": "TCP", "port": 8080} in rule["ports"]]
+    (source,) = http[0]["from"]
+    assert source == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}
+
+
+def test_grafana_has_a_name_a_certificate_and_logs_in_by_keycloak(platform: Run) -> None:
+    release = _releases(platform)["kube-prometheus-stack"]
+    grafana = release.plain["values"]["grafana"]
+    assert grafana["ingress"]["hosts"] == ["grafana.hamburg.example"]
+    assert grafana["ingress"]["annotations"] == {"cert-manager.io/cluster-issuer": "city"}
+    oauth = grafana["grafana.ini"]["auth.generic_oauth"]
+    assert oauth["token_url"] == "https://id.hamburg.example/realms/hamburg/protocol/openid-connect/token"
+    (logins,) = [each for each in _of_kind(platform, "Secret") if each.name == "grafana-logins"]
+    assert grafana["admin"]["existingSecret"] == logins.inputs["metadata"]["name"]
+    assert logins.urn in release.dependencies
+    assert set(logins.plain["stringData"]) == {"username", "password", "client-secret"}
+
+
+@pytest.mark.parametrize("layer", ["platform", "city"])
+def test_no_password_is_in_the_open(layers: dict[str, Run], layer: str) -> None:
+    secrets = [*_texts(SECRETS["hamburg"]["platform"]), *PASSWORDS.values()]
+    for resource in layers[layer].resources:
+        for text in in_the_open(resource.inputs):
+            assert not any(secret in text for secret in secrets), f"a password stands in the open in {resource.urn}"
+
+
+def test_without_a_configuration_there_is_no_grafana_with_the_password_everybody_knows(munich: dict[str, Run]) -> None:
+    values = _releases(munich["platform"])["kube-prometheus-stack"].plain["values"]
+    assert values["grafana"] == {"enabled": False}
+    assert _of_kind(munich["platform"], "Deployment") == []
 
 
 def test_the_citys_service_is_what_the_operator_reads(city: Run) -> None:
-    (service,) = [each for each in city.resources if each.inputs.get("kind") == "SensorThingsService"]
+    (service,) = _of_kind(city, "SensorThingsService")
     spec = parse_service(service.plain, unknown_fields="refuse").spec
     assert spec.host == "iot.hamburg.example"
     assert spec.database.external is not None
     assert spec.database.external.primary.host == "db-0.hamburg.internal"
     assert [replica.host for replica in spec.database.external.replicas] == ["db-1.hamburg.internal"]
     assert spec.certificate is not None
-    assert spec.certificate.issuer_ref.kind == "Issuer"
+    assert spec.certificate.issuer_ref.kind == "ClusterIssuer"
 
 
 def test_the_service_comes_after_its_secret_and_issuer_and_is_not_waited_for(city: Run) -> None:
-    (service,) = [each for each in city.resources if each.inputs.get("kind") == "SensorThingsService"]
-    (issuer,) = [each for each in city.resources if each.inputs.get("kind") == "Issuer"]
+    (service,) = _of_kind(city, "SensorThingsService")
+    (issuer,) = _of_kind(city, "ClusterIssuer")
     assert {city.the("Secret").urn, issuer.urn} <= set(service.dependencies)
     assert service.inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
     assert service.inputs["spec"]["certificate"]["issuerRef"]["name"] == issuer.inputs["metadata"]["name"]
 
 
+def test_a_connector_comes_after_its_service(city: Run) -> None:
+    (connector,) = _of_kind(city, "Connector")
+    (service,) = _of_kind(city, "SensorThingsService")
+    assert parse_connector(connector.plain, unknown_fields="refuse").spec.service_ref.name == "traffic-lights"
+    assert connector.inputs["metadata"]["namespace"] == service.inputs["metadata"]["namespace"] == "traffic"
+    assert service.urn in connector.dependencies
+
+
 def test_the_databases_password_stays_a_secret(city: Run) -> None:
     secret = city.the("Secret")
     assert secret.plain["stringData"] == {"username": "sensorthings", "password": PASSWORDS["sensorthings"]}
-    for resource in city.resources:
-        assert PASSWORDS["sensorthings"] not in in_the_open(resource.inputs)
 
 
 def test_the_namespace_is_protected(city: Run) -> None:

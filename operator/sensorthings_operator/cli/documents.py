@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from sensorthings_operator.api.manifests import UniqueKeyLoader
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -35,19 +37,6 @@ class Document:
         return f"document {self.number}{item} ({identity})"
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in a mapping: YAML does, PyYAML keeps the last and says nothing."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
-                problem = f"the key {key.value!r} stands twice in the same mapping"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
 def read(file: Path) -> list[Document]:
     """Every manifest of a file (``-``: standard input); empty documents are left out, a List gives its items.
 
@@ -56,7 +45,7 @@ def read(file: Path) -> list[Document]:
     """
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        found = list(yaml.load_all(text, Loader=_Loader))
+        found = list(yaml.load_all(text, Loader=UniqueKeyLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UnreadableDocument(_reason(error)) from error
     return [

@@ -1,7 +1,7 @@
-"""What every service of the city needs on its cluster: ingress, certificates, monitoring, our operator. Platform layer.
+"""What every service of the city needs on its cluster: ingress, certificates, monitoring, Keycloak, our operator.
 
-Its custom resources' definitions come with it, so objects of those kinds belong to a later layer: a definition and an
-object of it in one program fail at the first preview.
+Platform layer. Its custom resources' definitions come with it, so objects of those kinds belong to a later layer: a
+definition and an object of it in one program fail at the first preview.
 """
 
 from __future__ import annotations
@@ -11,16 +11,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+import yaml
 from pulumi import ResourceOptions
 
+from sensorthings_stacks import configuration
+from sensorthings_stacks.components import monitoring
+from sensorthings_stacks.components.keycloak import Keycloak, KeycloakArgs
+from sensorthings_stacks.components.web import INGRESS_NAMESPACE
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from pulumi import Input
     from pulumi_kubernetes.core.v1 import Namespace
 
-    from sensorthings_stacks.settings.platform import PlatformSettings
+    from sensorthings_stacks.settings.platform import Ingress, PlatformSettings
 
 TCP_SERVICES: Final = "tcp-services"
 """The ConfigMap in which our operator gives ingress-nginx the ports of MQTT."""
+_SYSTEM: Final = "sensorthings-system"
 _TIMEOUT: Final = 600
 """Seconds until a release counts as failed."""
 
@@ -31,18 +41,18 @@ class PlatformArgs:
 
     provider: kubernetes.Provider
     """Access to the cluster."""
-    resource_group: Input[str]
-    """Name of the resource group that the public address is in."""
-    ingress_address: Input[str]
-    """Name of the public address."""
+    load_balancer: Mapping[str, Input[str]]
+    """Annotations by which the cluster's load balancer takes the city's public address."""
     operator_chart: str
     """Folder of our operator's Helm chart, relative to the project: the same on every machine."""
+    definitions: Path
+    """Folder of our custom resources' definitions."""
     settings: PlatformSettings
     """What the city configured."""
 
 
 class Platform(pulumi.ComponentResource):
-    """ingress-nginx, cert-manager, Prometheus with Grafana, and the SensorThings operator."""
+    """ingress-nginx, cert-manager, Prometheus with Grafana, Keycloak, and the SensorThings operator."""
 
     def __init__(self, name: str, args: PlatformArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("sensorthings:platform:Platform", name, None, opts)
@@ -54,25 +64,68 @@ class Platform(pulumi.ComponentResource):
             repository="https://charts.jetstack.io",
             values={"crds": {"enabled": True, "keep": True}},
         )
-        monitoring = self._release(
-            "kube-prometheus-stack",
-            namespace="monitoring",
-            version=charts.prometheus_stack,
-            repository="https://prometheus-community.github.io/helm-charts",
-            values=_MONITORING,
-        )
-        ingress = self._ingress(after=[monitoring])
+        watching = self._monitoring()
+        ingress = self._ingress(after=[watching])
+        settings = args.settings
+        if settings.keycloak is not None:
+            Keycloak(
+                name,
+                KeycloakArgs(provider=args.provider, settings=settings.keycloak, after=[ingress, certificates]),
+                ResourceOptions(parent=self),
+            )
         self._release(
             "sensorthings-operator",
-            namespace="sensorthings-system",
+            namespace=_SYSTEM,
             chart=args.operator_chart,
-            values=args.settings.operator.model_dump(by_alias=True),
-            after=[certificates, monitoring, ingress],
+            values=_operator_values(settings),
+            after=[certificates, watching, ingress, *self._definitions()],
         )
         self.register_outputs({})
 
+    def _monitoring(self) -> kubernetes.helm.v3.Release:
+        namespace = self._namespace(monitoring.NAMESPACE)
+        grafana = self._args.settings.grafana
+        logins = []
+        if grafana is not None:
+            kept = {monitoring.PASSWORD: grafana.administrator_password}
+            if grafana.login is not None:
+                kept[monitoring.CLIENT_SECRET] = grafana.login.client_secret
+            secrets = {key: configuration.secret(value) for key, value in kept.items()}
+            logins.append(
+                kubernetes.core.v1.Secret(
+                    monitoring.GRAFANA,
+                    metadata={"name": monitoring.GRAFANA, "namespace": namespace.metadata.name},
+                    string_data={monitoring.USER: "admin", **secrets},
+                    opts=self._options(),
+                )
+            )
+        return self._release(
+            "kube-prometheus-stack",
+            namespace=namespace,
+            version=self._args.settings.charts.prometheus_stack,
+            repository="https://prometheus-community.github.io/helm-charts",
+            values=monitoring.values(self._args.settings),
+            after=logins,
+        )
+
+    def _definitions(self) -> list[pulumi.Resource]:
+        """The kinds of our operator. Deleting one would delete every service of the cluster."""
+        folder = self._args.definitions
+        read = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))]
+        if not read:
+            raise FileNotFoundError(f"There are no definitions of custom resources in {folder}: check out all of it")
+        return [
+            kubernetes.apiextensions.v1.CustomResourceDefinition(
+                definition["metadata"]["name"],
+                metadata=definition["metadata"],
+                spec=definition["spec"],
+                opts=self._options(protect=True, retain_on_delete=True),
+            )
+            for definition in read
+        ]
+
     def _ingress(self, after: list[pulumi.Resource]) -> kubernetes.helm.v3.Release:
-        namespace = self._namespace("ingress-nginx")
+        namespace = self._namespace(INGRESS_NAMESPACE)
         ports = kubernetes.core.v1.ConfigMap(
             TCP_SERVICES,
             metadata={"name": TCP_SERVICES, "namespace": namespace.metadata.name},
@@ -80,11 +133,11 @@ class Platform(pulumi.ComponentResource):
             opts=self._options(ignore_changes=["data"]),
         )
         return self._release(
-            "ingress-nginx",
+            INGRESS_NAMESPACE,
             namespace=namespace,
             version=self._args.settings.charts.ingress_nginx,
             repository="https://kubernetes.github.io/ingress-nginx",
-            values=_ingress_values(self._args.resource_group, self._args.ingress_address),
+            values=_ingress_values(self._args.settings.ingress, self._args.load_balancer),
             after=[*after, ports],
         )
 
@@ -124,21 +177,9 @@ class Platform(pulumi.ComponentResource):
         return ResourceOptions(parent=self, provider=self._args.provider, **more)
 
 
-_MONITORING: Final[dict[str, Any]] = {
-    "prometheus": {
-        "prometheusSpec": {
-            # Monitors and rules of every namespace, not only of this release.
-            "podMonitorSelectorNilUsesHelmValues": False,
-            "serviceMonitorSelectorNilUsesHelmValues": False,
-            "ruleSelectorNilUsesHelmValues": False,
-        }
-    },
-    "grafana": {"sidecar": {"dashboards": {"enabled": True, "searchNamespace": "ALL"}}},
-}
-
-
-def _ingress_values(resource_group: Input[str], address: Input[str]) -> dict[str, Any]:
-    annotations = {
+def azure_load_balancer(resource_group: Input[str], address: Input[str]) -> dict[str, Input[str]]:
+    """Annotations by which Azure's load balancer takes a public address, by its name and its resource group's."""
+    return {
         "service.beta.kubernetes.io/azure-load-balancer-resource-group": resource_group,
         "service.beta.kubernetes.io/azure-pip-name": address,
         # Otherwise the load balancer asks for `/` and takes the controller out.
@@ -146,11 +187,32 @@ def _ingress_values(resource_group: Input[str], address: Input[str]) -> dict[str
         # In minutes, up to 100; its default of 4 closes MQTT connections between two keep-alives.
         "service.beta.kubernetes.io/azure-load-balancer-tcp-idle-timeout": "30",
     }
+
+
+def _operator_values(settings: PlatformSettings) -> dict[str, Any]:
+    return {
+        **settings.operator.model_dump(by_alias=True),
+        # Lets the operator write MQTT's ports into the ConfigMap and the Service of ingress-nginx.
+        "ingressNginx": {
+            "enabled": True,
+            "namespace": INGRESS_NAMESPACE,
+            "tcpServicesConfigMap": TCP_SERVICES,
+            "controllerService": f"{INGRESS_NAMESPACE}-controller",
+        },
+        "podMonitor": {"enabled": True},
+    }
+
+
+def _ingress_values(settings: Ingress, load_balancer: Mapping[str, Input[str]]) -> dict[str, Any]:
     return {
         "controller": {
-            "replicaCount": 3,
+            "replicaCount": settings.replicas,
             "extraArgs": {"tcp-services-configmap": f"$(POD_NAMESPACE)/{TCP_SERVICES}"},
-            "service": {"annotations": annotations, "externalTrafficPolicy": "Local"},
+            "service": {
+                "type": settings.service_type,
+                "annotations": {**settings.annotations, **load_balancer},
+                "externalTrafficPolicy": "Local",
+            },
             # FROST-Server closes a connection that nobody uses after 20 s; a POST that is sent in that moment fails.
             "config": {"upstream-keepalive-timeout": "15"},
             "metrics": {"enabled": True, "serviceMonitor": {"enabled": True}},

@@ -1,0 +1,235 @@
+"""Keycloak with a host name and a certificate of its own. Platform layer.
+
+Made of plain objects: Keycloak's project publishes an image and no chart. TLS ends at the ingress controller, so that a
+renewed certificate restarts nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi import ResourceOptions
+
+from sensorthings_stacks import configuration
+from sensorthings_stacks.components.web import CLASS, INGRESS_NAMESPACE, ISSUED, certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sensorthings_stacks.settings import platform
+
+NAME: Final = "keycloak"
+_LABELS: Final = {"app.kubernetes.io/name": NAME}
+_HTTP, _MANAGEMENT, _CLUSTER = 8080, 9000, (7800, 57800)
+"""Ports; the last are those by which its pods find out whether others live, and share sessions."""
+_OUT: Final = (53, 5353, 443, 8443, 389, 636, 5432)
+"""Where it goes: names, identity providers, a directory, its database."""
+_TEMPORARY: Final = "/tmp"  # noqa: S108 - a folder in the container, of the pod alone
+
+
+@dataclass(frozen=True)
+class KeycloakArgs:
+    """Arguments of a Keycloak."""
+
+    provider: kubernetes.Provider
+    """Access to the cluster."""
+    settings: platform.Keycloak
+    """What the city configured."""
+    after: Sequence[pulumi.Resource] = ()
+    """What must be there before its Ingress: the controller checks every Ingress."""
+
+
+class Keycloak(pulumi.ComponentResource):
+    """Keycloak's pods, the way to them, and what they may reach."""
+
+    def __init__(self, name: str, args: KeycloakArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("sensorthings:platform:Keycloak", name, None, opts)
+        self._args = args
+        namespace = kubernetes.core.v1.Namespace(
+            NAME,
+            metadata={"name": NAME, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+            opts=self._options(),
+        )
+        self._metadata = kubernetes.meta.v1.ObjectMetaArgs(
+            name=NAME, namespace=namespace.metadata.name, labels=_LABELS, annotations={"pulumi.com/skipAwait": "true"}
+        )
+        secret = self._secret()
+        self._deployment(secret)
+        self._way_in()
+        self._policies()
+        self.register_outputs({})
+
+    def _secret(self) -> kubernetes.core.v1.Secret:
+        settings = self._args.settings
+        return kubernetes.core.v1.Secret(
+            NAME,
+            metadata=self._metadata,
+            string_data={
+                "administrator-password": configuration.secret(settings.administrator_password),
+                "database-password": configuration.secret(settings.database.password),
+            },
+            opts=self._options(),
+        )
+
+    def _deployment(self, secret: kubernetes.core.v1.Secret) -> None:
+        kubernetes.apps.v1.Deployment(
+            NAME,
+            metadata=self._metadata,
+            spec={
+                "replicas": self._args.settings.replicas,
+                "selector": {"matchLabels": _LABELS},
+                "template": {"metadata": {"labels": _LABELS}, "spec": self._pod()},
+            },
+            opts=self._options(depends_on=[secret]),
+        )
+
+    def _pod(self) -> dict[str, Any]:
+        return {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": _LABELS},
+                }
+            ],
+            "containers": [self._container()],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+        }
+
+    def _container(self) -> dict[str, Any]:
+        settings = self._args.settings
+        health = {"startupProbe": ("started", 2), "readinessProbe": ("ready", 5), "livenessProbe": ("live", 10)}
+        return {
+            "name": NAME,
+            "image": settings.image,
+            "args": [
+                "start",
+                f"--hostname=https://{settings.host}",
+                "--proxy-headers=xforwarded",
+                "--http-enabled=true",
+                "--health-enabled=true",
+                "--metrics-enabled=true",
+                "--db=postgres",
+                f"--db-url={_url(settings.database)}",
+                f"--db-username={settings.database.username}",
+            ],
+            "env": [
+                {"name": "KC_BOOTSTRAP_ADMIN_USERNAME", "value": "admin"},
+                _from_secret("KC_BOOTSTRAP_ADMIN_PASSWORD", "administrator-password"),
+                _from_secret("KC_DB_PASSWORD", "database-password"),
+            ],
+            "ports": [{"name": "http", "containerPort": _HTTP}, {"name": "management", "containerPort": _MANAGEMENT}],
+            "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
+            # The root file system stays writable: the published image builds itself anew for its options at the start.
+            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            "volumeMounts": [{"name": "tmp", "mountPath": _TEMPORARY}],
+            **{
+                probe: {
+                    "httpGet": {"path": f"/health/{path}", "port": "management"},
+                    "periodSeconds": seconds,
+                    **({"failureThreshold": 150} if probe == "startupProbe" else {}),
+                }
+                for probe, (path, seconds) in health.items()
+            },
+        }
+
+    def _way_in(self) -> None:
+        host = self._args.settings.host
+        kubernetes.core.v1.Service(
+            NAME,
+            metadata=self._metadata,
+            spec={"selector": _LABELS, "ports": [{"name": "http", "port": _HTTP, "targetPort": "http"}]},
+            opts=self._options(),
+        )
+        kubernetes.networking.v1.Ingress(
+            NAME,
+            metadata=kubernetes.meta.v1.ObjectMetaArgs(
+                name=NAME,
+                namespace=NAME,
+                annotations={
+                    **ISSUED,
+                    "pulumi.com/skipAwait": "true",
+                    # A login's answer carries more cookies than nginx's default takes.
+                    "nginx.ingress.kubernetes.io/proxy-buffer-size": "16k",
+                },
+            ),
+            spec={
+                "ingressClassName": CLASS,
+                "tls": certificate(host, f"{NAME}-tls"),
+                "rules": [{"host": host, "http": {"paths": [_everything()]}}],
+            },
+            opts=self._options(depends_on=list(self._args.after)),
+        )
+        kubernetes.policy.v1.PodDisruptionBudget(
+            NAME,
+            metadata=self._metadata,
+            spec={"maxUnavailable": 1, "selector": {"matchLabels": _LABELS}},
+            opts=self._options(),
+        )
+
+    def _policies(self) -> None:
+        own = [{"podSelector": {"matchLabels": _LABELS}}]
+        nginx = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": INGRESS_NAMESPACE}}}]
+        kubernetes.networking.v1.NetworkPolicy(
+            NAME,
+            metadata=self._metadata,
+            spec={
+                "podSelector": {"matchLabels": _LABELS},
+                "policyTypes": ["Ingress", "Egress"],
+                "ingress": [
+                    {"from": nginx, "ports": _ports(_HTTP)},
+                    # Figures are for whoever watches the cluster.
+                    {"from": [{"namespaceSelector": {}}], "ports": _ports(_MANAGEMENT)},
+                    {"from": own, "ports": _ports(*_CLUSTER)},
+                ],
+                "egress": [
+                    {"ports": [*_ports(*_OUT), *_ports(53, 5353, protocol="UDP")]},
+                    {"to": own, "ports": _ports(*_CLUSTER)},
+                ],
+            },
+            opts=self._options(),
+        )
+        kubernetes.networking.v1.NetworkPolicy(
+            "keycloak-http01-solvers",
+            metadata=kubernetes.meta.v1.ObjectMetaArgs(name="http01-solvers", namespace=NAME),
+            spec=http01_solvers(),
+            opts=self._options(),
+        )
+
+    def _options(self, **more: Any) -> ResourceOptions:
+        return ResourceOptions(parent=self, provider=self._args.provider, **more)
+
+
+def http01_solvers() -> dict[str, Any]:
+    """The policy of the pods with which cert-manager proves that a host is ours; ingress-nginx reaches them."""
+    nginx = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": INGRESS_NAMESPACE}}}
+    return {
+        "podSelector": {"matchLabels": {"acme.cert-manager.io/http01-solver": "true"}},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": [nginx], "ports": _ports(8089)}],
+    }
+
+
+def _url(database: platform.KeycloakDatabase) -> str:
+    """The driver looks for the machine that takes writes, also after a failover."""
+    hosts = ",".join(f"{host}:5432" for host in database.hosts)
+    return f"jdbc:postgresql://{hosts}/{database.name}?targetServerType=primary&sslmode=require"
+
+
+def _from_secret(variable: str, key: str) -> dict[str, Any]:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": NAME, "key": key}}}
+
+
+def _everything() -> dict[str, Any]:
+    return {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": NAME, "port": {"name": "http"}}}}
+
+
+def _ports(*numbers: int, protocol: str = "TCP") -> list[dict[str, Any]]:
+    return [{"protocol": protocol, "port": number} for number in numbers]
