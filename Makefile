@@ -117,9 +117,13 @@ bench: bench-fleet bench-up bench-identity bench-edge ## The benchmarks that bri
 STACKS := UV_PROJECT_ENVIRONMENT=stacks/.venv $(UV) run --frozen --group stacks --group stacks-test
 
 .PHONY: stacks
-stacks: $(UV) ## The Pulumi stacks: types, programs under mocks, Azure's types
+stacks: $(UV) ## The Pulumi stacks: types, programs under mocks and a stand-in engine, Azure's types, policies
 	$(STACKS) mypy -p sensorthings_stacks
 	$(STACKS) pytest -q tests/stacks --ignore tests/stacks/machines
+
+.PHONY: bench-stacks
+bench-stacks: $(UV) ## A preview of all layers of a city, a second up, the check of fifty cities
+	$(STACKS) python -m benchmarks.stacks
 
 .PHONY: stacks-machines
 stacks-machines: $(UV) ## The database machines' user-data on real systemd machines (root)

@@ -44,11 +44,11 @@ class Cloud(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if args.typ == "pulumi:pulumi:StackReference":
             return args.name, {"name": args.name, **self._references[args.name]}
-        outputs: dict[str, Any] = {"name": args.name, **args.inputs, **_computed(args.typ, args.inputs)}
+        outputs: dict[str, Any] = {"name": args.name, **args.inputs, **computed(args.typ, args.inputs)}
         return f"/id/{args.typ.split(':')[-1]}/{args.name}", outputs
 
 
-def _computed(type_: str, inputs: dict[str, Any]) -> dict[str, Any]:
+def computed(type_: str, inputs: dict[str, Any]) -> dict[str, Any]:
     """What the cloud adds, and where its answer has another form than the question."""
     answer: dict[str, Any] = {}
     match type_:
