@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.fernet import Fernet
 from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
 from referencing import Registry
 from referencing import Resource as Schema
 
@@ -250,3 +251,14 @@ def test_the_exported_state_is_what_pulumi_imports(
         broken = copy.deepcopy(deployment)
         broken["deployment"]["resources"][1].update(fault)
         assert list(schema.iter_errors(broken)), fault
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_projects_are_what_pulumi_reads(layer: str) -> None:
+    schema = json.loads((engine.pulumi() / "go" / "common" / "workspace" / "project.json").read_text())
+    check = validator_for(schema)(schema)
+    project = programs.project(layer)
+    assert [error.message for error in check.iter_errors(project)] == []
+    broken = copy.deepcopy(project)
+    next(iter(broken["config"].values()))["type"] = "text"
+    assert list(check.iter_errors(broken))

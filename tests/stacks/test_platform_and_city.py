@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from jsonschema.validators import validator_for
 
 from sensorthings_operator.api.parse import parse_connector, parse_service
 from tests.stacks.programs import PASSWORDS, SECRETS, STACKS, in_the_open, is_secret
@@ -91,6 +93,20 @@ def test_the_operator_may_write_the_ports_that_ingress_reads(platform: Run) -> N
     }
 
 
+@pytest.mark.parametrize("city", ["layers", "munich", "smalltown"])
+def test_the_operators_chart_takes_its_values(request: pytest.FixtureRequest, city: str) -> None:
+    chart = STACKS.parent / "charts" / "sensorthings-operator"
+    schema = json.loads((chart / "values.schema.json").read_text())
+    defaults = yaml.safe_load((chart / "values.yaml").read_text())
+    ours = _releases(request.getfixturevalue(city)["platform"])["sensorthings-operator"].plain["values"]
+    # As Helm joins them: maps member by member.
+    values = {key: {**defaults[key], **ours.get(key, {})} for key in defaults if isinstance(defaults[key], dict)}
+    check = validator_for(schema)(schema)
+    assert [error.message for error in check.iter_errors({**defaults, **values})] == []
+    assert ours.keys() <= defaults.keys()
+    assert list(check.iter_errors({**defaults, **values, "ingress": {}}))
+
+
 def test_the_operator_comes_after_the_definitions_it_uses(platform: Run) -> None:
     releases = _releases(platform)
     needed = {release.urn for name, release in releases.items() if name != "sensorthings-operator"}
@@ -107,7 +123,7 @@ def test_keycloak_has_a_name_a_certificate_and_no_password_in_the_open(platform:
     assert {_releases(platform)[name].urn for name in ("ingress-nginx", "cert-manager")} <= set(ingress.dependencies)
     (container,) = _of_kind(platform, "Deployment")[0].plain["spec"]["template"]["spec"]["containers"]
     assert (
-        "--db-url=jdbc:postgresql://db-0.hamburg.internal:5432,db-1.hamburg.internal:5432/keycloak"
+        "--db-url=jdbc:postgresql://keycloak-0.hamburg.example:5432,keycloak-1.hamburg.example:5432/keycloak"
         "?targetServerType=primary&sslmode=require"
     ) in container["args"]
     values = [variable for variable in container["env"] if "value" in variable]

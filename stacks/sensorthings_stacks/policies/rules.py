@@ -42,9 +42,10 @@ _TELLING: Final = re.compile(r"passw(or)?d|secret|token|api_?key|private_?key|cr
 _NAMES_ONE: Final = re.compile(r"(name|key|ref|existingsecret|url|file|path|enabled|days)$", re.IGNORECASE)
 _PRIVATE_KEY: Final = "PRIVATE KEY-----"
 _ASSIGNMENT: Final = re.compile(
-    r"""(passw(or)?d|secret|token)["']?\s*[=:]\s*["']?(?P<value>[^\s"'$({<]{4,})""", re.IGNORECASE
+    r"""^\s*(export\s+)?["']?[\w.-]*(passw(or)?d|secret)["']?\s*[=:]\s*["']?[^\s"'$(){}<>/]{8,}["']?\s*$""",
+    re.IGNORECASE,
 )
-"""A name of a secret with a value of its own, other than a variable or a command."""
+"""A line that gives a password a value: no variable, no path, no call of anything."""
 
 
 def no_public_database(resource: Resource) -> Iterator[str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sensorthings_operator.cli.city.folder import Checked
     from sensorthings_stacks.cities.city import City, Finding
 
-ENVIRONMENT: Final = "UV_PROJECT_ENVIRONMENT=stacks/.venv uv sync --frozen --group stacks"
+ENVIRONMENT: Final = "UV_PROJECT_ENVIRONMENT=stacks/.venv uv sync --frozen --no-default-groups --group stacks"
 """Installs the Python packages of the programs, in the root of the repository."""
 
 
@@ -51,7 +51,7 @@ def secret_commands(city: City) -> Iterator[str]:
 def next_commands(city: City, folder: Path) -> Iterator[str]:
     """What is left to do after the files of a city are there."""
     if not (folder / ".venv").is_dir():
-        yield f"{ENVIRONMENT}   # once, 530 MB"
+        yield f"{ENVIRONMENT}   # once, half a gigabyte"
     for project in of_target(city.target):
         yield f"pulumi -C {shortest(folder / project.layer)} stack init {city.name}"
     yield from secret_commands(city)

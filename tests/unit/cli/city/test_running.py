@@ -153,7 +153,7 @@ def test_without_the_programs_packages_the_command_that_installs_them_is_told(mu
     (munich / ".venv").rmdir()
     result = _run(munich, "up", "munich", "--yes")
     assert result.exit_code == 1
-    assert "uv sync --frozen --group stacks" in result.output
+    assert "uv sync --frozen --no-default-groups --group stacks" in result.output
     assert pulumi.read()["calls"] == []
 
 
