@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from sensorthings_stacks.settings import platform
 
+Manifest = Any
+"""A part of a manifest in Kubernetes' own names; Pulumi's types have names of their own for them."""
 NAME: Final = "keycloak"
 _LABELS: Final = {"app.kubernetes.io/name": NAME}
 _HTTP, _MANAGEMENT, _CLUSTER = 8080, 9000, (7800, 57800)
@@ -75,14 +77,15 @@ class Keycloak(pulumi.ComponentResource):
         )
 
     def _deployment(self, secret: kubernetes.core.v1.Secret) -> None:
+        spec: Manifest = {
+            "replicas": self._args.settings.replicas,
+            "selector": {"matchLabels": _LABELS},
+            "template": {"metadata": {"labels": _LABELS}, "spec": self._pod()},
+        }
         kubernetes.apps.v1.Deployment(
             NAME,
             metadata=self._metadata,
-            spec={
-                "replicas": self._args.settings.replicas,
-                "selector": {"matchLabels": _LABELS},
-                "template": {"metadata": {"labels": _LABELS}, "spec": self._pod()},
-            },
+            spec=spec,
             opts=self._options(depends_on=[secret]),
         )
 
@@ -142,10 +145,17 @@ class Keycloak(pulumi.ComponentResource):
 
     def _way_in(self) -> None:
         host = self._args.settings.host
+        service: Manifest = {"selector": _LABELS, "ports": [{"name": "http", "port": _HTTP, "targetPort": "http"}]}
+        ingress: Manifest = {
+            "ingressClassName": CLASS,
+            "tls": certificate(host, f"{NAME}-tls"),
+            "rules": [{"host": host, "http": {"paths": [_everything()]}}],
+        }
+        budget: Manifest = {"maxUnavailable": 1, "selector": {"matchLabels": _LABELS}}
         kubernetes.core.v1.Service(
             NAME,
             metadata=self._metadata,
-            spec={"selector": _LABELS, "ports": [{"name": "http", "port": _HTTP, "targetPort": "http"}]},
+            spec=service,
             opts=self._options(),
         )
         kubernetes.networking.v1.Ingress(
@@ -160,40 +170,37 @@ class Keycloak(pulumi.ComponentResource):
                     "nginx.ingress.kubernetes.io/proxy-buffer-size": "16k",
                 },
             ),
-            spec={
-                "ingressClassName": CLASS,
-                "tls": certificate(host, f"{NAME}-tls"),
-                "rules": [{"host": host, "http": {"paths": [_everything()]}}],
-            },
+            spec=ingress,
             opts=self._options(depends_on=list(self._args.after)),
         )
         kubernetes.policy.v1.PodDisruptionBudget(
             NAME,
             metadata=self._metadata,
-            spec={"maxUnavailable": 1, "selector": {"matchLabels": _LABELS}},
+            spec=budget,
             opts=self._options(),
         )
 
     def _policies(self) -> None:
         own = [{"podSelector": {"matchLabels": _LABELS}}]
         nginx = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": INGRESS_NAMESPACE}}}]
+        spec: Manifest = {
+            "podSelector": {"matchLabels": _LABELS},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [
+                {"from": nginx, "ports": _ports(_HTTP)},
+                # Figures are for whoever watches the cluster.
+                {"from": [{"namespaceSelector": {}}], "ports": _ports(_MANAGEMENT)},
+                {"from": own, "ports": _ports(*_CLUSTER)},
+            ],
+            "egress": [
+                {"ports": [*_ports(*_OUT), *_ports(53, 5353, protocol="UDP")]},
+                {"to": own, "ports": _ports(*_CLUSTER)},
+            ],
+        }
         kubernetes.networking.v1.NetworkPolicy(
             NAME,
             metadata=self._metadata,
-            spec={
-                "podSelector": {"matchLabels": _LABELS},
-                "policyTypes": ["Ingress", "Egress"],
-                "ingress": [
-                    {"from": nginx, "ports": _ports(_HTTP)},
-                    # Figures are for whoever watches the cluster.
-                    {"from": [{"namespaceSelector": {}}], "ports": _ports(_MANAGEMENT)},
-                    {"from": own, "ports": _ports(*_CLUSTER)},
-                ],
-                "egress": [
-                    {"ports": [*_ports(*_OUT), *_ports(53, 5353, protocol="UDP")]},
-                    {"to": own, "ports": _ports(*_CLUSTER)},
-                ],
-            },
+            spec=spec,
             opts=self._options(),
         )
         kubernetes.networking.v1.NetworkPolicy(
@@ -207,7 +214,7 @@ class Keycloak(pulumi.ComponentResource):
         return ResourceOptions(parent=self, provider=self._args.provider, **more)
 
 
-def http01_solvers() -> dict[str, Any]:
+def http01_solvers() -> Manifest:
     """The policy of the pods with which cert-manager proves that a host is ours; ingress-nginx reaches them."""
     nginx = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": INGRESS_NAMESPACE}}}
     return {

@@ -85,7 +85,7 @@ class Platform(pulumi.ComponentResource):
     def _monitoring(self) -> kubernetes.helm.v3.Release:
         namespace = self._namespace(monitoring.NAMESPACE)
         grafana = self._args.settings.grafana
-        logins = []
+        logins: list[pulumi.Resource] = []
         if grafana is not None:
             kept = {monitoring.PASSWORD: grafana.administrator_password}
             if grafana.login is not None:

@@ -15,7 +15,7 @@ from pulumi import Output, ResourceOptions
 
 from sensorthings_operator.api import connector, sensorthingsservice
 from sensorthings_operator.api.base import API_VERSION, GROUP
-from sensorthings_stacks.components.keycloak import http01_solvers
+from sensorthings_stacks.components.keycloak import Manifest, http01_solvers
 from sensorthings_stacks.components.web import ISSUER
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Tenant(pulumi.ComponentResource):
 
     def _quota(self) -> pulumi.Resource:
         quota = self._args.settings.quota
-        hard = {
+        hard: Manifest = {
             "requests.cpu": quota.cpu,
             "requests.memory": quota.memory,
             "requests.storage": quota.storage,
@@ -102,7 +102,7 @@ class Tenant(pulumi.ComponentResource):
 
     def _limits(self) -> pulumi.Resource:
         most = self._args.settings.quota.container_memory
-        limit = {
+        limit: Manifest = {
             "type": "Container",
             # A quota refuses containers that ask for nothing, such as those of others' charts.
             "defaultRequest": {"cpu": "50m", "memory": "128Mi"},
@@ -114,7 +114,7 @@ class Tenant(pulumi.ComponentResource):
         )
 
     def _policies(self) -> list[pulumi.Resource]:
-        everything = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+        everything: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
         return [
             kubernetes.networking.v1.NetworkPolicy(
                 f"{self._name}-{name}", metadata=self._metadata(name), spec=spec, opts=self._options()
@@ -134,13 +134,14 @@ class Tenant(pulumi.ComponentResource):
         self._bind("viewers", everybody, {"apiGroup": _RBAC, "kind": "ClusterRole", "name": "view"})
         self._bind("editors", people.editors, {"apiGroup": _RBAC, "kind": "Role", "name": _EDITOR})
 
-    def _bind(self, name: str, groups: Sequence[str], role: dict[str, str]) -> None:
-        if groups:
+    def _bind(self, name: str, groups: Sequence[str], role: Manifest) -> None:
+        subjects: Manifest = [{"apiGroup": _RBAC, "kind": "Group", "name": group} for group in groups]
+        if subjects:
             kubernetes.rbac.v1.RoleBinding(
                 f"{self._name}-{name}",
                 metadata=self._metadata(name),
                 role_ref=role,
-                subjects=[{"apiGroup": _RBAC, "kind": "Group", "name": group} for group in groups],
+                subjects=subjects,
                 opts=self._options(),
             )
 
@@ -206,7 +207,7 @@ class Tenant(pulumi.ComponentResource):
         return ResourceOptions(parent=self, provider=self._args.provider, **more)
 
 
-_EDITORS: Final = [
+_EDITORS: Final[Manifest] = [
     {
         "apiGroups": [GROUP],
         "resources": ["sensorthingsservices", "sensorthingsservices/scale", "connectors"],
