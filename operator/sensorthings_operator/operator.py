@@ -40,6 +40,7 @@ from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.feeding import Feeding
 from sensorthings_operator.handlers import registry, watch
 from sensorthings_operator.observe.bodies import Body
+from sensorthings_operator.observe.databasefigures import DatabaseFigures
 from sensorthings_operator.observe.databases import Ask
 from sensorthings_operator.observe.figures import FIGURES, ServiceFigures
 from sensorthings_operator.observe.services import Services
@@ -88,7 +89,6 @@ class Operator:
         self._services = Services()
         self._health = health.Health(self._passes_are_due, interval_seconds=settings.resync_seconds)
         self._store = OwnedStore(SUMMARIES, FIGURES)
-        self._figures = ServiceFigures(self._services, self._store)
         self._served: set[str] = set()
         """Optional kinds that the API server serves."""
         self._controller = Controller(
@@ -116,6 +116,10 @@ class Operator:
             self._checks,
             changed=self._controller.add,
             repaired=self._reporter.repaired_outside,
+        )
+        self._figures = (
+            ServiceFigures(self._services, self._store),
+            DatabaseFigures(self._services, self._probes.databases.answer),
         )
         self._reconciler = Reconciler(
             self._client,
@@ -163,14 +167,16 @@ class Operator:
         """
         self._take_signals()
         runner = await health.serve(self._health, port=self._health_port)
-        REGISTRY.register(self._figures)
+        for figures in self._figures:
+            REGISTRY.register(figures)
         try:
             async with self._client, self._keycloak, self._checks, self._feeding:
                 if await self._unless_stopping(self._wait_for_crd()):
                     await self._work()
         finally:
             await self._probes.close()
-            REGISTRY.unregister(self._figures)
+            for figures in self._figures:
+                REGISTRY.unregister(figures)
             await runner.cleanup()
         return not self._lease_lost
 

@@ -17,19 +17,19 @@ from sensorthings_operator.apply.outcome import Applied, Outcome, refused
 from sensorthings_operator.apply.owners import OwnerGoneError
 from sensorthings_operator.apply.plan import Plan, Plans
 from sensorthings_operator.apply.secrets import Secrets
-from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
+from sensorthings_operator.conditions.databasehosts import DatabaseAnswer
 from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.delivery import Delivery
-from sensorthings_operator.desired import addresses, basic, buscertificates, frost
+from sensorthings_operator.desired import addresses, basic, buscertificates
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.gates import Gate, gate, rounds
-from sensorthings_operator.observe import references, users
+from sensorthings_operator.observe import databases, references, users
 from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.databases import Target, last_database_answer
 from sensorthings_operator.observe.gather import gather
@@ -162,6 +162,7 @@ class Reconciler:
             service,
             realm_ca=realm_ca(service, self._settings),
             host_holder=None if holder == service.key else holder,
+            reads_at_primary=databases.reads_at_primary(self._probes, service, body),
         )
         observed, waiting = await self._apply_stages(_Pass(body, service, secrets, self._plans.begin(service)), results)
         observed = replace(
@@ -217,8 +218,7 @@ class Reconciler:
         if secrets.credentials is None or service.spec.hibernated or not self._database_runs(service):
             self._probes.forget(service.key)
         else:
-            address = addresses.database_address(service, self._settings)
-            target = Target(address, secrets.credentials, frost.most_connections(service))
+            target = databases.target(service, self._settings, secrets.credentials)
             answer = self._probes.watch(service.key, target, known=last_database_answer(now.body))
         observed = gather(
             self._store, service, schema_job=now.plan.schema_job, secrets=secrets, database=answer, applied=results

@@ -97,6 +97,9 @@ class Database(Model):
 
     type: Literal["External", "Managed"]
     """External: a server run elsewhere. Managed: one in the cluster, run by the operator."""
+    max_standby_lag_seconds: Annotated[int, Field(ge=1, le=86400)] = 30
+    """How far standbys may be behind their primary, in seconds. Beyond it, DatabaseReplicated is False, and reads that
+    http.readReplicas leads to standbys go to the primary."""
     external: ExternalDatabase | None = None
     """The database of type External."""
     managed: ManagedDatabase | None = None

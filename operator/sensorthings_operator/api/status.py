@@ -54,6 +54,27 @@ class TierStatus(Model):
     """Label selector of the pods; the scale subresource reads it."""
 
 
+class DatabaseHost(Model):
+    """A server of the database."""
+
+    host: Annotated[str, Field(max_length=259)]
+    """Its name and port."""
+    role: Literal["primary", "standby"]
+    """What it was when it last answered."""
+
+
+class DatabaseStatus(Model):
+    """The servers of a database that has several."""
+
+    primary: Annotated[str, Field(max_length=259)] | None = None
+    """The server that takes writes; not there while there is none, or more than one."""
+    hosts: Annotated[
+        list[DatabaseHost],
+        Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["host"]}),
+    ] = Field(default_factory=list)
+    """The servers and their roles."""
+
+
 class ServiceStatus(Model):
     """The service as it was last seen."""
 
@@ -71,6 +92,8 @@ class ServiceStatus(Model):
     """Where clients connect."""
     version: str | None = None
     """The version of FROST-Server that the database's schema is at."""
+    database: DatabaseStatus | None = None
+    """The database's servers, where it has several."""
     http: TierStatus | None = None
     """Pods of the HTTP module."""
     mqtt: TierStatus | None = None

@@ -13,7 +13,10 @@ from sensorthings_operator.api.status import Endpoint
 from sensorthings_operator.apply.events import Events
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.conditions.chain import Verdict
-from sensorthings_operator.conditions.observed import Observed, Workload
+from sensorthings_operator.conditions.databasehosts import Role
+from sensorthings_operator.conditions.observed import Answer, Observed, Workload
+from sensorthings_operator.conditions.reads import READS_AT_PRIMARY
+from sensorthings_operator.conditions.replication import DATABASE_REPLICATED
 from sensorthings_operator.conditions.schema import SCHEMA_UP_TO_DATE
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.desired import http, mqtt
@@ -24,6 +27,10 @@ Body = Mapping[str, Any]
 Now = Callable[[], datetime]
 _TOLD_WHEN_THEY_HOLD: Final = (SCHEMA_UP_TO_DATE.type, "Ready")
 """Each Event is a write as dear as a child's: the other parts are told by the status, and by Ready when all hold."""
+_TOLD_WHEN_THEY_HOLD_AGAIN: Final = (DATABASE_REPLICATED.type,)
+"""Ready does not wait for these, and so does not tell."""
+_TOLD_AS_THEY_COME_AND_GO: Final = (READS_AT_PRIMARY,)
+"""Reasons, whatever the status."""
 
 
 def utc_now() -> datetime:
@@ -46,6 +53,8 @@ def build(
         "http": _tier(service, http.COMPONENT, observed.http),
         "mqtt": _tier(service, mqtt.COMPONENT, observed.mqtt),
     }
+    if observed.database is not None and observed.database.replication is not None:
+        status["database"] = _database(observed.database)
     version = service.spec.version if verdicts["SchemaUpToDate"].holds else body.get("status", {}).get("version")
     return status if version is None else {**status, "version": version}
 
@@ -90,6 +99,15 @@ def _tier(service: Service, component: str, workload: Workload | None) -> dict[s
     }
 
 
+def _database(answer: Answer) -> dict[str, Any]:
+    roles = answer.replication.roles if answer.replication is not None else ()
+    primaries = [host for host, role in roles if role is Role.PRIMARY]
+    return {
+        "hosts": [{"host": host, "role": role.value} for host, role in roles],
+        **({"primary": primaries[0]} if len(primaries) == 1 else {}),
+    }
+
+
 def worth_an_event(body: Body, verdicts: Mapping[str, Verdict]) -> list[tuple[str, Verdict]]:
     """New causes for a warning, the schema that is there, and that it is Ready: a part that starts is not told."""
     before = {c["type"]: (c["status"], c["reason"]) for c in body.get("status", {}).get("conditions", ())}
@@ -98,7 +116,9 @@ def worth_an_event(body: Body, verdicts: Mapping[str, Verdict]) -> list[tuple[st
         status, reason = before.get(type_, ("Unknown", ""))
         newly_holds = verdict.holds and status != "True" and type_ in _TOLD_WHEN_THEY_HOLD
         newly_bad = is_warning(type_, verdict) and (status, reason) != (verdict.status, verdict.reason)
-        if newly_holds or newly_bad:
+        again = verdict.holds and status == "False" and type_ in _TOLD_WHEN_THEY_HOLD_AGAIN
+        turned = reason != verdict.reason and not {reason, verdict.reason}.isdisjoint(_TOLD_AS_THEY_COME_AND_GO)
+        if newly_holds or newly_bad or again or turned:
             told.append((type_, verdict))
     return told
 

@@ -3,7 +3,10 @@
 from typing import Final
 
 from sensorthings_operator.conditions.chain import Chain, Verdict, pod_problem, troubled
+from sensorthings_operator.conditions.databasehosts import DatabaseAnswer
 from sensorthings_operator.conditions.observed import Observed
+
+_BEFORE_IT_IS_THERE: Final = (DatabaseAnswer.UNREACHABLE, DatabaseAnswer.NO_PRIMARY)
 
 
 def _hibernated(observed: Observed) -> Verdict | None:
@@ -36,7 +39,7 @@ def _managed_pod_runs(observed: Observed) -> Verdict | None:
 def _managed_first_answer(observed: Observed) -> Verdict | None:
     """The name of a managed database resolves a moment after its pod is ready: no cause for a warning."""
     managed = observed.service.spec.database.type == "Managed"
-    asked_in_vain = observed.database is None or observed.database.reason == "DatabaseUnreachable"
+    asked_in_vain = observed.database is None or observed.database.reason in _BEFORE_IT_IS_THERE
     if managed and observed.schema is None and asked_in_vain:
         return Verdict("False", "DatabaseStarting", "the managed PostgreSQL is starting", expected=True)
     return None

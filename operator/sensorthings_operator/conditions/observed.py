@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sensorthings_operator.conditions.databasehosts import HostSeen, Replication
 from sensorthings_operator.desired.service import Service
 
 
@@ -16,6 +17,10 @@ class Answer:
     message: str
     pods: tuple[str, ...] = ()
     """Pods that it is about, where it is about some."""
+    replication: Replication | None = None
+    """How the servers of a database stand to each other, where it is about one that has several."""
+    hosts: tuple[HostSeen, ...] = field(default=(), compare=False)
+    """Figures of a database's servers. They differ from answer to answer, and make none a new one."""
 
 
 @dataclass(frozen=True)

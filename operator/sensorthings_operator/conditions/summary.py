@@ -21,6 +21,7 @@ _NEEDS_SOMEBODY: Final = frozenset(
         "DatabaseMissing",
         "PostGISMissing",
         "DatabaseCAInvalid",
+        "TwoPrimaries",
         "CertManagerMissing",
         *auth.NEEDS_SOMEBODY,
         *references.NEEDS_SOMEBODY,

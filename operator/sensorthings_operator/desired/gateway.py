@@ -157,7 +157,8 @@ def _http_route(service: Service, routes: Gateway) -> Manifest:
     path = {"path": {"type": "PathPrefix", "value": service.spec.root_path}}
     everything = _http_rule([path], addresses.http_name(service))
     # A match by method goes before one without, as the Gateway API orders them.
-    reading = [_http_rule([{**path, "method": method} for method in reads.METHODS], reads.name(service))]
+    read_from = addresses.http_name(service) if service.reads_at_primary else reads.name(service)
+    reading = [_http_rule([{**path, "method": method} for method in reads.METHODS], read_from)]
     rules = [*(reading if reads.is_wanted(service) else []), everything]
     return _route(service, routes, "HTTPRoute", http.COMPONENT, addresses.http_name(service), _HTTPS, *rules)
 

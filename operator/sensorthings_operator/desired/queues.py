@@ -33,7 +33,11 @@ def memory_bytes(resources: Manifest) -> int:
     Raises:
         KeyError: It has none.
     """
-    quantity: str = resources["limits"]["memory"]
+    return quantity_bytes(resources["limits"]["memory"])
+
+
+def quantity_bytes(quantity: str) -> int:
+    """Bytes of a Kubernetes quantity, such as 512Mi."""
     number = quantity.rstrip("mkKMGTPEi")
     return int(Decimal(number) * _UNITS[quantity.removeprefix(number)])
 

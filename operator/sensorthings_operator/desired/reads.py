@@ -6,6 +6,7 @@ to; where no standby answers, the driver takes the primary. What was written a m
 
 from typing import Final
 
+from sensorthings_operator.api.sensorthingsservice import SensorThingsServiceSpec
 from sensorthings_operator.desired import addresses, frost, http, keycloak
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
@@ -19,6 +20,14 @@ METHODS: Final = ("GET", "HEAD")
 def is_wanted(service: Service) -> bool:
     """Whether reads have pods of their own."""
     return service.spec.http.read_replicas > 0
+
+
+def has_standbys(spec: SensorThingsServiceSpec) -> bool:
+    """Whether the database has servers beside its primary."""
+    external, managed = spec.database.external, spec.database.managed
+    if external is not None:
+        return bool(external.replicas)
+    return managed is not None and managed.instances > 1
 
 
 def name(service: Service) -> str:

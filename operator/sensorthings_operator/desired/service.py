@@ -24,6 +24,10 @@ class Service:
     host_holder: tuple[str, str] | None = None
     """Namespace and name of an older service that asks for the same host, and has it; then this one gets no routes."""
 
+    reads_at_primary: bool = False
+    """Whether reads that have pods of their own are led to those of the HTTP module all the same: no standby is near
+    enough to its primary."""
+
     @property
     def key(self) -> tuple[str, str]:
         """Namespace and name."""

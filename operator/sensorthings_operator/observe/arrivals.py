@@ -10,7 +10,7 @@ from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired import basic, http, keycloak
 from sensorthings_operator.desired.connector.feed import Feed
 from sensorthings_operator.desired.settings import OperatorSettings
-from sensorthings_operator.observe.probes import Probes
+from sensorthings_operator.observe.probes import Probes, afresh
 
 
 def arrival_probes(
@@ -21,7 +21,7 @@ def arrival_probes(
 ) -> Probes[ArrivalTarget]:
     """One probe for each connector."""
     return Probes(
-        ask, surprised=NOT_ASKED, changed=changed, interval_seconds=interval_seconds, longest_delay_seconds=60
+        afresh(ask), surprised=NOT_ASKED, changed=changed, interval_seconds=interval_seconds, longest_delay_seconds=60
     )
 
 

@@ -13,7 +13,7 @@ from sensorthings_operator.desired import basic, bus, delivery, http, keycloak, 
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.answers import last_answer
-from sensorthings_operator.observe.probes import Probes
+from sensorthings_operator.observe.probes import Probes, afresh
 
 _SECONDS_BETWEEN: Final = 10.0
 """Between two checks of services that deliver: each costs some ten requests."""
@@ -41,7 +41,7 @@ def delivery_probes(
 ) -> Probes[DeliveryTarget]:
     """Checks of services; one that delivers is looked at again every ``interval_seconds``."""
     return Probes(
-        verify,
+        afresh(verify),
         surprised=DeliveryReason.NOT_VERIFIED.value,
         changed=changed,
         interval_seconds=interval_seconds,

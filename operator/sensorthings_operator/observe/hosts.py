@@ -15,7 +15,7 @@ from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe.answers import last_answer
-from sensorthings_operator.observe.probes import Probes
+from sensorthings_operator.observe.probes import Probes, afresh
 
 _INTERVAL_SECONDS: Final = 300.0
 _LONGEST_DELAY_SECONDS: Final = 60.0
@@ -60,7 +60,7 @@ def host_probes(resolved: Resolve, *, changed: Callable[[ServiceKey], None]) -> 
         return Answer(holds=True, reason=HostReason.HERE, message=f"DNS leads {target.host} to its routes")
 
     return Probes(
-        asked,
+        afresh(asked),
         surprised=HostReason.UNKNOWN.value,
         changed=changed,
         interval_seconds=_INTERVAL_SECONDS,

@@ -20,7 +20,7 @@ from sensorthings_operator.desired.keycloak import RealmClient
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
 from sensorthings_operator.observe.answers import last_answer_of_now
-from sensorthings_operator.observe.probes import Probes
+from sensorthings_operator.observe.probes import Probes, afresh
 
 _LOG: Final = logging.getLogger(__name__)
 _ANSWERS: Final = frozenset(AuthReason) - {AuthReason.NOT_ASKED}
@@ -46,7 +46,7 @@ def keycloak_probes(
         return Answer(reason is AuthReason.READY, reason.value, message)
 
     return Probes(
-        asked,
+        afresh(asked),
         surprised=AuthReason.UNREACHABLE.value,
         changed=changed,
         interval_seconds=interval_seconds,

@@ -27,12 +27,21 @@ TargetT = TypeVar("TargetT")
 """Says what is asked, and with which credentials; another one ends the probe of the one before."""
 
 
+def afresh(ask: Callable[[TargetT], Awaitable[Answer]]) -> Callable[[TargetT, Answer | None], Awaitable[Answer]]:
+    """Ask as if for the first time, whatever was answered before."""
+
+    async def asked(target: TargetT, _: Answer | None) -> Answer:
+        return await ask(target)
+
+    return asked
+
+
 class Probes(Generic[TargetT]):
     """The last answer about each service, kept true by one task each."""
 
     def __init__(  # noqa: PLR0913 - how often what is asked
         self,
-        ask: Callable[[TargetT], Awaitable[Answer]],
+        ask: Callable[[TargetT, Answer | None], Awaitable[Answer]],
         *,
         surprised: str,
         changed: Callable[[ServiceKey], None],
@@ -40,14 +49,20 @@ class Probes(Generic[TargetT]):
         concurrency: int = 8,
         seconds_between: float = _SECONDS_BETWEEN,
         longest_delay_seconds: float = _LONGEST_DELAY_SECONDS,
+        hurried: Callable[[TargetT], bool] = lambda _: False,
+        seconds_between_hurried: float = _SECONDS_BETWEEN,
     ) -> None:
         self._ask = ask
+        """Told what is asked, and the last answer where there is one."""
         self._surprised = surprised
         """Reason of the answer when asking failed in a way that nobody foresaw."""
         self._changed = changed
         self._interval = interval_seconds
         self._seconds_between = seconds_between
         self._longest_delay = longest_delay_seconds
+        self._hurried = hurried
+        """What has turns of its own: clients notice how old its answer is."""
+        self._seconds_between_hurried = seconds_between_hurried
         self._limit = asyncio.Semaphore(concurrency)
         self._targets: dict[ServiceKey, TargetT] = {}
         self._tasks: dict[ServiceKey, asyncio.Task[None]] = {}
@@ -67,8 +82,12 @@ class Probes(Generic[TargetT]):
             self._targets[key] = target
             self._doubts[key] = asyncio.Event()
             waits = not was_asked and known is not None and known.holds
-            asking = self._keep_asking(key, target, waits=waits)
+            asking = self._keep_asking(key, target, known=known, waits=waits)
             self._tasks[key] = asyncio.create_task(asking, name=f"probe of {key}")
+        return self.answer(key)
+
+    def answer(self, key: ServiceKey) -> Answer | None:
+        """The last answer; None where there is none yet, or nothing is asked."""
         return self._answers.get(key)
 
     def doubt(self, key: ServiceKey) -> None:
@@ -104,30 +123,35 @@ class Probes(Generic[TargetT]):
             self.forget(key)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep_asking(self, key: ServiceKey, target: TargetT, *, waits: bool) -> None:
+    async def _keep_asking(self, key: ServiceKey, target: TargetT, *, known: Answer | None, waits: bool) -> None:
         delay, was_well = _FIRST_DELAY_SECONDS, waits
         if waits:
-            await self._pause(key, self._part_of_turn())
+            await self._pause(key, self._part_of_turn(target))
         while True:
             self._asked_at[key] = asyncio.get_running_loop().time()
-            answer = await self._asked(target)
-            if answer != self._answers.get(key):
-                self._answers[key] = answer
+            before = self._answers.get(key)
+            answer = await self._asked(target, before or known)
+            # Kept also where it says the same: it may hold figures that are no news.
+            self._answers[key] = answer
+            if answer != before:
                 self._changed(key)
             if answer.holds:
                 delay = _FIRST_DELAY_SECONDS
-                await self._pause(key, self._turn() if was_well else self._part_of_turn())
+                await self._pause(key, self._turn(target) if was_well else self._part_of_turn(target))
             else:
                 await self._pause(key, delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
                 delay = min(delay * _GROWTH, self._longest_delay)
             was_well = answer.holds
 
-    def _turn(self) -> float:
+    def _turn(self, target: TargetT) -> float:
         """Seconds until one that is well is asked again."""
-        return max(self._interval, len(self._targets) * self._seconds_between)
+        hurried = sum(map(self._hurried, self._targets.values()))
+        if self._hurried(target):
+            return max(self._interval, hurried * self._seconds_between_hurried)
+        return max(self._interval, (len(self._targets) - hurried) * self._seconds_between)
 
-    def _part_of_turn(self) -> float:
-        return self._turn() * random.random()  # noqa: S311 - spreads them, no secret
+    def _part_of_turn(self, target: TargetT) -> float:
+        return self._turn(target) * random.random()  # noqa: S311 - spreads them, no secret
 
     async def _pause(self, key: ServiceKey, seconds: float) -> None:
         doubt = self._doubts[key]
@@ -136,11 +160,13 @@ class Probes(Generic[TargetT]):
                 await doubt.wait()
         doubt.clear()
 
-    async def _asked(self, target: TargetT) -> Answer:
+    async def _asked(self, target: TargetT, before: Answer | None) -> Answer:
         async with self._limit:
             try:
-                return await self._ask(target)
+                return await self._ask(target, before)
             except Exception as error:
                 # A library's surprise must not end the probing; its text could hold what was sent.
                 _LOG.exception("probe failed")
-                return Answer(holds=False, reason=self._surprised, message=f"asking failed: {type(error).__name__}")
+                told = f"asking failed: {type(error).__name__}"
+                known = None if before is None else before.replication
+                return Answer(holds=False, reason=self._surprised, message=told, replication=known)

@@ -18,7 +18,7 @@ from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.answers import last_answer, last_answer_of_now
-from sensorthings_operator.observe.probes import Probes
+from sensorthings_operator.observe.probes import Probes, afresh
 from sensorthings_operator.observe.secrets import SecretsRead
 
 _ANSWERS: Final = frozenset(UsersReason) - {UsersReason.NOT_ASKED, UsersReason.PASSWORD_UNUSABLE}
@@ -63,7 +63,7 @@ def users_probes(
         return Answer(kept.reason is UsersReason.READY, kept.reason.value, kept.message)
 
     return Probes(
-        asked,
+        afresh(asked),
         surprised=UsersReason.UNREACHABLE.value,
         changed=changed,
         interval_seconds=interval_seconds,

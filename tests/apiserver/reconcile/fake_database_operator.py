@@ -1,7 +1,8 @@
 """The operator with a fake in place of PostgreSQL: databases answer what a file says. Started by ``process``.
 
-The file holds answers by the host of the primary: ``{"db.city.internal": ["DatabaseUnreachable", "why"]}``. A host
-that it does not name answers.
+The file holds answers by host: ``{"db.city.internal": ["DatabaseUnreachable", "why"]}``, or what a look at it finds,
+``{"db.city.internal": {"role": "standby", "streaming": true}}``.
+A host that it does not name is a primary that is well.
 """
 
 import asyncio
@@ -11,13 +12,14 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from unittest import mock
 
 import sensorthings_operator.__main__ as entry
-from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
+from sensorthings_operator.clients.database import Credentials
 from sensorthings_operator.clients.users import Kept, User
 from sensorthings_operator.conditions.auth import UsersReason
+from sensorthings_operator.conditions.databasehosts import DatabaseAnswer, HostLook, Role
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.operator import Operator
 
@@ -25,14 +27,19 @@ ANSWERS: Final = "FAKE_DATABASE_ANSWERS"
 """Environment variable with the path of the file."""
 
 
-async def ask(address: DatabaseAddress, credentials: Credentials, _: int) -> tuple[DatabaseAnswer, str]:
-    """What the file says of the address."""
-    host = address.endpoints[0].host
+async def ask(address: DatabaseAddress, _: Credentials) -> tuple[HostLook, ...]:
+    """What the file says of each server of the address."""
     answers = json.loads(await asyncio.to_thread(Path(os.environ[ANSWERS]).read_text))
-    answer, message = answers.get(
-        host, (DatabaseAnswer.REACHABLE, f'database "{address.name}" at {host} answers {credentials.username}')
-    )
-    return DatabaseAnswer(answer), message
+    return tuple(_look(f"{each.host}:{each.port}", answers.get(each.host, {})) for each in address.endpoints)
+
+
+def _look(host: str, answer: Any) -> HostLook:
+    if isinstance(answer, list) and answer[0] != DatabaseAnswer.REACHABLE:
+        return HostLook(host, trouble=DatabaseAnswer(answer[0]), message=answer[1])
+    told = answer if isinstance(answer, dict) else {}
+    role = Role(told.get("role", "primary"))
+    well = {"version": 150018, "postgis": "3.3.2", "position": 1000}
+    return HostLook(host, **{**well, **told, "role": role, "server": host})
 
 
 async def keep(address: DatabaseAddress, _: Credentials, users: tuple[User, ...]) -> Kept:

@@ -142,9 +142,16 @@ class OperatorProcess:
 
     def database_says(self, host: str, answer: str, message: str) -> None:
         """What the fake database at a host answers from now on."""
+        self._say(host, [answer, message])
+
+    def database_is(self, host: str, **look: Any) -> None:
+        """What a look at the fake database at a host finds from now on."""
+        self._say(host, look)
+
+    def _say(self, host: str, answer: Any) -> None:
         known = json.loads(self._answers.read_text())
         replacement = self._answers.with_suffix(".new")
-        replacement.write_text(json.dumps({**known, host: [answer, message]}))
+        replacement.write_text(json.dumps({**known, host: answer}))
         replacement.replace(self._answers)
 
     def calls(self) -> dict[tuple[str, str, str], int]:

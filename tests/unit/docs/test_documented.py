@@ -10,18 +10,20 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from sensorthings_operator import metrics
-from sensorthings_operator.clients.database import DatabaseAnswer
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions import PARTS
 from sensorthings_operator.conditions.auth import AuthReason, UsersReason
 from sensorthings_operator.conditions.connector import ConnectorReason
+from sensorthings_operator.conditions.databasehosts import DatabaseAnswer, ReplicationReason
 from sensorthings_operator.conditions.delivery import DeliveryReason
 from sensorthings_operator.conditions.host import HostReason
+from sensorthings_operator.conditions.reads import READS_AT_PRIMARY
 from sensorthings_operator.conditions.references import NEEDS_SOMEBODY
 from sensorthings_operator.conditions.routes import RoutesReason
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.delivery import EVICTED
 from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.observe.databasefigures import DatabaseFigures
 from sensorthings_operator.observe.figures import ServiceFigures
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.reporting import REPAIRED
@@ -57,9 +59,9 @@ def _literal(argument: ast.expr) -> Iterator[str]:
 def _reasons() -> set[str]:
     found = set(_calls("Verdict", 1, PACKAGE))
     found |= set(_calls("SpecProblem", 0, PACKAGE))
-    found |= {answer.value for answer in DatabaseAnswer}
+    found |= {answer.value for answer in (*DatabaseAnswer, *ReplicationReason)}
     found |= {reason.value for reasons in _REASONS for reason in reasons}
-    return found | NEEDS_SOMEBODY | {"NameTaken", "ApplyRefused"}
+    return found | NEEDS_SOMEBODY | {"NameTaken", "ApplyRefused", READS_AT_PRIMARY}
 
 
 def _documented(text: str) -> set[str]:
@@ -101,7 +103,9 @@ def _metrics() -> Iterator[str]:
         if isinstance(metric, MetricWrapperBase):
             (family,) = metric.collect()
             yield f"{family.name}_total" if family.type == "counter" else family.name
-    yield from (family.name for family in ServiceFigures(Services(), OwnedStore({})).collect())
+    services = Services()
+    for figures in (ServiceFigures(services, OwnedStore({})), DatabaseFigures(services, lambda _: None)):
+        yield from (family.name for family in figures.collect())
 
 
 def test_metrics_are_documented() -> None:

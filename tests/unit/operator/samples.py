@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from sensorthings_operator.api.parse import parse_service
+from sensorthings_operator.conditions.databasehosts import DatabaseAnswer, HostLook, Role, Usage
 from sensorthings_operator.conditions.observed import Answer, Observed, SchemaJob, Workload
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -65,6 +66,31 @@ def observed(**fields: Any) -> Observed:
         "managed_database": workload(),
     }
     return Observed(**{**well, **fields})
+
+
+def look(host: str = "db-0:5432", **fields: Any) -> HostLook:
+    """A look at a primary that is well, unless told otherwise."""
+    well: dict[str, Any] = {
+        "role": Role.PRIMARY,
+        "server": f"start of {host}",
+        "version": 150018,
+        "postgis": "3.3.2",
+        "usages": (Usage(10, 97),),
+        "size_bytes": 10_000_000,
+        "position": 1000,
+        "timeline": 1,
+    }
+    return HostLook(host, **{**well, **fields})
+
+
+def standby(host: str = "db-1:5432", **fields: Any) -> HostLook:
+    """A look at a standby that has all that the primary has."""
+    return look(host, **{"role": Role.STANDBY, "timeline": None, "streaming": True, "replay_age_seconds": 1, **fields})
+
+
+def silent(host: str = "db-0:5432", trouble: DatabaseAnswer = DatabaseAnswer.UNREACHABLE, why: str = "") -> HostLook:
+    """A look at a server that did not answer."""
+    return HostLook(host, trouble=trouble, message=why or f"PostgreSQL at {host} does not answer: refused")
 
 
 def child(kind: str = "ConfigMap", name: str = "air-bus", **metadata: Any) -> Manifest:

@@ -2,9 +2,9 @@
 
 from hypothesis import strategies as st
 
-from sensorthings_operator.clients.database import WORKING, DatabaseAnswer
 from sensorthings_operator.conditions.auth import AuthReason, UsersReason
 from sensorthings_operator.conditions.autoscaling import AutoscalerState
+from sensorthings_operator.conditions.databasehosts import WORKING, DatabaseAnswer, Replication, ReplicationReason, Role
 from sensorthings_operator.conditions.observed import (
     Answer,
     ApplyProblem,
@@ -31,14 +31,26 @@ _SPECS = st.builds(
     st.sampled_from([{}, {"auth": {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}}}, BASIC]),
     st.fixed_dictionaries({"paused": st.booleans(), "hibernated": st.booleans()}),
 )
+_REPLICATIONS = st.none() | st.builds(
+    Replication,
+    st.sampled_from(ReplicationReason),
+    _MESSAGES,
+    st.permutations(["db-0.city.internal:5432", "db-1.city.internal:5433"]).flatmap(
+        lambda hosts: st.tuples(*(st.tuples(st.just(host), st.sampled_from(Role)) for host in hosts))
+    ),
+    st.booleans(),
+)
+_DATABASES = st.builds(
+    lambda answer, message, replication: Answer(answer in WORKING, answer.value, message, replication=replication),
+    st.sampled_from(DatabaseAnswer),
+    _MESSAGES,
+    _REPLICATIONS,
+)
 OBSERVED = st.builds(
     Observed,
     service=_SPECS,
     missing_secrets=st.dictionaries(st.sampled_from(["a", "b"]), _MESSAGES, max_size=2),
-    database=st.none()
-    | st.sampled_from(DatabaseAnswer).flatmap(
-        lambda answer: _MESSAGES.map(lambda message: Answer(answer in WORKING, answer.value, message))
-    ),
+    database=st.none() | _DATABASES,
     schema=st.none() | st.builds(SchemaJob, st.sampled_from(["Running", "Complete", "Failed"]), _TEXT),
     bus=_WORKLOADS,
     http=_WORKLOADS,

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from sensorthings_operator.clients.database import WORKING, DatabaseAnswer
 from sensorthings_operator.conditions import PARTS, evaluate
 from sensorthings_operator.conditions.chain import Chain
+from sensorthings_operator.conditions.databasehosts import WORKING, DatabaseAnswer
 from sensorthings_operator.conditions.observed import (
     Answer,
     ApplyProblem,

@@ -14,14 +14,18 @@ from cryptography.x509.oid import NameOID
 
 from sensorthings_operator.api.database import DatabaseEndpoint
 from sensorthings_operator.clients import database
-from sensorthings_operator.clients.database import Credentials, DatabaseAnswer, ask
+from sensorthings_operator.clients.database import Credentials, ask
+from sensorthings_operator.conditions.databasehosts import DatabaseAnswer, HostLook
 from sensorthings_operator.desired.addresses import DatabaseAddress
-
-_CREDENTIALS = Credentials("frost", "hunter2")
 
 
 def _address(port: int, mode: str = "disable") -> DatabaseAddress:
     return DatabaseAddress((DatabaseEndpoint(host="127.0.0.1", port=port),), "sensorthings", "air-db", mode, "db-ca")
+
+
+async def _asked(address: DatabaseAddress, ca: str | None = None) -> HostLook:
+    (seen,) = await ask(address, Credentials("frost", "hunter2", ca))
+    return seen
 
 
 @asynccontextmanager
@@ -53,23 +57,23 @@ async def _refusing(code: str) -> AsyncIterator[int]:
 )
 async def test_refusals_are_told_apart(code: str, answer: DatabaseAnswer) -> None:
     async with _refusing(code) as port:
-        given, message = await ask(_address(port), _CREDENTIALS, 1)
-    assert given is answer
-    assert f"127.0.0.1:{port}" in message
-    assert "hunter2" not in message
+        seen = await _asked(_address(port))
+    assert seen.trouble is answer
+    assert f"127.0.0.1:{port}" in seen.message
+    assert "hunter2" not in seen.message
 
 
 async def test_nobody_there() -> None:
-    answer, message = await ask(_address(1), _CREDENTIALS, 1)
-    assert answer is DatabaseAnswer.UNREACHABLE
-    assert message.startswith("PostgreSQL at 127.0.0.1:1 does not answer: ")
+    seen = await _asked(_address(1))
+    assert seen.trouble is DatabaseAnswer.UNREACHABLE
+    assert seen.message.startswith("PostgreSQL at 127.0.0.1:1 does not answer: ")
 
 
 @pytest.mark.parametrize("ca", ["nonsense", "Überhaupt kein Zertifikat", "ä"])
 async def test_a_ca_that_is_none_is_told_and_never_passed_over(ca: str) -> None:
-    answer, message = await ask(_address(1, "verify-full"), Credentials("frost", "hunter2", ca), 1)
-    assert answer is DatabaseAnswer.CA_INVALID
-    assert "db-ca" in message
+    seen = await _asked(_address(1, "verify-full"), ca)
+    assert seen.trouble is DatabaseAnswer.CA_INVALID
+    assert "db-ca" in seen.message
 
 
 def _certificate() -> str:
@@ -83,8 +87,7 @@ def _certificate() -> str:
 
 async def test_comments_in_a_bundle_may_be_in_any_language() -> None:
     bundle = f"# Zertifizierungsstelle für die Behörde\n{_certificate()}"
-    answer, _ = await ask(_address(1, "verify-ca"), Credentials("frost", "hunter2", bundle), 1)
-    assert answer is DatabaseAnswer.UNREACHABLE
+    assert (await _asked(_address(1, "verify-ca"), bundle)).trouble is DatabaseAnswer.UNREACHABLE
 
 
 @pytest.mark.parametrize(

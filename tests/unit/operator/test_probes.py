@@ -5,34 +5,36 @@ from collections import defaultdict
 from collections.abc import Callable
 from itertools import pairwise
 
-from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
+from sensorthings_operator.clients.database import Credentials
 from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.conditions.databasehosts import HostLook, Limits, Usage
 from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired.addresses import DatabaseAddress, database_address
 from sensorthings_operator.observe.databases import Target, database_probes, last_database_answer
 from sensorthings_operator.observe.probes import Probes
-from tests.unit.operator.samples import EXTERNAL, SETTINGS, body, service
+from tests.unit.operator.samples import EXTERNAL, SETTINGS, body, look, service, silent
 from tests.unit.operator.virtual_time import on_virtual_time
 
 KEY: ServiceKey = ("hamburg", "air")
 ADDRESS = database_address(service(EXTERNAL), SETTINGS)
 TARGET = Target(ADDRESS, Credentials("frost", "one"))
-REACHABLE = (DatabaseAnswer.REACHABLE, "it answers")
-UNREACHABLE = (DatabaseAnswer.UNREACHABLE, "it does not")
+REACHABLE = (look(),)
+UNREACHABLE = (silent(),)
+WELL = Answer(True, "DatabaseAnswers", 'database "sensorthings" at db-0:5432 answers')
 
 
 class FakeDatabase:
     """Answers what it is told to, after a while."""
 
     def __init__(self) -> None:
-        self.answer: tuple[DatabaseAnswer, str] | Exception = REACHABLE
+        self.answer: tuple[HostLook, ...] | Exception = REACHABLE
         self.seconds = 0.0
         self.asked: list[float] = []
         self.running = 0
         self.most = 0
         self.passwords: list[str] = []
 
-    async def __call__(self, _: DatabaseAddress, credentials: Credentials, __: int) -> tuple[DatabaseAnswer, str]:
+    async def __call__(self, _: DatabaseAddress, credentials: Credentials) -> tuple[HostLook, ...]:
         self.asked.append(asyncio.get_running_loop().time())
         self.passwords.append(credentials.password)
         self.running += 1
@@ -57,7 +59,7 @@ async def test_only_a_changed_answer_wakes() -> None:
     await asyncio.sleep(300)
     assert woken == [KEY]
     assert 8 <= len(database.asked) <= 14, "every 30 s, more or less"
-    assert probes.watch(KEY, TARGET) == Answer(True, "DatabaseAnswers", "it answers")
+    assert probes.watch(KEY, TARGET) == WELL
 
     database.answer = UNREACHABLE
     before = len(database.asked)
@@ -255,8 +257,11 @@ def test_what_was_no_answer_is_none() -> None:
 @on_virtual_time
 async def test_a_database_with_few_connections_works_all_the_same() -> None:
     database = FakeDatabase()
-    database.answer = (DatabaseAnswer.FEW_CONNECTIONS, "it takes 10")
+    database.answer = (look(usages=(Usage(1, 10),)),)
     probes = _probes(database, lambda _: None)
-    probes.watch(KEY, TARGET)
+    target = Target(ADDRESS, Credentials("frost", "one"), Limits(connections=40))
+    probes.watch(KEY, target)
     await asyncio.sleep(1)
-    assert probes.watch(KEY, TARGET) == Answer(True, "DatabaseConnectionsFew", "it takes 10")
+    answer = probes.watch(KEY, target)
+    assert answer is not None
+    assert (answer.holds, answer.reason) == (True, "DatabaseConnectionsFew")

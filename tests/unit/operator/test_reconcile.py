@@ -10,12 +10,13 @@ import pytest
 
 from sensorthings_operator.apply.events import Events
 from sensorthings_operator.apply.finalizer import RELEASE
-from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
+from sensorthings_operator.clients.database import Credentials
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.clients.users import Kept, User
 from sensorthings_operator.conditions.auth import AuthReason, UsersReason
+from sensorthings_operator.conditions.databasehosts import HostLook
 from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.desired.keycloak import RealmClient
@@ -30,7 +31,7 @@ from sensorthings_operator.outside import Outside
 from sensorthings_operator.reconcile import Reconciler
 from sensorthings_operator.reporting import Reporter
 from tests.unit.operator.fake_api import FakeApi
-from tests.unit.operator.samples import SETTINGS, body
+from tests.unit.operator.samples import SETTINGS, body, look, silent
 from tests.unit.operator.virtual_time import on_virtual_time
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class City:
         self.keycloak = FakeKeycloak()
         self.settings = settings
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
-        self.answer = (DatabaseAnswer.REACHABLE, "it answers")
+        self.looks: tuple[HostLook, ...] = (look(),)
         self.users: dict[str, User] = {}
         """In the database, by their names."""
         self.users_answer = UsersReason.READY
@@ -113,9 +114,9 @@ class City:
     async def _resolve(self, _: str) -> frozenset[str]:
         return frozenset({"203.0.113.1"})
 
-    async def _ask(self, _: DatabaseAddress, __: Credentials, ___: int) -> tuple[DatabaseAnswer, str]:
+    async def _ask(self, _: DatabaseAddress, __: Credentials) -> tuple[HostLook, ...]:
         await asyncio.sleep(5)
-        return self.answer
+        return self.looks
 
     async def _keep(self, _: DatabaseAddress, __: Credentials, users: tuple[User, ...]) -> Kept:
         await asyncio.sleep(1)
@@ -196,7 +197,7 @@ async def test_a_restart_notices_a_database_that_went_meanwhile() -> None:
     city = City()
     await city.settle()
     city.start()
-    city.answer = (DatabaseAnswer.UNREACHABLE, "gone")
+    city.looks = (silent(),)
     await city.look()
     assert city.conditions()["Ready"] == "True"
     await asyncio.sleep(36)
@@ -232,7 +233,7 @@ async def test_a_database_is_asked_at_once_when_pods_that_read_it_are_not_ready_
     city = City()
     await city.settle()
     city.start()
-    city.answer = (DatabaseAnswer.UNREACHABLE, "gone")
+    city.looks = (silent(),)
     city.lose_pods()
     await city.look()
     await asyncio.sleep(5.1)
