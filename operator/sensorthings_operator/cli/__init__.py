@@ -3,6 +3,7 @@
 import typer
 
 from sensorthings_operator.cli.city.command import app as city
+from sensorthings_operator.cli.database.command import app as database
 from sensorthings_operator.cli.doctor.command import doctor
 from sensorthings_operator.cli.down import down
 from sensorthings_operator.cli.observe import observe
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 for command in (up, down, status, doctor, render, observe, realm):
     app.command()(command)
+app.add_typer(database, name="database")
 app.add_typer(token, name="token")
 app.add_typer(city, name="city")
 

@@ -158,7 +158,7 @@ class OperatorProcess:
         """API calls by verb, kind and status code."""
         return {
             (labels["verb"], labels["kind"], labels["code"]): int(value)
-            for labels, value in self._samples("sensorthings_operator_api_calls_total")
+            for labels, value in self.samples("sensorthings_operator_api_calls_total")
         }
 
     def writes(self) -> int:
@@ -167,11 +167,11 @@ class OperatorProcess:
 
     def passes(self) -> int:
         """Finished passes since it started."""
-        return int(sum(value for _, value in self._samples("sensorthings_operator_passes_total")))
+        return int(sum(value for _, value in self.samples("sensorthings_operator_passes_total")))
 
     def repairs(self, kind: str) -> int:
         """Children of a kind that were brought back."""
-        samples = self._samples("sensorthings_operator_drift_repairs_total")
+        samples = self.samples("sensorthings_operator_drift_repairs_total")
         return int(sum(value for labels, value in samples if labels["kind"] == kind))
 
     def total(self, name: str) -> float:
@@ -184,7 +184,8 @@ class OperatorProcess:
             line = next(line for line in status if line.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
 
-    def _samples(self, name: str) -> list[tuple[dict[str, str], float]]:
+    def samples(self, name: str) -> list[tuple[dict[str, str], float]]:
+        """Labels and values of a metric."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
             text = answer.read().decode()
         families = text_string_to_metric_families(text)

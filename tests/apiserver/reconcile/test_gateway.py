@@ -190,6 +190,41 @@ class TestServed:
 
         eventually(check)
 
+    def test_reads_leave_a_standby_that_is_late_and_come_back(self, walk: Walk, controllers: Controllers) -> None:
+        standby = f"replica.{walk.host}"
+        walk.operator.database_is(standby, role="standby", streaming=True)
+        replicas = {"replicas": [{"host": standby}]}
+        walk.external({**_exposed("reads.example"), "http": {"readReplicas": 1}, "database": {"external": replicas}})
+        _becomes_ready(walk, controllers, ("ListenerSet", "air"))
+        walk.settle()
+
+        def read_from(backend: str) -> None:
+            def check() -> None:
+                reading, everything = walk.cluster.require("HTTPRoute", "air-http")["spec"]["rules"]
+                assert {match["method"] for match in reading["matches"]} == {"GET", "HEAD"}
+                assert reading["backendRefs"][0]["name"] == backend
+                assert everything["backendRefs"][0]["name"] == "air-http"
+
+            eventually(check)
+
+        read_from("air-http-read")
+        pods = walk.cluster.require("Deployment", "air-http-read")["metadata"]["generation"]
+        walk.operator.database_is(standby, role="standby", streaming=True, position=900, replay_age_seconds=60)
+        read_from("air-http")
+        walk.becomes("ReadsAvailable", "True", "ReadsAtPrimary")
+        walk.becomes("DatabaseReplicated", "False", "StandbyLagging")
+        controllers.take_up("HTTPRoute", "air-http")
+        walk.becomes("Ready", "True", "ServiceReady")
+        walk.settle()
+        walk.operator.restart()
+        walk.settle()
+        read_from("air-http")
+        walk.operator.database_is(standby, role="standby", streaming=True)
+        read_from("air-http-read")
+        walk.becomes("ReadsAvailable", "True", "ReadsReady")
+        walk.becomes("DatabaseReplicated", "True", "StandbysStreaming")
+        assert walk.cluster.require("Deployment", "air-http-read")["metadata"]["generation"] == pods, "no pod rolled"
+
     def test_a_host_is_the_older_services_until_that_goes(self, walk: Walk, controllers: Controllers) -> None:
         walk.external(_exposed("shared.example"))
         _becomes_ready(walk, controllers, ("ListenerSet", "air"))

@@ -18,10 +18,12 @@ from sensorthings_operator.apply.status import (
 )
 from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.chain import Verdict
+from sensorthings_operator.conditions.databasehosts import HostLook, Limits
+from sensorthings_operator.conditions.databasejudging import judge
 from sensorthings_operator.conditions.observed import Observed, SchemaJob
 from sensorthings_operator.conditions.unobserved import UnobservedReason, failed_verdicts, invalid_verdicts
 from sensorthings_operator.desired.addresses import endpoints
-from tests.unit.operator.samples import SETTINGS, body, observed, service, workload
+from tests.unit.operator.samples import EXTERNAL, SETTINGS, body, look, observed, service, standby, workload
 from tests.unit.operator.strategies import OBSERVED
 from tests.unit.operator.virtual_time import run
 
@@ -69,6 +71,56 @@ def test_every_condition_has_the_generation_it_was_seen_for() -> None:
     status = _status(body(), observed(service=service(generation=7)), THEN)
     assert {condition["observedGeneration"] for condition in status["conditions"]} == {7}
     assert status["observedGeneration"] == 7
+
+
+def _pair(*looks: HostLook) -> Observed:
+    answer = judge(looks, "sensorthings", Limits(), None, began=0.0, now=0.0)
+    return observed(service=service(EXTERNAL), managed_database=None, database=answer)
+
+
+def test_servers_of_a_database_that_has_several_are_named_with_their_roles() -> None:
+    assert "database" not in _status(body(), observed(), THEN)
+    assert _status(body(), _pair(look(), standby()), THEN)["database"] == {
+        "primary": "db-0:5432",
+        "hosts": [{"host": "db-0:5432", "role": "primary"}, {"host": "db-1:5432", "role": "standby"}],
+    }
+    assert "primary" not in _status(body(), _pair(look(), look("db-1:5432")), THEN)["database"]
+
+
+def test_a_standby_that_stops_to_follow_is_an_event_and_so_is_its_coming_back() -> None:
+    well, ill = _pair(look(), standby()), _pair(look(), standby(streaming=False))
+    told: list[tuple[str, str, bool]] = []
+    live = body()
+    for seen in (well, ill, ill, well, well):
+        verdicts = evaluate(seen)
+        told += [
+            (type_, verdict.reason, is_warning(type_, verdict))
+            for type_, verdict in worth_an_event(live, verdicts)
+            if type_ == "DatabaseReplicated"
+        ]
+        live = _with(_status(live, seen, THEN))
+    assert told == [
+        ("DatabaseReplicated", "StandbyNotStreaming", True),
+        ("DatabaseReplicated", "StandbysStreaming", False),
+    ]
+
+
+def test_reads_that_move_are_an_event_each_way() -> None:
+    spec = {
+        **EXTERNAL,
+        "host": "air.hamburg.example",
+        "exposure": {"type": "Gateway", "gateway": {"name": "city"}},
+        "certificate": {"issuerRef": {"name": "letsencrypt"}},
+        "http": {"readReplicas": 1},
+    }
+    told: list[str] = []
+    live = body()
+    for at_primary in (False, True, True, False, False):
+        seen = observed(service=service(spec, reads_at_primary=at_primary), managed_database=None, reads=workload())
+        verdicts = evaluate(seen)
+        told += [verdict.reason for type_, verdict in worth_an_event(live, verdicts) if type_ == "ReadsAvailable"]
+        live = _with(_status(live, seen, THEN))
+    assert told == ["ReadsAtPrimary", "ReadsReady"]
 
 
 def test_the_version_is_that_of_the_schema() -> None:

@@ -172,6 +172,24 @@ class Cluster:
         """
         return self._get(path, {})
 
+    def text(self, path: str) -> str:
+        """What is answered at a path that is no object: through the API server's proxy, for one.
+
+        Raises:
+            AnswerError: The API server, or what it leads to, answers something else than 200.
+            ClusterError: It does not answer.
+        """
+        return self._body(self.client.param_serialize("GET", path, auth_settings=["BearerToken"])).decode()
+
+    def labelled(self, kind: Kind, namespace: str, labels: str) -> list[Object]:
+        """The objects of a kind in a namespace that have these labels.
+
+        Raises:
+            AnswerError: The API server answers something else.
+            ClusterError: It does not answer.
+        """
+        return self._list(kind, namespace, labels=labels)
+
     def annotate(self, path: str, annotations: dict[str, str | None]) -> dict[str, Any]:
         """Set annotations of an object, and take away those that are None; the object as it is then.
 
@@ -195,6 +213,10 @@ class Cluster:
         )
 
     def _call(self, request: tuple[Any, ...]) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self._body(request))
+        return content
+
+    def _body(self, request: tuple[Any, ...]) -> bytes:
         import urllib3  # noqa: PLC0415 - comes with kubernetes
 
         try:
@@ -207,8 +229,7 @@ class Cluster:
             ) from error
         if answer.status != 200:
             raise AnswerError(answer.status, _message(answer.status, body))
-        content: dict[str, Any] = json.loads(body)
-        return content
+        return body
 
     def _refused(self, error: AnswerError) -> ClusterError:
         host = self.client.configuration.host
