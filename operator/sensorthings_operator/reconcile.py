@@ -64,7 +64,7 @@ class _Pass:
 
 def _database_in_doubt(observed: Observed) -> bool:
     """Whether its last answer may be outdated: the schema waits for it, or pods that read it are not ready."""
-    tiers = (observed.http, observed.mqtt)
+    tiers = (observed.http, observed.reads, observed.mqtt)
     return observed.schema is None or any(tier is not None and tier.ready < tier.wanted for tier in tiers)
 
 

@@ -29,7 +29,7 @@ select
     (select extversion from pg_extension where extname = 'postgis') as postgis,
     host(inet_server_addr()) as address,
     pg_database_size(database.oid) as size,
-    (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end - '0/0')::bigint
+    (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end - pg_lsn '0/0')::bigint
         as position,
     case when not pg_is_in_recovery() then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end as timeline,
     case when pg_is_in_recovery() then

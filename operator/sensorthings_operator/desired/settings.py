@@ -102,8 +102,8 @@ class OperatorSettings(Model):
     resync_seconds: Annotated[int, Field(ge=10)] = 300
     """How often every service is looked at even when nothing happened, in seconds; two of them a second at most."""
     database_probe_seconds: Annotated[float, Field(gt=0)] = 30
-    """How often a database that answers is asked again, in seconds; one every two seconds at most, and at once where
-    pods of the service are not ready any more."""
+    """How often a database that answers is asked again, in seconds; one every two seconds at most, five a second of
+    those whose standbys are read from, and at once where pods of the service are not ready any more."""
     delivery_probe_seconds: Annotated[float, Field(ge=0)] = 300
     """How often the delivery of a service is verified while its pods stay the same, in seconds; one service every ten
     seconds at most. 0: never, such as where the operator can't reach the pods."""

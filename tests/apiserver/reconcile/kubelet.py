@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _COMPONENT: Final = "app.kubernetes.io/component"
 _NOW: Final = "2026-01-01T00:00:00Z"
+_ALL: Final = ("bus", "database", "http", "http-read", "mqtt")
 
 
 class Kubelet:
@@ -25,7 +26,7 @@ class Kubelet:
 
     def run(self, *components: str) -> None:
         """Pods of these parts run and are ready; all that are there (but the schema Job's) where none is named."""
-        for pod in self._awaited(components) if components else self._pods(("bus", "database", "http", "mqtt")):
+        for pod in self._awaited(components) if components else self._pods(_ALL):
             if pod["status"]["phase"] == "Pending":
                 self._write(pod, {"phase": "Running", "conditions": _ready(), "containerStatuses": _running(pod)})
 
