@@ -211,7 +211,7 @@ async def test_reads_go_to_a_standby_and_to_the_primary_where_there_is_none(
         service.apply(
             **_exposed("reads"),
             http={"resources": small, "readReplicas": 1},
-            database={"type": "External", "external": external},
+            database={"type": "External", "external": external, "maxStandbyLagSeconds": 5},
         )
         await asyncio.to_thread(service.await_ready)
         assert service.condition("ReadsAvailable")["status"] == "True"
@@ -226,10 +226,36 @@ async def test_reads_go_to_a_standby_and_to_the_primary_where_there_is_none(
         assert _sessions(pair, PRIMARY, service, "http-read") == 0
         assert _sessions(pair, PRIMARY, service, "http") > 0
         assert _sessions(pair, STANDBY, service, "http") == 0
+        await _reads_leave_a_standby_that_is_late(pair, service, behind, measured)
         await asyncio.to_thread(pair.scale, 0, STANDBY)
         statuses = [(await behind.call("GET", path))[0] for _ in range(20)]
         measured(f"reads after the standby went: {statuses}")
         assert statuses[-1] == 200
+
+
+async def _reads_leave_a_standby_that_is_late(
+    pair: ExternalDatabase, service: Service, behind: Outside, measured: Callable[[str], None]
+) -> None:
+    datastream = await behind.datastream()
+    path = f"Datastreams({datastream})/Observations?$select=result"
+    pair.sql("select pg_wal_replay_pause()", server=STANDBY)
+    began = time.monotonic()
+    await behind.observe(datastream, 5)
+    answers: set[int] = set()
+    read: Any = None
+    while not read:
+        status, answer, _ = await behind.call("GET", path)
+        # What the standby has not replayed is not there for who reads.
+        answers.add(status)
+        read = (answer or {}).get("value")
+        assert time.monotonic() - began < 120
+    measured(f"reads left a standby that does not replay after {time.monotonic() - began:.0f} s; statuses {answers}")
+    assert read == [{"result": 5}]
+    await asyncio.to_thread(service.await_condition, "ReadsAvailable", "True", "ReadsAtPrimary")
+    pair.sql("select pg_wal_replay_resume()", server=STANDBY)
+    began = time.monotonic()
+    await asyncio.to_thread(service.await_condition, "ReadsAvailable", "True", "ReadsReady", 180)
+    measured(f"and came back {time.monotonic() - began:.0f} s after it went on")
 
 
 async def test_limits_of_envoy_gateway_hold(gateway: Kubernetes) -> None:

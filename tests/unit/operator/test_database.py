@@ -17,6 +17,8 @@ from sensorthings_operator.clients import database
 from sensorthings_operator.clients.database import Credentials, ask
 from sensorthings_operator.conditions.databasehosts import DatabaseAnswer, HostLook
 from sensorthings_operator.desired.addresses import DatabaseAddress
+from tests.unit.operator.samples import look, standby
+from tests.unit.operator.virtual_time import on_virtual_time
 
 
 def _address(port: int, mode: str = "disable") -> DatabaseAddress:
@@ -111,3 +113,49 @@ def test_credentials_do_not_show_their_password() -> None:
         assert "hunter2" not in shown
         assert "ca-text" not in shown
         assert "frost" in shown
+
+
+_PAIR = DatabaseAddress(
+    (DatabaseEndpoint(host="db-0"), DatabaseEndpoint(host="db-1")), "sensorthings", "air-db", "disable", None
+)
+
+
+def _answering(monkeypatch: pytest.MonkeyPatch, **seconds: tuple[float, HostLook | None]) -> None:
+    """Servers by their hosts: after how long each answers what; None where it is cancelled first."""
+
+    async def look_at(_: DatabaseAddress, endpoint: DatabaseEndpoint, __: Credentials) -> HostLook:
+        after, answer = seconds[endpoint.host.replace("-", "")]
+        await asyncio.sleep(after)
+        assert answer is not None
+        return answer
+
+    monkeypatch.setattr(database, "_look", look_at)
+
+
+@on_virtual_time
+async def test_a_server_that_hangs_is_not_waited_for_once_the_primary_has_answered() -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        _answering(patched, db0=(1.0, look()), db1=(60.0, None))
+        began = asyncio.get_running_loop().time()
+        one, other = await ask(_PAIR, Credentials("frost", "hunter2"))
+        assert asyncio.get_running_loop().time() - began == pytest.approx(2.5)
+    assert one == look()
+    assert (other.host, other.trouble) == ("db-1:5432", DatabaseAnswer.UNREACHABLE)
+    assert other.message == "PostgreSQL at db-1:5432 does not answer: it is slow"
+
+
+@on_virtual_time
+async def test_a_primary_that_is_slow_is_waited_for() -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        _answering(patched, db0=(4.9, look()), db1=(0.1, standby()))
+        assert await ask(_PAIR, Credentials("frost", "hunter2")) == (look(), standby())
+
+
+@on_virtual_time
+async def test_a_question_that_is_given_up_leaves_nothing_behind() -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        _answering(patched, db0=(60.0, None), db1=(60.0, None))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(ask(_PAIR, Credentials("frost", "hunter2")), 1)
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
