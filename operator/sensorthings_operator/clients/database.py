@@ -138,13 +138,15 @@ async def _connected(
 
 async def ask(address: DatabaseAddress, credentials: Credentials) -> tuple[HostLook, ...]:
     """A look at every server of a database, in the order of the address; within five seconds, whatever they do."""
-    looks = [asyncio.create_task(_look(address, endpoint, credentials)) for endpoint in address.endpoints]
+    # A status and Prometheus take each name once.
+    endpoints = tuple(dict.fromkeys(address.endpoints))
+    looks = [asyncio.create_task(_look(address, endpoint, credentials)) for endpoint in endpoints]
     try:
         for answered in asyncio.as_completed(looks):
             if (await answered).role is Role.PRIMARY:
                 break
         _, late = await asyncio.wait(looks, timeout=_AFTER_PRIMARY_SECONDS)
-        named = zip(map(_named, address.endpoints), looks, strict=True)
+        named = zip(map(_named, endpoints), looks, strict=True)
         return tuple(_silent(host, "it is slow") if look in late else look.result() for host, look in named)
     finally:
         for look in looks:

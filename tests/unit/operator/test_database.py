@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -159,3 +160,11 @@ async def test_a_question_that_is_given_up_leaves_nothing_behind() -> None:
             await asyncio.wait_for(ask(_PAIR, Credentials("frost", "hunter2")), 1)
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@on_virtual_time
+async def test_a_server_that_the_spec_names_twice_is_asked_once() -> None:
+    twice = replace(_PAIR, endpoints=(*_PAIR.endpoints, _PAIR.endpoints[0]))
+    with pytest.MonkeyPatch.context() as patched:
+        _answering(patched, db0=(0.1, look()), db1=(0.1, standby()))
+        assert await ask(twice, Credentials("frost", "hunter2")) == (look(), standby())
