@@ -176,7 +176,7 @@ class OperatorProcess:
 
     def total(self, name: str) -> float:
         """Of a metric, over all labels."""
-        return sum(value for _, value in self._samples(name))
+        return sum(value for _, value in self.samples(name))
 
     def rss_mebibytes(self) -> float:
         """Resident memory."""

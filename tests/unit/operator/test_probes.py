@@ -76,7 +76,7 @@ async def test_only_a_changed_answer_wakes() -> None:
 async def test_many_that_began_together_are_spread_and_none_waits_longer_than_a_turn() -> None:
     asked = defaultdict[int, list[float]](list)
 
-    async def ask(number: int) -> Answer:
+    async def ask(number: int, _: Answer | None) -> Answer:
         asked[number].append(asyncio.get_running_loop().time())
         return Answer(holds=True, reason="", message="")
 
