@@ -104,7 +104,8 @@ def running_city(folder: Path) -> Iterator[City]:
     ):
         kubectl = Kubectl(config.kubernetes / "kubectl", control_plane.kubeconfig)
         kubectl("apply", "--server-side", f"--filename={CRDS}")
-        kubectl("wait", "--for=condition=Established", "--timeout=30s", f"--filename={CRDS}")
+        # Of several objects it prints several documents, one after the other.
+        kubectl.run("wait", "--for=condition=Established", "--timeout=30s", f"--filename={CRDS}").check_returncode()
         install_chart(kubectl)
         for namespace in NAMESPACES:
             kubectl("create", "namespace", namespace)
