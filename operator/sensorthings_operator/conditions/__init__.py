@@ -9,6 +9,7 @@ from sensorthings_operator.conditions import (
     auth,
     autoscaling,
     bus,
+    catalogue,
     certificate,
     database,
     delivery,
@@ -37,6 +38,7 @@ PARTS: Final[tuple[Chain, ...]] = (
     routes.ROUTES_PROGRAMMED,
     host.HOST_RESOLVED,
     monitoring.MONITORING_READY,
+    catalogue.CATALOGUE_SYNCED,
 )
 """One condition for each part of a service."""
 
