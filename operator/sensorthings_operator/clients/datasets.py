@@ -14,6 +14,7 @@ from sensorthings_operator.clients.access import Access, AccessError, AccessSour
 from sensorthings_operator.clients.sensorthings import Pod, RefusedError, SensorThings, UnreachableError
 from sensorthings_operator.conditions.catalogue import CatalogueReason
 from sensorthings_operator.conditions.observed import Answer
+from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.catalogue import requests
 from sensorthings_operator.desired.keycloak import DeliveryClient
 from sensorthings_operator.desired.reading import Box, DataSummary, LayerSummary
@@ -27,6 +28,8 @@ _MOST_PAGES: Final = 20
 """Of Locations: 2,000 of a layer make its area."""
 _MOST_NAMES: Final = 12
 """Of observed properties and of units of a layer that are told."""
+_MOST_STEPS: Final = 20
+"""Towards the newest Observation."""
 _LONG_AGO: Final = "1800-01-01T00:00:00Z"
 """Before every Observation: Datastreams without any have no time at all."""
 
@@ -57,6 +60,7 @@ class DataTarget:
     """Whose token reads where reading takes one; None where everybody may."""
     user: PasswordOwner | None = None
     """Whose password does."""
+    http_port: int = addresses.HTTP_PORT
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class DatasetReader:
         """What the data is; never raises for what the service answers."""
         try:
             access = await self._access(target)
-            api = SensorThings(self._http, target.pod, target.root_path, authorization=access.authorization)
+            api = SensorThings(self._http, target.pod, target.root_path, target.http_port, access.authorization)
             layers = await _layers(api, target)
         except (RefusedError, UnreachableError, AccessError) as error:
             return Answer(holds=False, reason=CatalogueReason.NOT_READ, message=str(error))
@@ -110,15 +114,19 @@ async def _layers(api: SensorThings, target: DataTarget) -> tuple[LayerSummary, 
 
 async def _discovered(api: SensorThings, group: Group, most: int) -> list[str]:
     """Values of layerName beside those that are listed: each question leaves out what is known already."""
-    # Greater than nothing: those that have no layerName are left out.
-    of_service = f"properties/serviceName eq {requests.literal(group.service_name)} and properties/layerName gt ''"
+    # Those that have no layerName are left out. FROST-Server 2.0.0 can't read an empty text.
+    of_service = f"properties/serviceName eq {requests.literal(group.service_name)} and properties/layerName gt ' '"
     known = set(group.listed)
     found: list[str] = []
     while len(found) < most:
         others = [f"properties/layerName ne {requests.literal(name)}" for name in sorted(known)]
         condition = requests.escaped(" and ".join([of_service, *others]))
         datastreams = await api.listed(f"Datastreams?$filter={condition}&$select=properties&$top={_PAGE}")
-        names = {name for each in datastreams if isinstance(name := each["properties"].get("layerName"), str) and name}
+        names = {
+            name
+            for each in datastreams
+            if isinstance(name := (each.get("properties") or {}).get("layerName"), str) and name
+        }
         if not names - known:
             break
         found += sorted(names - known)
@@ -144,8 +152,8 @@ async def _layer(api: SensorThings, service_name: str, layer_name: str, *, place
         things=_count(things),
         datastreams=_count(page),
         box=await _box(api, service_name, layer_name) if places else None,
-        first=await _extreme(api, service_name, layer_name, newest=False),
-        last=await _extreme(api, service_name, layer_name, newest=True),
+        first=await _first(api, service_name, layer_name),
+        last=await _last(api, service_name, layer_name),
         observed_properties=_names(each.get("ObservedProperty") for each in datastreams),
         units=_names(each.get("unitOfMeasurement") for each in datastreams),
     )
@@ -162,16 +170,35 @@ def _names(described: Iterator[Any]) -> tuple[str, ...]:
     return tuple(sorted(names)[:_MOST_NAMES])
 
 
-async def _extreme(api: SensorThings, service_name: str, layer_name: str, *, newest: bool) -> str:
-    """The day of the oldest or newest Observation, of what the Datastreams say of theirs; empty where there is none."""
+async def _first(api: SensorThings, service_name: str, layer_name: str) -> str:
+    """The day of the oldest Observation, by what Datastreams say of theirs; empty where there is none."""
     condition = f"{requests.of_layer(service_name, layer_name)} and phenomenonTime ge {_LONG_AGO}"
-    order = requests.escaped(f"phenomenonTime {'desc' if newest else 'asc'}")
-    found = await api.listed(
-        f"Datastreams?$filter={requests.escaped(condition)}&$orderby={order}&$top=1&$select=phenomenonTime"
-    )
-    time = str(found[0].get("phenomenonTime") or "") if found else ""
-    first, _, last = time.partition("/")
-    return (last or first)[:10] if newest else first[:10]
+    order = requests.escaped("phenomenonTime asc")
+    times = await _times(api, condition, f"&$orderby={order}&$top=1")
+    return min((time.partition("/")[0] for time in times), default="")[:10]
+
+
+async def _last(api: SensorThings, service_name: str, layer_name: str) -> str:
+    """The day of the newest one.
+
+    FROST-Server orders times by their beginnings. So it is asked for those that end after what is known, again and
+    again: each question leaves a hundredth of the Datastreams, or so.
+    """
+    day = ""
+    for _ in range(_MOST_STEPS):
+        known = f"{day}T23:59:59.999Z" if day else _LONG_AGO
+        condition = f"{requests.of_layer(service_name, layer_name)} and not (phenomenonTime le {known})"
+        times = await _times(api, condition, f"&$top={_PAGE}")
+        newest = max((time.rpartition("/")[2] for time in times), default="")[:10]
+        if newest <= day:
+            break
+        day = newest
+    return day
+
+
+async def _times(api: SensorThings, condition: str, more: str) -> list[str]:
+    found = await api.listed(f"Datastreams?$filter={requests.escaped(condition)}&$select=phenomenonTime{more}")
+    return [str(each["phenomenonTime"]) for each in found if each.get("phenomenonTime")]
 
 
 async def _box(api: SensorThings, service_name: str, layer_name: str) -> Box | None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from sensorthings_operator.clients import datasets as module
 from sensorthings_operator.clients.datasets import DataRead, DatasetReader, DataTarget, Group
 from sensorthings_operator.clients.owned import OwnedStore
-from sensorthings_operator.clients.sensorthings import Pod, SensorThings
+from sensorthings_operator.clients.sensorthings import Pod
 from sensorthings_operator.conditions.catalogue import CatalogueReason
 from sensorthings_operator.desired.reading import Box, LayerSummary
 from sensorthings_operator.observe.catalogue import target
@@ -40,6 +41,10 @@ class Datastream:
     phenomenon_time: str | None = "2026-01-01T00:30:00Z/2026-11-22T23:59:59Z"
     unit: str = "Celsius"
     seen: str = "Temperature"
+
+    @property
+    def end(self) -> str:
+        return (self.phenomenon_time or "").rpartition("/")[2]
 
     def entity(self) -> dict[str, Any]:
         properties = {"serviceName": self.service, "layerName": self.layer}
@@ -78,10 +83,10 @@ class Frost:
         order = query.get("$orderby", "")
         if "phenomenonTime ge" in query["$filter"]:
             found = [each for each in found if each.phenomenon_time]
-        if order:
-            part = 2 if order.endswith("desc") else 0
-            found = sorted(found, key=lambda each: (each.phenomenon_time or "").partition("/")[part])
-            found = found[::-1] if order.endswith("desc") else found
+        if after := re.search(r"not \(phenomenonTime le (\S+)\)", query["$filter"]):
+            found = [each for each in found if each.end > after[1]]
+        if order == "phenomenonTime asc":
+            found = sorted(found, key=lambda each: str(each.phenomenon_time))
         return [each.entity() for each in found]
 
     def _things(self, found: list[Datastream], _: Any) -> list[dict[str, Any]]:
@@ -107,27 +112,21 @@ _TARGET: Final = DataTarget(
 
 
 @asynccontextmanager
-async def _reader(frost: Frost, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DatasetReader]:
+async def _reader(frost: Frost) -> AsyncIterator[tuple[DatasetReader, DataTarget]]:
     application = web.Application()
     application.router.add_get("/FROST-Server/v1.1/{collection}", frost.answer)
-    async with TestServer(application) as server:
-
-        def at_server(http: Any, pod: Pod, root_path: str, **fields: Any) -> SensorThings:
-            return SensorThings(http, pod, root_path, server.port or 0, **fields)
-
-        monkeypatch.setattr(module, "SensorThings", at_server)
-        async with DatasetReader(cast("AccessSource", None)) as reader:
-            yield reader
+    async with TestServer(application) as server, DatasetReader(cast("AccessSource", None)) as reader:
+        yield reader, replace(_TARGET, http_port=server.port or 0)
 
 
-async def _read(frost: Frost, monkeypatch: pytest.MonkeyPatch, **fields: Any) -> tuple[LayerSummary, ...]:
-    async with _reader(frost, monkeypatch) as reader:
-        found = await reader.ask(replace(_TARGET, **fields))
+async def _read(frost: Frost, **fields: Any) -> tuple[LayerSummary, ...]:
+    async with _reader(frost) as (reader, at_server):
+        found = await reader.ask(replace(at_server, **fields))
     assert isinstance(found, DataRead)
     return found.summary.layers
 
 
-async def test_a_layer_is_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_layer_is_summed_up() -> None:
     frost = Frost(
         [
             Datastream("air", "no2", 1, "2026-02-01T00:30:00Z/2026-11-22T23:59:59Z"),
@@ -143,7 +142,7 @@ async def test_a_layer_is_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
             3: {"type": "Point", "coordinates": [0, 0]},
         },
     )
-    assert await _read(frost, monkeypatch) == (
+    assert await _read(frost) == (
         LayerSummary(
             service_name="air",
             layer_name="no2",
@@ -159,23 +158,33 @@ async def test_a_layer_is_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [each for each in frost.asked if "Observations" in each]
 
 
-async def test_layers_are_found_with_a_question_for_each_hundred_datastreams_or_less(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_layers_are_found_with_a_question_for_each_hundred_datastreams_or_less() -> None:
     names = [f"layer {number}" for number in range(5)]
     frost = Frost([Datastream("air", name) for name in names for _ in range(150)])
-    found = await _read(frost, monkeypatch, places=False)
+    found = await _read(frost, places=False)
     assert [layer.layer_name for layer in found] == names
     assert {layer.datastreams for layer in found} == {150}
     discovering = [each for each in frost.asked if "$select=properties" in each]
     assert len(discovering) == len(names) + 1
-    assert len(frost.asked) == len(discovering) + 4 * len(names)
+    assert len(frost.asked) == len(discovering) + 5 * len(names)
+
+
+@pytest.mark.parametrize("number", [1, 99, 100, 101, 730])
+async def test_the_newest_is_found_among_many(number: int) -> None:
+    """Also where the one that began last is not the one that ended last, and in the worst of all orders."""
+    days = [str(date(2024, 1, 1) + timedelta(days=each)) for each in range(number)]
+    times = [f"{day}T00:00:00Z/{day}T12:00:00Z" for day in days[1:]]
+    longest = f"2024-01-01T00:00:00Z/{days[-1]}T12:00:01Z"
+    frost = Frost([Datastream("air", "no2", phenomenon_time=each) for each in (*times, longest)])
+    (layer,) = await _read(frost, places=False)
+    assert (layer.first, layer.last) == (days[0], days[-1])
+    assert len([each for each in frost.asked if "not%20(" in each]) <= number // 100 + 2
 
 
 async def test_however_many_layers_there_are_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_LAYERS", 7)
     frost = Frost([Datastream("air", f"layer {number:03}") for number in range(300)])
-    assert len(await _read(frost, monkeypatch, places=False)) == 7
+    assert len(await _read(frost, places=False)) == 7
 
 
 async def test_however_many_locations_there_are_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,45 +192,43 @@ async def test_however_many_locations_there_are_it_ends(monkeypatch: pytest.Monk
     things = range(1, 500)
     points = {thing: {"type": "Point", "coordinates": [thing / 10, 50]} for thing in things}
     frost = Frost([Datastream("air", "no2", thing) for thing in things], points)
-    (layer,) = await _read(frost, monkeypatch)
+    (layer,) = await _read(frost)
     assert layer.box == Box(west=0.1, south=50, east=30, north=50)
     assert len([each for each in frost.asked if "/Locations" in each]) == 3
 
 
-async def test_listed_layers_are_asked_for_and_others_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    frost = Frost([Datastream("air", "no2"), Datastream("air", "o'zone"), Datastream("air", "dust")])
-    groups = (Group("air", ("o'zone", "gone"), discover=False),)
-    found = await _read(frost, monkeypatch, groups=groups, places=False)
-    assert [layer.layer_name for layer in found] == ["o'zone"]
+async def test_listed_layers_are_asked_for_and_others_left() -> None:
+    frost = Frost([Datastream("air", "no2"), Datastream("air", "o'zone & more+"), Datastream("air", "dust")])
+    groups = (Group("air", ("o'zone & more+", "gone"), discover=False),)
+    found = await _read(frost, groups=groups, places=False)
+    assert [layer.layer_name for layer in found] == ["o'zone & more+"]
     frost = Frost(frost.datastreams)
-    groups = (Group("air", ("o'zone",), discover=True),)
-    found = await _read(frost, monkeypatch, groups=groups, places=False)
-    assert [layer.layer_name for layer in found] == ["dust", "no2", "o'zone"]
+    groups = (Group("air", ("o'zone & more+",), discover=True),)
+    found = await _read(frost, groups=groups, places=False)
+    assert [layer.layer_name for layer in found] == ["dust", "no2", "o'zone & more+"]
 
 
-async def test_a_service_without_data_and_without_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await _read(Frost([]), monkeypatch) == ()
-    (layer,) = await _read(Frost([Datastream("air", "no2", phenomenon_time=None)]), monkeypatch)
+async def test_a_service_without_data_and_without_times() -> None:
+    assert await _read(Frost([])) == ()
+    (layer,) = await _read(Frost([Datastream("air", "no2", phenomenon_time=None)]))
     assert (layer.first, layer.last, layer.box) == ("", "", None)
 
 
-async def test_a_service_that_does_not_answer_is_no_surprise(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_service_that_does_not_answer_is_no_surprise() -> None:
     frost = Frost([Datastream("air", "no2")], fails=lambda path: "/Things" in path)
-    async with _reader(frost, monkeypatch) as reader:
-        found = await reader.ask(_TARGET)
+    async with _reader(frost) as (reader, at_server):
+        found = await reader.ask(at_server)
         assert (found.holds, found.reason) == (False, CatalogueReason.NOT_READ)
         assert "500" in found.message
-        away = replace(_TARGET, pod=Pod("air-http-1", "u", "127.0.0.2"))
+        away = replace(at_server, pod=Pod("air-http-1", "u", "127.0.0.2"))
         assert (await reader.ask(away)).reason == CatalogueReason.NOT_READ
 
 
 _NUMBERS = st.floats() | st.integers(-200, 200)
+_MEMBERS = st.sampled_from(["type", "coordinates", "geometry", "geometries", "features"])
 _ANYTHING = st.recursive(
     st.none() | _NUMBERS | st.text(max_size=3),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["type", "coordinates", "geometry", "geometries", "features"]), inner)
-    ),
+    lambda inner: st.lists(inner, min_size=1, max_size=3) | st.dictionaries(_MEMBERS, inner, min_size=1),
     max_leaves=10,
 )
 
