@@ -78,6 +78,16 @@ def test_the_schemas_pass(catalogue: dict[str, Any], data: DataSummary) -> None:
         assert _problems(_tree(text)) == [], name
 
 
+def test_a_service_that_asks_for_a_password_says_so() -> None:
+    basic = {"type": "Basic", "none": None, "basic": {"users": [{"name": "a", "passwordSecretRef": {"name": "a"}}]}}
+    records = iso.records(described(spec={"auth": {**basic, "anonymousRead": False}}))
+    for text in records.values():
+        assert _problems(_tree(text)) == []
+        assert "angemeldeten Nutzern" in text
+        assert "noLimitations" not in text
+        assert "opendata" not in text
+
+
 @pytest.mark.parametrize("name", _FILES)
 @pytest.mark.parametrize("lost", ["abstract", "contact", "identificationInfo", "title", "dateStamp"])
 def test_the_schemas_find_what_is_lost(name: str, lost: str) -> None:
@@ -149,6 +159,7 @@ def test_what_may_be_done_is_there_for_machines() -> None:
     (terms,) = (each for each in _texts(record, "//gmd:otherConstraints/gco:CharacterString/text()"))
     assert json.loads(terms)["id"] == CATALOGUE["licence"]["id"]
     assert json.loads(terms)["quelle"] == "Amt für Luft"
+    assert json.loads(terms)["url"] == "https://www.govdata.de/dl-de/by-2-0"
     closed = {"id": "other-closed", "attribution": None}
     assert "opendata" not in _made({"licence": closed})["dataset-no2.xml"]
 

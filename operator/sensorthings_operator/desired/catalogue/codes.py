@@ -6,7 +6,7 @@ INSPIRE's themes are those of directive 2007/2/EC, annexes I to III. Used by ``i
 from collections.abc import Mapping
 from typing import Final
 
-from sensorthings_operator.api.vocabularies import Frequency, InspireTheme, Theme
+from sensorthings_operator.api.vocabularies import Frequency, InspireTheme, LicenceId, Theme
 
 THEMES: Final[Mapping[Theme, str]] = {
     "AGRI": "Landwirtschaft, Fischerei, Forstwirtschaft und Nahrungsmittel",
@@ -95,3 +95,14 @@ INSPIRE_THEMES: Final[Mapping[InspireTheme, str]] = {
     "mr": "Mineralische Bodenschätze",
 }
 """INSPIRE's themes in German."""
+LICENCES: Final[Mapping[LicenceId, tuple[str, str]]] = {
+    "dl-by-de/2.0": ("Datenlizenz Deutschland Namensnennung 2.0", "https://www.govdata.de/dl-de/by-2-0"),
+    "dl-zero-de/2.0": ("Datenlizenz Deutschland Zero 2.0", "https://www.govdata.de/dl-de/zero-2-0"),
+    "cc-by/4.0": ("Creative Commons Namensnennung 4.0 International", "https://creativecommons.org/licenses/by/4.0/"),
+    "cc-by-sa/4.0": (
+        "Creative Commons Namensnennung, Weitergabe unter gleichen Bedingungen 4.0 International",
+        "https://creativecommons.org/licenses/by-sa/4.0/",
+    ),
+    "cc-zero": ("Creative Commons CC Zero 1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
+}
+"""Names and texts of the licences that most open data has; the others are told by their codes."""

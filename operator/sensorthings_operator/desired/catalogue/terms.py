@@ -5,17 +5,15 @@ from typing import Final
 
 from lxml.etree import _Element as Element
 
-from sensorthings_operator.desired.catalogue import gmd
+from sensorthings_operator.desired.catalogue import codes, gmd
 from sensorthings_operator.desired.catalogue.dcat import LICENCES
 from sensorthings_operator.desired.catalogue.description import Described
 from sensorthings_operator.desired.catalogue.gmd import GMD, code, text
 
 _OPEN_ACCESS: Final = "http://inspire.ec.europa.eu/metadata-codelist/LimitationsOnPublicAccess/noLimitations"
-_LIMITED: Final = (
-    "http://inspire.ec.europa.eu/metadata-codelist/LimitationsOnPublicAccess/INSPIRE_Directive_Article13_1e"
-)
 _OPEN_LICENCES: Final = (
     "cc-by/4.0",
+    "cc-by-sa/4.0",
     "cc-zero",
     "dl-by-de/2.0",
     "dl-zero-de/2.0",
@@ -32,25 +30,27 @@ def is_open(described: Described) -> bool:
 def constraints(described: Described) -> list[Element]:
     """Who may have it, and what may be done with it; the latter also for machines, as GDI-DE writes it."""
     licence = described.spec.licence
-    terms = {"id": licence.id, "name": licence.id, "url": LICENCES + licence.id}
+    name, text_of_it = codes.LICENCES.get(licence.id, (licence.id, LICENCES + licence.id))
+    terms = {"id": licence.id, "name": name, "url": text_of_it}
     if licence.attribution is not None:
         terms["quelle"] = licence.attribution
-    open_access, told = (
-        (_OPEN_ACCESS, "Es gelten keine Zugriffsbeschränkungen")
+    # On which article of INSPIRE's directive a restriction rests, only the publisher knows.
+    access = (
+        gmd.anchor("otherConstraints", _OPEN_ACCESS, "Es gelten keine Zugriffsbeschränkungen")
         if described.public
-        else (_LIMITED, "Der Zugang ist angemeldeten Nutzern vorbehalten")
+        else text("otherConstraints", "Der Zugang ist angemeldeten Nutzern vorbehalten")
     )
     return [
         GMD.resourceConstraints(
             GMD.MD_LegalConstraints(
                 code("accessConstraints", "MD_RestrictionCode", "otherRestrictions"),
-                gmd.anchor("otherConstraints", open_access, told),
+                access,
             )
         ),
         GMD.resourceConstraints(
             GMD.MD_LegalConstraints(
                 code("useConstraints", "MD_RestrictionCode", "otherRestrictions"),
-                gmd.anchor("otherConstraints", LICENCES + licence.id, licence.id),
+                gmd.anchor("otherConstraints", text_of_it, name),
                 text("otherConstraints", json.dumps(terms, ensure_ascii=False)),
             )
         ),
