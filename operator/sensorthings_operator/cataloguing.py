@@ -27,6 +27,7 @@ from sensorthings_operator.observe.probes import Probes
 
 _MOST_GAPS: Final = 3
 """Sentences that a condition repeats."""
+_NOT_YET: Final = Answer(holds=False, reason=CatalogueReason.NOT_ASKED, message="the data is being looked at")
 
 
 @dataclass(frozen=True)
@@ -83,22 +84,23 @@ class Cataloguing:
         if problems:
             return service, _invalid(problems)
         if known is None:
-            return service, answer or Answer(
-                holds=False, reason=CatalogueReason.NOT_ASKED, message="the first look at the data runs"
-            )
+            return service, answer or _NOT_YET
         seen = replace(service, reading=known.reading)
+        if answer is not None and not answer.holds:
+            return seen, replace(answer, message=f"{answer.message}. What was published before stays")
+        if known.reading.generation != service.generation:
+            return seen, _NOT_YET
         if known.published is None:
             known = replace(known, published=self._published(seen))
             self._known[service.key] = known
-        if answer is not None and not answer.holds:
-            return seen, replace(answer, message=f"{answer.message}. What was published before stays")
         return seen, known.published
 
     def _asked(self, service: Service, known: _Known | None) -> Answer | None:
         asked = target(self._store, service, self._settings)
         if asked is not None:
             # One that was read before the operator started can wait for its turn.
-            before = None if known is None else known.answer
+            fresh = known is not None and known.reading.generation == service.generation
+            before = known.answer if known is not None and fresh else None
             return self._probes.watch(service.key, asked, known=before)
         self._probes.forget(service.key)
         told = "no pod of the HTTP module is ready to be asked what the data is"
@@ -106,11 +108,11 @@ class Cataloguing:
 
     def _taken(self, service: Service, answer: Answer | None, known: _Known | None) -> _Known | None:
         """What is known now, with the day on which it became so."""
-        day = self._now().strftime("%Y-%m-%d")
-        if isinstance(answer, DataRead) and (known is None or known.reading.summary != answer.summary):
-            known = _Known(Reading(summary=answer.summary, generation=service.generation, day=day))
-        if known is not None and known.reading.generation != service.generation:
-            known = _Known(known.reading.model_copy(update={"generation": service.generation, "day": day}))
+        if isinstance(answer, DataRead):
+            day = self._now().strftime("%Y-%m-%d")
+            now = Reading(summary=answer.summary, generation=service.generation, day=day)
+            same = known is not None and now == known.reading.model_copy(update={"day": day})
+            known = known if same else _Known(now)
         if known is not None:
             self._known[service.key] = known
         return known

@@ -220,6 +220,23 @@ async def test_what_was_published_stays_while_the_service_can_not_be_asked() -> 
 
 
 @on_virtual_time
+async def test_other_words_are_published_on_the_day_they_are_said() -> None:
+    city = _Described()
+    await city.looked()
+    live = city.api.objects["SensorThingsService", "air"]
+    live["spec"]["catalogue"]["datasets"] = [{"serviceName": LAYER.service_name, "layers": [{"layerName": "o'zone"}]}]
+    live["metadata"]["generation"] = 2
+    city.api.touch(live)
+    city.now = city.now.replace(day=9)
+    await city.look()
+    assert city.reason() == "DataNotAsked", "what the data has of it is not known yet"
+    assert _NAME in city.api.objects
+    assert await city.looked() == "DescriptionInvalid"
+    assert (city.reading().generation, city.reading().day) == (2, "2026-01-09")
+    await city.close()
+
+
+@on_virtual_time
 async def test_a_catalogue_that_is_not_asked_for_any_more_goes() -> None:
     city = _Described()
     await city.looked()
