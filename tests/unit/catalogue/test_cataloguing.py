@@ -13,7 +13,7 @@ from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.catalogue import CatalogueReason
 from sensorthings_operator.conditions.observed import Answer, ApplyProblem
 from sensorthings_operator.desired import catalogue
-from sensorthings_operator.desired.catalogue import documents
+from sensorthings_operator.desired.catalogue.files import MOST_BYTES
 from sensorthings_operator.desired.reading import DataSummary, Reading
 from tests.unit.catalogue.catalogued import CATALOGUE, DATA, EXPOSED, LAYER, catalogued
 from tests.unit.operator.samples import SETTINGS, body, observed
@@ -53,7 +53,7 @@ def test_what_is_too_large_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     service = catalogued({"datasets": [{"serviceName": LAYER.service_name}]}, data=DataSummary(layers=tuple(layers)))
     made = catalogue.written(service, SETTINGS)
     assert made is not None
-    assert made.size > documents.MOST_BYTES
+    assert made.size > MOST_BYTES
     assert catalogue.build(service, SETTINGS) == []
     few = catalogued({"datasets": [{"serviceName": LAYER.service_name}]}, data=DataSummary(layers=tuple(layers[:20])))
     assert catalogue.build(few, SETTINGS), "20 layers fit"

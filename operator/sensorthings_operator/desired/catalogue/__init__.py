@@ -1,16 +1,14 @@
 """The ConfigMap with the descriptions of a service and its data: DCAT-AP.de, ISO 19139, layers for the Masterportal."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sensorthings_operator.desired.catalogue.description import describe
+from sensorthings_operator.desired.catalogue.files import Documents
 from sensorthings_operator.desired.catalogue.problems import gaps, obstacles
 from sensorthings_operator.desired.metadata import Manifest, metadata
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
-
-if TYPE_CHECKING:
-    from sensorthings_operator.desired.catalogue.documents import Documents
 
 __all__ = ["COMPONENT", "READING_KEY", "build", "gaps", "is_wanted", "name", "obstacles", "written"]
 
@@ -29,7 +27,7 @@ def is_wanted(service: Service) -> bool:
     return service.spec.catalogue is not None
 
 
-def written(service: Service, settings: OperatorSettings) -> "Documents | None":
+def written(service: Service, settings: OperatorSettings) -> Documents | None:
     """The files; None where they are not asked for, where the data was never read, and where something is wrong."""
     spec, reading = service.spec.catalogue, service.reading
     if spec is None or reading is None or obstacles(spec):
