@@ -10,7 +10,7 @@ from typing import Final
 
 from sensorthings_operator.conditions.certificate import CertificateState
 from sensorthings_operator.conditions.observed import Observed
-from sensorthings_operator.desired import EDGE, FOUNDATION, HTTP, MQTT, SCHEMA, Stage, basic
+from sensorthings_operator.desired import CATALOGUE, EDGE, FOUNDATION, HTTP, MQTT, SCHEMA, Stage, basic
 
 
 class Gate(Enum):
@@ -30,10 +30,15 @@ def rounds(observed: Observed) -> tuple[tuple[Stage, ...], ...]:
     """The stages in their order, those together that are applied side by side."""
     first_time = observed.http is None and observed.mqtt is None
     modules = ((HTTP, MQTT, EDGE),) if first_time else ((HTTP,), (MQTT, EDGE))
-    return ((FOUNDATION,), (SCHEMA,), *modules)
+    return ((FOUNDATION, CATALOGUE), (SCHEMA,), *modules)
 
 
 def _foundation(_: Observed) -> Gate:
+    return Gate.OPEN
+
+
+def _catalogue(_: Observed) -> Gate:
+    """Nothing is built of it before the data was read."""
     return Gate.OPEN
 
 
@@ -106,4 +111,5 @@ _GATES: Final[Mapping[str, Callable[[Observed], Gate]]] = {
     HTTP.name: _http,
     MQTT.name: _mqtt,
     EDGE.name: _edge,
+    CATALOGUE.name: _catalogue,
 }

@@ -15,8 +15,11 @@ from prometheus_client import REGISTRY
 
 from sensorthings_operator import health, metrics
 from sensorthings_operator.apply.events import Events
+from sensorthings_operator.cataloguing import Cataloguing
 from sensorthings_operator.clients import database, users
+from sensorthings_operator.clients.access import AccessSource
 from sensorthings_operator.clients.connection import Connection
+from sensorthings_operator.clients.datasets import DatasetReader
 from sensorthings_operator.clients.delivery import DeliveryChecks
 from sensorthings_operator.clients.discovery import Discovery
 from sensorthings_operator.clients.errors import ApiError
@@ -108,12 +111,14 @@ class Operator:
             shared_seconds=settings.keycloak_probe_seconds * _SHARED_PART,
         )
         self._checks = DeliveryChecks(self._keycloak, self._client)
+        self._datasets = DatasetReader(AccessSource(self._keycloak, self._client))
         self._probes = AllProbes.of(
             settings,
             ask,
             keep,
             self._keycloak,
             self._checks,
+            datasets=self._datasets,
             changed=self._controller.add,
             repaired=self._reporter.repaired_outside,
         )
@@ -145,6 +150,7 @@ class Operator:
                 self._probes.deliveries,
                 warn=self._reporter.warn,
             ),
+            cataloguing=Cataloguing(self._client, self._store, settings, self._probes.data),
             reporter=self._reporter,
         )
         self._feeding = Feeding(
@@ -170,7 +176,7 @@ class Operator:
         for figures in self._figures:
             REGISTRY.register(figures)
         try:
-            async with self._client, self._keycloak, self._checks, self._feeding:
+            async with self._client, self._keycloak, self._checks, self._datasets, self._feeding:
                 if await self._unless_stopping(self._wait_for_crd()):
                     await self._work()
         finally:

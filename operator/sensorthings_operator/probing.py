@@ -1,4 +1,4 @@
-"""Everything that is asked beside the passes: databases and their users, Keycloak, DNS, whether Observations arrive.
+"""Everything that is asked beside the passes: databases and their users, Keycloak, DNS, delivery, and the data.
 
 Put together and closed by the operator.
 """
@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from sensorthings_operator.clients.datasets import DatasetReader, DataTarget
 from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
 from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.owned import ServiceKey
 from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.observe.catalogue import catalogue_probes
 from sensorthings_operator.observe.databases import Ask, Target, database_probes
 from sensorthings_operator.observe.delivery import delivery_probes
 from sensorthings_operator.observe.hosts import HostTarget, host_probes, resolve
@@ -30,6 +32,7 @@ class AllProbes:
     users: Probes[UsersTarget]
     deliveries: Probes[DeliveryTarget] | None
     """None where the settings want delivery never verified."""
+    data: Probes[DataTarget]
 
     @classmethod
     def of(  # noqa: PLR0913 - whom they ask
@@ -40,6 +43,7 @@ class AllProbes:
         keycloak: KeycloakClients,
         checks: DeliveryChecks,
         *,
+        datasets: DatasetReader,
         changed: Callable[[ServiceKey], None],
         repaired: Repaired,
     ) -> Self:
@@ -55,9 +59,10 @@ class AllProbes:
                 keep, changed=changed, repaired=repaired, interval_seconds=settings.database_probe_seconds
             ),
             deliveries=delivery_probes(checks.verify, changed=changed, interval_seconds=every) if every else None,
+            data=catalogue_probes(datasets.ask, changed=changed, interval_seconds=settings.catalogue_probe_seconds),
         )
 
     async def close(self) -> None:
         """Stop all of them."""
-        every = (self.databases, self.keycloak, self.hosts, self.users, self.deliveries)
+        every = (self.databases, self.keycloak, self.hosts, self.users, self.deliveries, self.data)
         await asyncio.gather(*(probes.close() for probes in every if probes is not None))

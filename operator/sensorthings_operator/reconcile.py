@@ -17,6 +17,7 @@ from sensorthings_operator.apply.outcome import Applied, Outcome, refused
 from sensorthings_operator.apply.owners import OwnerGoneError
 from sensorthings_operator.apply.plan import Plan, Plans
 from sensorthings_operator.apply.secrets import Secrets
+from sensorthings_operator.cataloguing import Cataloguing
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
@@ -88,6 +89,7 @@ class Reconciler:
         probes: Probes[Target],
         outside: Outside,
         delivery: Delivery,
+        cataloguing: Cataloguing,
         reporter: Reporter,
     ) -> None:
         self._client = client
@@ -97,6 +99,7 @@ class Reconciler:
         self._probes = probes
         self._outside = outside
         self._delivery = delivery
+        self._cataloguing = cataloguing
         self._children = Children(client, store, served=served, repaired=reporter.repaired)
         self._own_secrets = Secrets(client, store, self._children.owners)
         self._plans = Plans(settings)
@@ -114,6 +117,7 @@ class Reconciler:
             self._probes.forget(key)
             self._outside.forget(key)
             self._delivery.forget(key)
+            self._cataloguing.forget(key)
             self._children.rivals.forget(key)
             self._plans.forget(key)
             return None if body is None else await self._release(body)
@@ -164,6 +168,7 @@ class Reconciler:
             host_holder=None if holder == service.key else holder,
             reads_at_primary=databases.reads_at_primary(self._probes, service, body),
         )
+        service, published = await self._cataloguing.look(service)
         observed, waiting = await self._apply_stages(_Pass(body, service, secrets, self._plans.begin(service)), results)
         observed = replace(
             observed,
@@ -171,6 +176,7 @@ class Reconciler:
             keycloak=self._outside.identity(body, service),
             host=self._outside.host(body, service),
             delivery=await self._delivery.look(body, service),
+            catalogue=published,
             contested=self._children.rivals.of(service.key),
             references=await references.look(self._client, observed),
         )

@@ -1,6 +1,7 @@
 """Each folder below ``manifests/`` is a case: ``service.yaml``, and ``expected.yaml`` with the children made of it.
 
-Where the realm's Keycloak has a private CA, it is the case's ``ca.crt``.
+Where the realm's Keycloak has a private CA, it is the case's ``ca.crt``; what was read of the service's data, where it
+has a catalogue, is its ``reading.json``.
 """
 
 from pathlib import Path
@@ -12,6 +13,7 @@ from sensorthings_operator.api.manifests import yaml_text
 from sensorthings_operator.api.parse import parse_service
 from sensorthings_operator.desired import children
 from sensorthings_operator.desired.metadata import Manifest
+from sensorthings_operator.desired.reading import Reading
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
 from sensorthings_operator.desired.validation import validate
@@ -37,8 +39,15 @@ def service(name: str) -> Service:
     spec = parse_service(manifest, unknown_fields="refuse").spec
     assert validate(spec) == (), f"{name} is not acted on"
     identity = {key: manifest["metadata"][key] for key in ("name", "namespace")}
-    ca = FOLDER / name / "ca.crt"
-    return Service(**identity, uid=UID, generation=1, spec=spec, realm_ca=ca.read_text() if ca.exists() else "")
+    ca, data = FOLDER / name / "ca.crt", FOLDER / name / "reading.json"
+    return Service(
+        **identity,
+        uid=UID,
+        generation=1,
+        spec=spec,
+        realm_ca=ca.read_text() if ca.exists() else "",
+        reading=Reading.model_validate_json(data.read_text()) if data.exists() else None,
+    )
 
 
 def made(name: str) -> list[Manifest]:

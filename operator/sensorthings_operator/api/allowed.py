@@ -18,7 +18,14 @@ def allowed(schema: Mapping[str, Any]) -> str:
         return f"one of {', '.join(map(str, schema['enum']))}"
     if schema.get("x-kubernetes-int-or-string"):
         return "a quantity such as 500m, 2 or 1Gi (a number with a point in quotation marks)"
-    words = {"boolean": _boolean, "integer": _integer, "string": _string, "array": _array, "object": _object}
+    words = {
+        "boolean": _boolean,
+        "integer": _integer,
+        "number": _number,
+        "string": _string,
+        "array": _array,
+        "object": _object,
+    }
     return words[schema["type"]](schema) if schema.get("type") in words else "anything"
 
 
@@ -31,6 +38,11 @@ def _integer(schema: Mapping[str, Any]) -> str:
     if least is not None and most is not None:
         return f"the whole number {least}" if least == most else f"a whole number from {least} to {most}"
     return "a whole number" if least is None else f"a whole number of at least {least}"
+
+
+def _number(schema: Mapping[str, Any]) -> str:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    return "a number" if least is None or most is None else f"a number from {least:g} to {most:g}"
 
 
 def _string(schema: Mapping[str, Any]) -> str:

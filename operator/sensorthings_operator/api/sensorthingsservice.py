@@ -10,6 +10,7 @@ from pydantic import Field
 from sensorthings_operator.api.auth import Auth
 from sensorthings_operator.api.base import Model, PublicHostname, PullSecrets, cel, rules
 from sensorthings_operator.api.bus import Bus
+from sensorthings_operator.api.catalogue import Catalogue
 from sensorthings_operator.api.database import Database
 from sensorthings_operator.api.exposure import Certificate, Exposure
 from sensorthings_operator.api.grants import ConnectorGrant
@@ -46,6 +47,11 @@ class SensorThingsServiceSpec(Model):
             "http.readReplicas needs exposure.type Gateway, which tells reads from writes by method",
             field_path=".http.readReplicas",
         ),
+        cel(
+            "!has(self.catalogue) || self.exposure.type != 'None'",
+            "catalogue needs an exposure: what it describes has to be reached from outside the cluster",
+            field_path=".catalogue",
+        ),
     )
 
     host: PublicHostname | None = None
@@ -72,6 +78,8 @@ class SensorThingsServiceSpec(Model):
     """Connectors of other namespaces that may feed the service; those of its own namespace need no grant."""
     monitoring: Monitoring = Monitoring()
     """What is set up for those who watch the service."""
+    catalogue: Catalogue | None = None
+    """How the service and its data are described in catalogues; not at all where it is not given."""
     image_pull_secrets: PullSecrets = Field(default_factory=list)
     """Secrets for registries that ask for a password."""
     paused: bool = False

@@ -29,6 +29,7 @@ SERVICES: Final = Resource(f"{GROUP}/{VERSION}", sensorthingsservice.KIND, senso
 CONNECTORS: Final = Resource(f"{GROUP}/{VERSION}", connector.KIND, connector.PLURAL)
 EVENTS: Final = Resource("events.k8s.io/v1", "Event", "events")
 LEASES: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
+CONFIG_MAPS: Final = Resource("v1", "ConfigMap", "configmaps")
 SECRETS: Final = Resource("v1", "Secret", "secrets")
 PODS: Final = Resource("v1", "Pod", "pods")
 ISSUERS: Final = Resource("cert-manager.io/v1", "Issuer", "issuers")
@@ -36,7 +37,7 @@ CLUSTER_ISSUERS: Final = Resource("cert-manager.io/v1", "ClusterIssuer", "cluste
 INGRESS_CLASSES: Final = Resource("networking.k8s.io/v1", "IngressClass", "ingressclasses")
 GATEWAYS: Final = Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways")
 WATCHED_CHILDREN: Final = (
-    Resource("v1", "ConfigMap", "configmaps"),
+    CONFIG_MAPS,
     Resource("v1", "Service", "services"),
     Resource("v1", "ServiceAccount", "serviceaccounts"),
     Resource("apps/v1", "Deployment", "deployments"),

@@ -9,6 +9,7 @@ from sensorthings_operator.conditions import (
     auth,
     autoscaling,
     bus,
+    catalogue,
     certificate,
     database,
     delivery,
@@ -39,6 +40,7 @@ PARTS: Final[tuple[Chain, ...]] = (
     routes.ROUTES_PROGRAMMED,
     host.HOST_RESOLVED,
     monitoring.MONITORING_READY,
+    catalogue.CATALOGUE_SYNCED,
 )
 """One condition for each part of a service."""
 

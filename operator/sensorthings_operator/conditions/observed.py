@@ -114,6 +114,8 @@ class Observed:
     """Where DNS leads those who look the host up; None while that is not known."""
     delivery: Answer | None = None
     """Whether Observations arrive at subscribers; None where nobody looks."""
+    catalogue: Answer | None = None
+    """What came of the descriptions of the service and its data; None where none are asked for."""
     references: Mapping[str, Answer] = field(default_factory=dict)
     """What is wrong with objects that the spec refers to, by kind; only where something that needs them is not well."""
     missing_apis: frozenset[str] = frozenset()

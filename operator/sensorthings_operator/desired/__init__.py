@@ -13,6 +13,7 @@ from sensorthings_operator.desired import (
     basic,
     bus,
     buscertificates,
+    catalogue,
     certificate,
     credentials,
     database,
@@ -71,7 +72,9 @@ MQTT: Final = Stage("mqtt", (mqtt.build, autoscaling.mqtt))
 """Needs the schema, and the certificate where there is to be one."""
 EDGE: Final = Stage("edge", (ingress.build, gateway.build, envoygateway.build))
 """What leads to the modules from outside: it stands beside them."""
-STAGES: Final = (SECRETS, FOUNDATION, SCHEMA, HTTP, MQTT, EDGE)
+CATALOGUE: Final = Stage("catalogue", (catalogue.build,))
+"""What is said of the service and its data; of its own, since it is made anew when the data is another."""
+STAGES: Final = (SECRETS, FOUNDATION, SCHEMA, HTTP, MQTT, EDGE, CATALOGUE)
 
 
 def stage_children(stage: Stage, service: Service, settings: OperatorSettings) -> list[Manifest]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sensorthings_operator.desired import (
     addresses,
     bus,
+    catalogue,
     database,
     delivery,
     http,
@@ -54,10 +55,10 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     tokens = _keycloak(service, settings)
     at_http = [
         *_http_clients(service, settings),
-        *_verifier(service, settings, addresses.HTTP_PORT),
+        *_looks(service, settings, addresses.HTTP_PORT, also=catalogue.is_wanted(service)),
         *_publishers(service, settings),
     ]
-    at_mqtt = [*_mqtt_clients(service, settings), *_verifier(service, settings, delivery.mqtt_port(service))]
+    at_mqtt = [*_mqtt_clients(service, settings), *_looks(service, settings, delivery.mqtt_port(service))]
     policies = [
         _policy(service, http.COMPONENT, ingress=at_http, egress=[*frost, *tokens]),
         *_reads(service, settings, tokens),
@@ -176,10 +177,10 @@ def _published(service: Service) -> list[Manifest]:
     return [rule([addresses.HTTP_PORT], destination=[_parts(service, http.COMPONENT)])]
 
 
-def _verifier(service: Service, settings: OperatorSettings, port: int) -> list[Manifest]:
-    """The operator, which verifies delivery, where not everybody is let in anyway."""
+def _looks(service: Service, settings: OperatorSettings, port: int, *, also: bool = False) -> list[Manifest]:
+    """The operator, which verifies delivery, where not everybody is let in anyway; ``also``: for another reason."""
     verifies = delivery.is_wanted(service) and settings.delivery_probe_seconds > 0
-    if not verifies or _clients(service, settings) == [_EVERY_POD]:
+    if not (verifies or also) or _clients(service, settings) == [_EVERY_POD]:
         return []
     return [rule([port], source=[_operator(settings)])]
 

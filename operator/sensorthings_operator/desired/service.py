@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sensorthings_operator.api.sensorthingsservice import SensorThingsServiceSpec
+from sensorthings_operator.desired.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Service:
     """CA by which the Keycloak of the service's realm is trusted, PEM; empty where any public one is. None where that
     can't be known now, or the realm is not known: then nothing that depends on it is changed."""
 
+    reading: Reading | None = None
+    """What the service's data held when it was last asked, for its catalogue; None where that is not known."""
     host_holder: tuple[str, str] | None = None
     """Namespace and name of an older service that asks for the same host, and has it; then this one gets no routes."""
 

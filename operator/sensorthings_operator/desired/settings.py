@@ -107,6 +107,9 @@ class OperatorSettings(Model):
     delivery_probe_seconds: Annotated[float, Field(ge=0)] = 300
     """How often the delivery of a service is verified while its pods stay the same, in seconds; one service every ten
     seconds at most. 0: never, such as where the operator can't reach the pods."""
+    catalogue_probe_seconds: Annotated[float, Field(gt=0)] = 3600
+    """How often the data of a service with a catalogue is looked at, in seconds; one service every ten seconds at
+    most."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe log record that is written."""
 

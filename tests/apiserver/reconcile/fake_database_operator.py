@@ -2,7 +2,7 @@
 
 The file holds answers by host: ``{"db.city.internal": ["DatabaseUnreachable", "why"]}``, or what a look at it finds,
 ``{"db.city.internal": {"role": "standby", "streaming": true}}``.
-A host that it does not name is a primary that is well.
+Of the hosts that it does not name the first of a database is a primary and the others are standbys; all are well.
 """
 
 import asyncio
@@ -25,12 +25,17 @@ from sensorthings_operator.operator import Operator
 
 ANSWERS: Final = "FAKE_DATABASE_ANSWERS"
 """Environment variable with the path of the file."""
+_FIRST: Final[dict[str, Any]] = {}
+_STANDBY: Final[dict[str, Any]] = {"role": "standby", "streaming": True}
 
 
 async def ask(address: DatabaseAddress, _: Credentials) -> tuple[HostLook, ...]:
     """What the file says of each server of the address."""
     answers = json.loads(await asyncio.to_thread(Path(os.environ[ANSWERS]).read_text))
-    return tuple(_look(f"{each.host}:{each.port}", answers.get(each.host, {})) for each in address.endpoints)
+    return tuple(
+        _look(f"{each.host}:{each.port}", answers.get(each.host, _FIRST if number == 0 else _STANDBY))
+        for number, each in enumerate(address.endpoints)
+    )
 
 
 def _look(host: str, answer: Any) -> HostLook:

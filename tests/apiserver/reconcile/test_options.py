@@ -72,12 +72,13 @@ _FLIPS: Final = {
     "another database": Flip(
         {
             "database": {
+                "maxStandbyLagSeconds": 60,
                 "external": {
                     "primary": {"host": "other.city.example", "port": 5433},
                     "replicas": [{"host": "third.city.example"}],
                     "name": "air",
                     "credentialsSecretRef": {"name": "other-credentials"},
-                }
+                },
             }
         }
     ),
@@ -153,6 +154,52 @@ _FLIPS: Final = {
                 "none": None,
             }
         }
+    ),
+    "catalogue": Flip(
+        {
+            **_CERTIFIED,
+            "exposure": {"type": "IngressNginx"},
+            "catalogue": {
+                "title": {"de": "Luft", "en": "Air"},
+                "description": {"de": "Messwerte der Luft", "en": "Values of the air"},
+                "publisher": {
+                    "name": "Amt für Luft",
+                    "homepage": "https://air.city.example",
+                    "mail": "daten@city.example",
+                    "type": "RegionalAuthority",
+                },
+                "contact": {
+                    "name": "Datenstelle",
+                    "mail": "daten@city.example",
+                    "homepage": "https://air.city.example/contact",
+                    "phone": "+49401234567",
+                },
+                "licence": {"id": "dl-by-de/2.0", "attribution": "Amt für Luft"},
+                "contributorID": "govData",
+                "themes": ["ENVI"],
+                "politicalGeocoding": {"level": "state", "key": "06"},
+                "spatial": {"west": 8.1, "south": 49, "east": 10.2, "north": 51.5},
+                "language": "en",
+                "accrualPeriodicity": "DAILY",
+                "keywords": ["Luft"],
+                "landingPage": "https://air.city.example/data",
+                "csw": "https://catalogue.city.example/csw",
+                "recordId": "7f3c0000-0000-4000-8000-000000000001",
+                "inspire": {
+                    "theme": "ef",
+                    "domain": "de.he",
+                    "origin": {"category": "NUTS", "code": "DE71", "source": "air"},
+                },
+                "datasets": [
+                    {
+                        "serviceName": "air",
+                        "unlisted": "Leave",
+                        "layers": [{"layerName": "no2", "title": {"de": "Stickstoffdioxid"}}],
+                    }
+                ],
+            },
+        },
+        seen=("CatalogueSynced", "Unknown", "DataNotAsked"),
     ),
     "paused": Flip({"paused": True}, seen=("Reconciling", "False", "Paused")),
     "hibernated": Flip({"hibernated": True}, seen=("Ready", "False", "Hibernated")),

@@ -31,6 +31,23 @@ SERVICE: Final[Manifest] = {
         "exposure": {"type": "IngressNginx", "ingressNginx": {"mqttPort": 8884}},
         "certificate": {"issuerRef": {"name": "letsencrypt"}},
         "auth": {"type": "Keycloak", "keycloak": {"realm": "city"}},
+        "catalogue": {
+            "title": {"de": "Verkehrsampeln", "en": "Traffic lights"},
+            "description": {"de": "Was die Ampeln zeigen"},
+            "publisher": {"name": "Freie und Hansestadt Hamburg", "homepage": "https://www.hamburg.example"},
+            "contact": {"mail": "daten@hamburg.example"},
+            "licence": {"id": "dl-by-de/2.0", "attribution": "Freie und Hansestadt Hamburg"},
+            "contributorID": "transparenzportalHamburg",
+            "themes": ["TRAN"],
+            "politicalGeocoding": {"level": "state", "key": "02"},
+            "spatial": {"west": 8.1, "south": 53, "east": 10.4, "north": 54.1},
+            "inspire": {
+                "theme": "tn",
+                "domain": "de.hh",
+                "origin": {"category": "NUTS", "code": "DE600", "source": "LSA"},
+            },
+            "datasets": [{"serviceName": "HH_STA_traffic_lights", "layers": [{"layerName": "primary_signal"}]}],
+        },
         "imagePullSecrets": [{"name": "registry"}],
     },
 }

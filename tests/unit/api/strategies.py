@@ -21,7 +21,14 @@ def values(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
         return st.sampled_from(schema["enum"])
     if schema.get("x-kubernetes-int-or-string"):
         return st.integers(0, 2**40) | st.from_regex(schema["pattern"], fullmatch=True).filter(_fits(schema))
-    kinds = {"boolean": _booleans, "integer": _integers, "string": _strings, "array": _lists, "object": _objects}
+    kinds = {
+        "boolean": _booleans,
+        "integer": _integers,
+        "number": _numbers,
+        "string": _strings,
+        "array": _lists,
+        "object": _objects,
+    }
     return kinds[schema["type"]](schema)
 
 
@@ -31,6 +38,10 @@ def _booleans(_: Mapping[str, Any]) -> st.SearchStrategy[bool]:
 
 def _integers(schema: Mapping[str, Any]) -> st.SearchStrategy[int]:
     return st.integers(schema.get("minimum"), schema.get("maximum"))
+
+
+def _numbers(schema: Mapping[str, Any]) -> st.SearchStrategy[float]:
+    return st.floats(schema.get("minimum"), schema.get("maximum"), allow_nan=False)
 
 
 def _strings(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from sensorthings_operator.conditions.auth import AuthReason, UsersReason
 from sensorthings_operator.conditions.autoscaling import AutoscalerState
+from sensorthings_operator.conditions.catalogue import CatalogueReason
 from sensorthings_operator.conditions.databasehosts import WORKING, DatabaseAnswer, Replication, ReplicationReason, Role
 from sensorthings_operator.conditions.observed import (
     Answer,
@@ -13,6 +14,7 @@ from sensorthings_operator.conditions.observed import (
     SchemaJob,
     Workload,
 )
+from tests.unit.catalogue.catalogued import CATALOGUE, EXPOSED
 from tests.unit.operator.samples import BASIC, EXTERNAL, service
 
 _TEXT = st.text(max_size=20)
@@ -24,11 +26,12 @@ _WORKLOADS = st.none() | st.builds(
 _REASONS = st.sampled_from(["ImagePullBackOff", "CrashLoopBackOff", "Unschedulable", "CreateContainerConfigError"])
 _AUTOSCALED = {"autoscaling": {"maxReplicas": 3}}
 _SPECS = st.builds(
-    lambda base, bus, tiers, auth, flags: service({**base, **bus, **tiers, **auth, **flags}),
+    lambda base, bus, tiers, auth, catalogue, flags: service({**base, **bus, **tiers, **auth, **catalogue, **flags}),
     st.sampled_from([{}, EXTERNAL]),
     st.sampled_from([{}, {"bus": {"type": "External", "external": {"host": "bus.example"}}}]),
     st.sampled_from([{}, {"http": _AUTOSCALED}, {"http": _AUTOSCALED, "mqtt": _AUTOSCALED}]),
     st.sampled_from([{}, {"auth": {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}}}, BASIC]),
+    st.sampled_from([{}, {**EXPOSED, "catalogue": CATALOGUE}]),
     st.fixed_dictionaries({"paused": st.booleans(), "hibernated": st.booleans()}),
 )
 _REPLICATIONS = st.none() | st.builds(
@@ -70,6 +73,12 @@ OBSERVED = st.builds(
     | st.builds(
         lambda reason, message: Answer(reason is UsersReason.READY, reason.value, message),
         st.sampled_from(UsersReason),
+        _MESSAGES,
+    ),
+    catalogue=st.none()
+    | st.builds(
+        lambda reason, message: Answer(reason is CatalogueReason.PUBLISHED, reason.value, message),
+        st.sampled_from(CatalogueReason),
         _MESSAGES,
     ),
     missing_passwords=st.dictionaries(st.sampled_from(["a", "b"]), _MESSAGES, max_size=2),

@@ -54,7 +54,9 @@ _REFUSED: Final = (ApplyProblem("Deployment", "air-http", "ApplyRefused", "a web
 )
 def test_stages_open_when_what_they_need_is_there(observed: Observed, open_to: str) -> None:
     stages = [stage for together in rounds(observed) for stage in together]
-    assert [stage.name for stage in stages if gate(stage, observed) is Gate.OPEN] == open_to.split()
+    opened = [stage.name for stage in stages if gate(stage, observed) is Gate.OPEN]
+    assert "catalogue" in opened, "it needs nothing but what was read of the data"
+    assert [name for name in opened if name != "catalogue"] == open_to.split()
 
 
 _IN_PLACE: Final = Answer(holds=True, reason="UsersReady", message="all are there")

@@ -14,6 +14,7 @@ from sensorthings_operator.desired import children, networkpolicy
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
+from tests.unit.catalogue.catalogued import CATALOGUE, EXPOSED
 from tests.unit.operator.reachability import Namespace, Outside, Peer, Pod, allowed, isolated, matches
 from tests.unit.operator.samples import EXTERNAL, SETTINGS, service
 
@@ -146,6 +147,13 @@ def test_clients_come_by_the_ingress_controller_where_there_is_one(world: _World
             # It verifies delivery.
             expected |= {8080} if component == "http" else {min(clients["mqtt"])}
         assert world.ports(stranger, world.pod(component)) == expected, (component, stranger)
+
+
+def test_the_operator_reads_what_is_to_be_described_and_nothing_else() -> None:
+    for catalogue, expected in ((CATALOGUE, {8080}), (None, set())):
+        world = _world({**EXPOSED, "monitoring": {"verifyDelivery": False}, "catalogue": catalogue})
+        assert world.ports(_OPERATOR, world.pod("http")) == expected
+        assert world.ports(_OPERATOR, world.pod("mqtt")) & {1883, 8883, 8884, 9876} == set()
 
 
 @given(_WORLDS)

@@ -10,18 +10,24 @@ import pytest
 
 from sensorthings_operator.apply.events import Events
 from sensorthings_operator.apply.finalizer import RELEASE
+from sensorthings_operator.cataloguing import Cataloguing
 from sensorthings_operator.clients.database import Credentials
+from sensorthings_operator.clients.datasets import DataRead, DataTarget
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.clients.users import Kept, User
 from sensorthings_operator.conditions.auth import AuthReason, UsersReason
+from sensorthings_operator.conditions.catalogue import CatalogueReason
 from sensorthings_operator.conditions.databasehosts import HostLook
+from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.desired.keycloak import RealmClient
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
+from sensorthings_operator.observe.catalogue import catalogue_probes
 from sensorthings_operator.observe.databases import database_probes
+from sensorthings_operator.observe.figures import FIGURES
 from sensorthings_operator.observe.hosts import host_probes
 from sensorthings_operator.observe.keycloak import keycloak_probes
 from sensorthings_operator.observe.services import Services
@@ -30,6 +36,7 @@ from sensorthings_operator.observe.users import users_probes
 from sensorthings_operator.outside import Outside
 from sensorthings_operator.reconcile import Reconciler
 from sensorthings_operator.reporting import Reporter
+from tests.unit.catalogue.catalogued import DATA
 from tests.unit.operator.fake_api import FakeApi
 from tests.unit.operator.samples import SETTINGS, body, look, silent
 from tests.unit.operator.virtual_time import on_virtual_time
@@ -75,6 +82,7 @@ class City:
         self.users: dict[str, User] = {}
         """In the database, by their names."""
         self.users_answer = UsersReason.READY
+        self.data: Answer = DataRead(True, CatalogueReason.PUBLISHED, "", summary=DATA)
         self.api.put(body(spec))
         self.start()
 
@@ -82,12 +90,13 @@ class City:
         """Begin with empty hands, and list."""
         client = cast("KubernetesClient", self.api)
         self.events = Events(client, instance="test")
-        self.services, self.store = Services(), OwnedStore(SUMMARIES)
+        self.services, self.store = Services(), OwnedStore(SUMMARIES, FIGURES)
         self.probes = database_probes(self._ask, changed=lambda _: None, interval_seconds=30)
         self.keycloak_probes = keycloak_probes(self.keycloak.ensure, changed=lambda _: None, interval_seconds=60)
         self.users_probes = users_probes(
             self._keep, changed=lambda _: None, repaired=lambda *_: None, interval_seconds=30
         )
+        self.data_probes = catalogue_probes(self._describe, changed=lambda _: None, interval_seconds=3600)
         outside = Outside(
             client,
             self.settings,
@@ -108,6 +117,7 @@ class City:
             delivery=Delivery(
                 client, self.store, self.settings, cast("DeliveryChecks", None), None, warn=lambda *_: None
             ),
+            cataloguing=Cataloguing(client, self.store, self.settings, self.data_probes, now=lambda: self.now),
             reporter=Reporter(client, self.services, self.settings, events=self.events, now=lambda: self.now),
         )
 
@@ -124,8 +134,13 @@ class City:
             self.users = {user.name: user for user in users}
         return Kept(self.users_answer, "told")
 
+    async def _describe(self, _: DataTarget) -> Answer:
+        await asyncio.sleep(1)
+        return self.data
+
     async def close(self) -> None:
         """Stop what was started."""
+        await self.data_probes.close()
         await self.probes.close()
         await self.keycloak_probes.close()
         await self.users_probes.close()
