@@ -14,6 +14,9 @@ FIELD_MANAGER: Final = "sensorthings-tokens"
 
 Values = Mapping[str, bytes]
 
+_OTHER_UID: Final = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+"""What the API server answers where there is none with the uid that was sent: none at all, or another one."""
+
 
 class TokenSecrets:
     """Reads, writes and deletes them."""
@@ -58,7 +61,7 @@ class TokenSecrets:
         try:
             live = await self._client.apply(manifest, field_manager=FIELD_MANAGER)
         except ApiError as error:
-            if not known or error.status != HTTPStatus.CONFLICT:
+            if not known or error.status not in _OTHER_UID:
                 raise
             # The one that was written is gone, and another one may be in its place.
             await self.write(connector, name, values)
