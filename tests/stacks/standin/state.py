@@ -78,6 +78,7 @@ class State:
 
 
 def _exported(record: Record, fernet: Fernet) -> dict[str, Any]:
+    # Without retainOnDelete: Pulumi writes it, and its own schema of version 3.274.1 refuses it.
     optional = {
         "id": record.id,
         "parent": record.parent,
@@ -85,7 +86,6 @@ def _exported(record: Record, fernet: Fernet) -> dict[str, Any]:
         "dependencies": list(record.dependencies),
         "propertyDependencies": record.property_dependencies,
         "protect": record.protect,
-        "retainOnDelete": record.retain,
         "external": record.external,
     }
     return {
