@@ -164,8 +164,9 @@ def test_mqtt_gets_a_new_version_once_all_pods_of_http_have_it(walk: Walk) -> No
     def rolled() -> None:
         walk.kubelet.end_schema_jobs()
         walk.kubelet.run()
-        # HTTP is looked at first: what it is not by then, it was not when MQTT was changed.
-        seen.append((_replica_sets(walk), _image_of_mqtt(walk)))
+        # MQTT is looked at first: HTTP may be done, and MQTT be changed for that, between one look and the other.
+        image = _image_of_mqtt(walk)
+        seen.append((_replica_sets(walk), image))
         assert seen[-1][1] == "2.8.0"
 
     eventually(rolled)
