@@ -92,7 +92,7 @@ class _Calls:
     async def _prepare(self) -> None:
         async with BareClient(self._city.control_plane.kubeconfig) as client:
             credentials = Credentials("frost", "of the benchmark")
-            await client.apply_all(_database(namespace, credentials) for namespace in NAMESPACES)
+            await client.apply_all(secret(namespace, name, credentials) for namespace, name in self._names)
             await client.apply_all(service(namespace, name) for namespace, name in self._names)
 
     def _await_clients(self) -> None:
@@ -126,11 +126,6 @@ class _Calls:
 async def _signed_in(clients: KeycloakClients, realm: KeycloakRealm, wanted: Iterable[DeliveryClient]) -> None:
     for each in wanted:
         await clients.token(realm, each)
-
-
-def _database(namespace: str, credentials: Credentials) -> dict[str, object]:
-    manifest = secret(namespace, "", credentials)
-    return {**manifest, "metadata": {"name": "database", "namespace": namespace}}
 
 
 def _told(kinds: Counter[str], hours: float) -> str:

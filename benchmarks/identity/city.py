@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.fleet import services as fleet
 from benchmarks.fleet.services import NAMESPACES
 from benchmarks.identity.tally import counting
 from localcluster import parts
@@ -56,25 +57,9 @@ def make_realm(keycloak: Keycloak, folder: Path) -> None:
 
 def service(namespace: str, name: str) -> dict[str, Any]:
     """A SensorThingsService that takes the realm's tokens, on a bus and a database run elsewhere."""
-    return {
-        "apiVersion": "sensorthings.city/v1alpha1",
-        "kind": "SensorThingsService",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "version": "2.0.0",
-            "bus": {"type": "External", "external": {"host": "127.0.0.1"}},
-            "database": {
-                "type": "External",
-                "external": {
-                    "primary": {"host": "127.0.0.1"},
-                    "credentialsSecretRef": {"name": "database"},
-                    "tls": {"mode": "disable"},
-                },
-            },
-            "exposure": {"type": "None"},
-            "auth": {"type": "Keycloak", "keycloak": {"realm": "city"}},
-        },
-    }
+    manifest = fleet.service(namespace, name)
+    manifest["spec"]["auth"] = {"type": "Keycloak", "keycloak": {"realm": "city"}}
+    return manifest
 
 
 @contextmanager
