@@ -1,11 +1,12 @@
 """How the operator signs in at a service: by a token of Keycloak, by a password of its own, or not at all.
 
-Used by ``delivery`` and ``arrivals``. What it signs in with is read when a check begins, and kept nowhere.
+Used by ``delivery``, ``arrivals`` and ``datasets``. What it signs in with is read when it is needed, and kept nowhere.
 """
 
 import binascii
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
+from typing import Final
 
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak import KeycloakClients
@@ -27,6 +28,20 @@ class PasswordOwner:
 
     namespace: str
     secret: str
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """As whom the operator comes to a service: as nobody where there is neither a client nor a user."""
+
+    realm: KeycloakRealm | None = None
+    client: DeliveryClient | None = None
+    """Whose token it shows."""
+    user: PasswordOwner | None = None
+    """Whose password."""
+
+
+NOBODY: Final = SignIn()
 
 
 @dataclass(frozen=True)
@@ -59,23 +74,23 @@ class AccessSource:
         self._kubernetes = kubernetes
         """None where no service has users of its own."""
 
-    async def by_token(self, realm: KeycloakRealm, client: DeliveryClient) -> Access:
-        """By a new token of the client.
+    async def of(self, sign_in: SignIn) -> Access:
+        """What to show.
 
         Raises:
-            AccessError: Keycloak gives none.
+            AccessError: There is nothing to show.
         """
+        if sign_in.realm is not None and sign_in.client is not None:
+            return await self._by_token(sign_in.realm, sign_in.client)
+        return Access() if sign_in.user is None else await self._by_password(sign_in.user)
+
+    async def _by_token(self, realm: KeycloakRealm, client: DeliveryClient) -> Access:
         try:
             return Access.by_token((await self._keycloak.token(realm, client)).value)
         except KeycloakError as error:
             raise AccessError(f"no token: {error.message}") from None
 
-    async def by_password(self, owner: PasswordOwner) -> Access:
-        """By the password in the owner's Secret.
-
-        Raises:
-            AccessError: It can't be read.
-        """
+    async def _by_password(self, owner: PasswordOwner) -> Access:
         if self._kubernetes is None:
             raise AccessError(f"nobody reads Secret {owner.secret}")
         try:

@@ -11,11 +11,9 @@ from urllib.parse import quote
 
 import aiohttp
 
-from sensorthings_operator.clients.access import Access, AccessError, AccessSource, PasswordOwner
+from sensorthings_operator.clients.access import NOBODY, AccessError, AccessSource, SignIn
 from sensorthings_operator.clients.sensorthings import Pod, RefusedError, SensorThings, UnreachableError
 from sensorthings_operator.conditions.observed import Answer
-from sensorthings_operator.desired.keycloak import DeliveryClient
-from sensorthings_operator.desired.settings import KeycloakRealm
 
 WINDOW: Final = timedelta(minutes=5)
 NOT_ASKED: Final = "NotAsked"
@@ -30,11 +28,7 @@ class ArrivalTarget:
     root_path: str
     condition: str
     """A ``$filter`` of Observations."""
-    realm: KeycloakRealm | None = None
-    client: DeliveryClient | None = None
-    """Whose token reads where reading takes one; None where everybody may."""
-    user: PasswordOwner | None = None
-    """Whose password does."""
+    sign_in: SignIn = NOBODY
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,7 @@ class ArrivalsReader:
             return Answer(holds=False, reason=NOT_ASKED, message=str(error))
 
     async def _asked(self, target: ArrivalTarget) -> Arrivals:
-        access = await self._access(target)
+        access = await self._source.of(target.sign_in)
         api = SensorThings(self._http, target.pod, target.root_path, authorization=access.authorization)
         since = (self._now() - WINDOW).strftime("%Y-%m-%dT%H:%M:%SZ")
         recent = await api.get(_query(f"({target.condition}) and phenomenonTime ge {since}", count=True))
@@ -81,11 +75,6 @@ class ArrivalsReader:
             newest=str(found[0]["phenomenonTime"]).rpartition("/")[2] if found else "",
             per_minute=round(int(recent.get("@iot.count", 0)) / minutes),
         )
-
-    async def _access(self, target: ArrivalTarget) -> Access:
-        if target.realm is not None and target.client is not None:
-            return await self._source.by_token(target.realm, target.client)
-        return Access() if target.user is None else await self._source.by_password(target.user)
 
 
 def _query(condition: str, *, count: bool = False) -> str:

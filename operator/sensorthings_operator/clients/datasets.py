@@ -10,15 +10,13 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-from sensorthings_operator.clients.access import Access, AccessError, AccessSource, PasswordOwner
+from sensorthings_operator.clients.access import NOBODY, AccessError, AccessSource, SignIn
 from sensorthings_operator.clients.sensorthings import Pod, RefusedError, SensorThings, UnreachableError
 from sensorthings_operator.conditions.catalogue import CatalogueReason
 from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.catalogue import requests
-from sensorthings_operator.desired.keycloak import DeliveryClient
 from sensorthings_operator.desired.reading import Box, DataSummary, LayerSummary
-from sensorthings_operator.desired.settings import KeycloakRealm
 
 MOST_LAYERS: Final = 64
 """Of a service that are looked at."""
@@ -55,11 +53,7 @@ class DataTarget:
     groups: tuple[Group, ...]
     places: bool
     """Whether the area is to be found out."""
-    realm: KeycloakRealm | None = None
-    client: DeliveryClient | None = None
-    """Whose token reads where reading takes one; None where everybody may."""
-    user: PasswordOwner | None = None
-    """Whose password does."""
+    sign_in: SignIn = NOBODY
     http_port: int = addresses.HTTP_PORT
 
 
@@ -86,17 +80,12 @@ class DatasetReader:
     async def ask(self, target: DataTarget) -> Answer:
         """What the data is; never raises for what the service answers."""
         try:
-            access = await self._access(target)
+            access = await self._source.of(target.sign_in)
             api = SensorThings(self._http, target.pod, target.root_path, target.http_port, access.authorization)
             layers = await _layers(api, target)
         except (RefusedError, UnreachableError, AccessError) as error:
             return Answer(holds=False, reason=CatalogueReason.NOT_READ, message=str(error))
         return DataRead(holds=True, reason=CatalogueReason.PUBLISHED, message="", summary=DataSummary(layers=layers))
-
-    async def _access(self, target: DataTarget) -> Access:
-        if target.realm is not None and target.client is not None:
-            return await self._source.by_token(target.realm, target.client)
-        return Access() if target.user is None else await self._source.by_password(target.user)
 
 
 async def _layers(api: SensorThings, target: DataTarget) -> tuple[LayerSummary, ...]:

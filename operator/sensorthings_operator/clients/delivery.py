@@ -18,7 +18,7 @@ import aiohttp
 import aiomqtt
 import orjson
 
-from sensorthings_operator.clients.access import Access, AccessError, AccessSource, PasswordOwner
+from sensorthings_operator.clients.access import NOBODY, Access, AccessError, AccessSource, SignIn
 from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
@@ -34,8 +34,6 @@ from sensorthings_operator.conditions.delivery import DeliveryReason
 from sensorthings_operator.conditions.observed import Answer
 from sensorthings_operator.desired import addresses, delivery
 from sensorthings_operator.desired.entities import EntityId, key
-from sensorthings_operator.desired.keycloak import DeliveryClient
-from sensorthings_operator.desired.settings import KeycloakRealm
 
 PATIENCE_SECONDS: Final = 75.0
 """After which a pod that told of no Observation is one that delivers nothing.
@@ -59,11 +57,7 @@ class DeliveryTarget:
     mqtt_port: int
     tls: bool
     http_port: int = addresses.HTTP_PORT
-    realm: KeycloakRealm | None = None
-    client: DeliveryClient | None = None
-    """Whose tokens the service takes; None where it takes none."""
-    user: PasswordOwner | None = None
-    """Whose password it takes; None where it takes none."""
+    sign_in: SignIn = NOBODY
 
 
 @dataclass(frozen=True)
@@ -127,7 +121,7 @@ class DeliveryChecks:
         """One check: it ends as soon as every pod told of something, and when patience does at the latest."""
         check = _Check(target)
         try:
-            check.access = await self._access(target)
+            check.access = await self._source.of(target.sign_in)
             api = self._api(check, target.http[0])
             datastream = await _datastream(api)
             async with contextlib.AsyncExitStack() as subscribers:
@@ -148,18 +142,14 @@ class DeliveryChecks:
     async def remove(self, target: DeliveryTarget) -> str:
         """Delete everything that checks keep in the service's data; why that can't be, or nothing."""
         try:
-            api = self._api(_Check(target, await self._access(target)), target.http[0])
+            api = self._api(_Check(target, await self._source.of(target.sign_in)), target.http[0])
             await _clear(api)
-            if target.realm is not None and target.client is not None:
-                await self._keycloak.remove(target.realm, target.client)
+            sign_in = target.sign_in
+            if sign_in.realm is not None and sign_in.client is not None:
+                await self._keycloak.remove(sign_in.realm, sign_in.client)
         except (RefusedError, UnreachableError, AccessError, KeycloakError) as error:
             return str(error)
         return ""
-
-    async def _access(self, target: DeliveryTarget) -> Access:
-        if target.realm is not None and target.client is not None:
-            return await self._source.by_token(target.realm, target.client)
-        return Access() if target.user is None else await self._source.by_password(target.user)
 
     def _api(self, check: _Check, pod: Pod) -> SensorThings:
         target = check.target

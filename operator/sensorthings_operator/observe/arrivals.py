@@ -2,14 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-from sensorthings_operator.clients.access import PasswordOwner
 from sensorthings_operator.clients.arrivals import NOT_ASKED, ArrivalTarget
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
-from sensorthings_operator.clients.sensorthings import Pod
 from sensorthings_operator.conditions.observed import Answer
-from sensorthings_operator.desired import basic, http, keycloak
 from sensorthings_operator.desired.connector.feed import Feed
 from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.observe import serving
 from sensorthings_operator.observe.probes import Probes, afresh
 
 
@@ -33,21 +31,8 @@ def target(services: OwnedStore, feed: Feed, settings: OperatorSettings) -> Arri
         feed: The connector and its service.
         settings: With the realms.
     """
-    service = feed.service
-    pods = [
-        child.figures
-        for child in services.of_service(service.key)
-        if child.kind == "Pod" and child.component == http.COMPONENT and isinstance(child.figures, Pod)
-    ]
-    if not pods:
+    pod = serving.http_pod(services, feed.service)
+    if pod is None:
         return None
-    signs_in = not service.spec.auth.anonymous_read
-    by_token, by_password = signs_in and keycloak.is_used(service), signs_in and basic.is_used(service)
-    return ArrivalTarget(
-        min(pods, key=lambda pod: pod.name),
-        service.spec.root_path,
-        feed.connector.observations,
-        realm=keycloak.realm_of(service, settings) if by_token else None,
-        client=keycloak.delivery_client_of(service) if by_token else None,
-        user=PasswordOwner(service.namespace, basic.delivery_secret_name(service)) if by_password else None,
-    )
+    sign_in = serving.to_read(feed.service, settings)
+    return ArrivalTarget(pod, feed.service.spec.root_path, feed.connector.observations, sign_in)

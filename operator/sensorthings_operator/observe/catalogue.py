@@ -3,15 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from sensorthings_operator.clients.access import PasswordOwner
 from sensorthings_operator.clients.datasets import DataTarget, Group
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
-from sensorthings_operator.clients.sensorthings import Pod
 from sensorthings_operator.conditions.catalogue import CatalogueReason
 from sensorthings_operator.conditions.observed import Answer
-from sensorthings_operator.desired import basic, http, keycloak
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.observe import serving
 from sensorthings_operator.observe.probes import Probes, afresh
 
 _SECONDS_BETWEEN: Final = 10.0
@@ -40,26 +38,17 @@ def catalogue_probes(
 
 def target(store: OwnedStore, service: Service, settings: OperatorSettings) -> DataTarget | None:
     """What is asked, and of which pod: the first of the HTTP module that is ready; None where there is none."""
-    spec = service.spec.catalogue
-    pods = [
-        child.figures
-        for child in store.of_service(service.key)
-        if child.kind == "Pod" and child.component == http.COMPONENT and isinstance(child.figures, Pod)
-    ]
-    if spec is None or not pods:
+    spec, pod = service.spec.catalogue, serving.http_pod(store, service)
+    if spec is None or pod is None:
         return None
     groups = [
         Group(group.service_name, tuple(layer.layer_name for layer in group.layers), group.unlisted == "Publish")
         for group in spec.datasets
     ]
-    signs_in = not service.spec.auth.anonymous_read
-    by_token, by_password = signs_in and keycloak.is_used(service), signs_in and basic.is_used(service)
     return DataTarget(
-        min(pods, key=lambda pod: pod.name),
+        pod,
         service.spec.root_path,
         tuple(groups),
         places=spec.spatial is None,
-        realm=keycloak.realm_of(service, settings) if by_token else None,
-        client=keycloak.delivery_client_of(service) if by_token else None,
-        user=PasswordOwner(service.namespace, basic.delivery_secret_name(service)) if by_password else None,
+        sign_in=serving.to_read(service, settings),
     )

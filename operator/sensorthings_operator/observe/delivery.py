@@ -3,15 +3,15 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from sensorthings_operator.clients.access import PasswordOwner
 from sensorthings_operator.clients.delivery import DeliveryTarget
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.clients.sensorthings import Pod
 from sensorthings_operator.conditions.delivery import DELIVERY_VERIFIED, DeliveryReason
 from sensorthings_operator.conditions.observed import Answer
-from sensorthings_operator.desired import basic, bus, delivery, http, keycloak, mqtt, sidecar
+from sensorthings_operator.desired import bus, delivery, http, mqtt, sidecar
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.observe import serving
 from sensorthings_operator.observe.answers import last_answer
 from sensorthings_operator.observe.probes import Probes, afresh
 
@@ -66,9 +66,7 @@ def target(store: OwnedStore, service: Service, settings: OperatorSettings) -> D
         bus=tuple(found[bus.COMPONENT]),
         mqtt_port=delivery.mqtt_port(service),
         tls=sidecar.is_wanted(service),
-        realm=keycloak.realm_of(service, settings),
-        client=keycloak.delivery_client_of(service) if keycloak.is_used(service) else None,
-        user=PasswordOwner(service.namespace, basic.delivery_secret_name(service)) if basic.is_used(service) else None,
+        sign_in=serving.to_write(service, settings),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
+from sensorthings_operator.clients.access import AccessSource
 from sensorthings_operator.clients.datasets import DataRead, DatasetReader, DataTarget, Group
 from sensorthings_operator.clients.sensorthings import Pod
 from sensorthings_operator.desired.catalogue import masterportal, requests
@@ -16,7 +17,9 @@ from tests.e2e.images.conftest import Http, call
 from tests.unit.catalogue.catalogued import described
 
 if TYPE_CHECKING:
-    from sensorthings_operator.clients.access import AccessSource
+    from sensorthings_operator.clients.keycloak import KeycloakClients
+
+_NOBODY_SIGNS_IN: Final = AccessSource(cast("KeycloakClients", None), None)
 
 _SERVICE: Final = "HH_STA_air"
 _ODD: Final = "o'zone & more+"
@@ -77,7 +80,7 @@ def _read(http: Http, *groups: Group) -> tuple[LayerSummary, ...]:
     target = DataTarget(Pod("http", "u", "127.0.0.1"), "/FROST-Server", groups, places=True, http_port=http.port)
 
     async def ask() -> DataRead:
-        async with DatasetReader(cast("AccessSource", None)) as reader:
+        async with DatasetReader(_NOBODY_SIGNS_IN) as reader:
             answer = await reader.ask(target)
         assert isinstance(answer, DataRead), answer
         return answer

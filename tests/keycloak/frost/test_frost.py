@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from sensorthings_operator.clients.access import SignIn
 from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
 from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.sensorthings import Pod
@@ -113,7 +114,7 @@ def test_the_operator_verifies_delivery_with_a_token_of_its_own(
     realm, client = desired.realm_of(of, settings), desired.delivery_client_of(of)
     pods = (Pod("http", "uid-http", "127.0.0.1"), Pod("mqtt", "uid-mqtt", "127.0.0.1"))
     target = DeliveryTarget(
-        "/FROST-Server", pods[:1], pods[1:], (), modules.mqtt.port, False, modules.http.port, realm, client
+        "/FROST-Server", pods[:1], pods[1:], (), modules.mqtt.port, False, modules.http.port, SignIn(realm, client)
     )
     answers = asyncio.run(_verified(target, target))
     assert [answer.reason for answer in answers] == [DeliveryReason.DELIVERED] * 2, answers

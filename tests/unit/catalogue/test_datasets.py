@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensorthings_operator.clients import datasets as module
+from sensorthings_operator.clients.access import AccessSource
 from sensorthings_operator.clients.datasets import DataRead, DatasetReader, DataTarget, Group
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.clients.sensorthings import Pod
@@ -23,10 +24,12 @@ from sensorthings_operator.observe.catalogue import target
 from sensorthings_operator.observe.figures import FIGURES
 from sensorthings_operator.observe.summaries import SUMMARIES
 from tests.unit.catalogue.catalogued import catalogued
-from tests.unit.operator.samples import SETTINGS
+from tests.unit.operator.samples import SETTINGS, ready_http_pod
 
 if TYPE_CHECKING:
-    from sensorthings_operator.clients.access import AccessSource
+    from sensorthings_operator.clients.keycloak import KeycloakClients
+
+_NOBODY_SIGNS_IN: Final = AccessSource(cast("KeycloakClients", None), None)
 
 _EQUALS: Final = re.compile(r"properties/(\w+) (eq|ne|gt) '((?:[^']|'')*)'")
 
@@ -115,7 +118,7 @@ _TARGET: Final = DataTarget(
 async def _reader(frost: Frost) -> AsyncIterator[tuple[DatasetReader, DataTarget]]:
     application = web.Application()
     application.router.add_get("/FROST-Server/v1.1/{collection}", frost.answer)
-    async with TestServer(application) as server, DatasetReader(cast("AccessSource", None)) as reader:
+    async with TestServer(application) as server, DatasetReader(_NOBODY_SIGNS_IN) as reader:
         yield reader, replace(_TARGET, http_port=server.port or 0)
 
 
@@ -243,17 +246,7 @@ def test_whatever_a_location_holds_its_points_are_on_earth(location: Any) -> Non
 def test_who_is_asked() -> None:
     store = OwnedStore(SUMMARIES, FIGURES)
     assert target(store, catalogued(), SETTINGS) is None, "no pod is ready"
-    ready = {
-        "metadata": {
-            "name": "air-http-1",
-            "namespace": "hamburg",
-            "uid": "u",
-            "resourceVersion": "7",
-            "labels": {"sensorthings.city/service": "air", "app.kubernetes.io/component": "http"},
-        },
-        "status": {"podIP": "10.0.0.7", "conditions": [{"type": "Ready", "status": "True"}]},
-    }
-    store.put("Pod", ready)
+    store.put("Pod", ready_http_pod())
     found = target(store, catalogued(), SETTINGS)
     assert found == DataTarget(
         Pod("air-http-1", "u", "10.0.0.7"),
@@ -269,4 +262,4 @@ def test_who_is_asked() -> None:
     basic = {"auth": {"type": "Basic", "none": None, "anonymousRead": False, "basic": users}}
     signing_in = target(store, catalogued(spec=basic), SETTINGS)
     assert signing_in is not None
-    assert signing_in.user is not None
+    assert signing_in.sign_in.user is not None

@@ -104,3 +104,17 @@ def child(kind: str = "ConfigMap", name: str = "air-bus", **metadata: Any) -> Ma
         **metadata,
     }
     return {"kind": kind, "metadata": described}
+
+
+def ready_http_pod() -> Manifest:
+    """A pod of the service's HTTP module that answers."""
+    return {
+        "metadata": {
+            "name": "air-http-1",
+            "namespace": "hamburg",
+            "uid": "u",
+            "resourceVersion": "7",
+            "labels": {"sensorthings.city/service": "air", "app.kubernetes.io/component": "http"},
+        },
+        "status": {"podIP": "10.0.0.7", "conditions": [{"type": "Ready", "status": "True"}]},
+    }

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sensorthings_operator.clients import arrivals as module
+from sensorthings_operator.clients.access import AccessSource
 from sensorthings_operator.clients.arrivals import NOT_ASKED, Arrivals, ArrivalsReader, ArrivalTarget
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.clients.sensorthings import Pod, SensorThings
@@ -18,10 +19,12 @@ from sensorthings_operator.observe.arrivals import target
 from sensorthings_operator.observe.figures import FIGURES
 from sensorthings_operator.observe.summaries import SUMMARIES
 from tests.unit.operator.connecting import connector, feed
-from tests.unit.operator.samples import SETTINGS
+from tests.unit.operator.samples import SETTINGS, ready_http_pod
 
 if TYPE_CHECKING:
-    from sensorthings_operator.clients.access import AccessSource
+    from sensorthings_operator.clients.keycloak import KeycloakClients
+
+_NOBODY_SIGNS_IN: Final = AccessSource(cast("KeycloakClients", None), None)
 
 _NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _MINE = "Datastream/properties/connector eq 'loader'"
@@ -51,7 +54,7 @@ async def _asked(frost: Frost, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             return SensorThings(http, pod, root_path, server.port or 0, **fields)
 
         monkeypatch.setattr(module, "SensorThings", at_server)
-        async with ArrivalsReader(cast("AccessSource", None), now=lambda: _NOON) as reader:
+        async with ArrivalsReader(_NOBODY_SIGNS_IN, now=lambda: _NOON) as reader:
             yield reader, ArrivalTarget(Pod("air-http-1", "u", "127.0.0.1"), "/FROST-Server", _MINE)
 
 
@@ -90,18 +93,8 @@ def test_whose_observations_are_looked_for() -> None:
     assert connector({"observations": {"filter": "id gt 3"}}).observations == "id gt 3"
     store = OwnedStore(SUMMARIES, FIGURES)
     assert target(store, feed(), SETTINGS) is None, "no pod is ready"
-    ready = {
-        "metadata": {
-            "name": "air-http-1",
-            "namespace": "hamburg",
-            "uid": "u",
-            "resourceVersion": "7",
-            "labels": {"sensorthings.city/service": "air", "app.kubernetes.io/component": "http"},
-        },
-        "status": {"podIP": "10.0.0.7", "conditions": [{"type": "Ready", "status": "True"}]},
-    }
-    store.put("Pod", ready)
+    store.put("Pod", ready_http_pod())
     found = target(store, feed(), SETTINGS)
     assert found is not None
     assert found.pod.address == "10.0.0.7"
-    assert found.client is None, "everybody reads"
+    assert found.sign_in.client is None, "everybody reads"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from sensorthings_operator.clients import delivery
-from sensorthings_operator.clients.access import Access, PasswordOwner
+from sensorthings_operator.clients.access import Access, PasswordOwner, SignIn
 from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
@@ -181,7 +181,7 @@ async def test_off_again_nothing_of_it_is_left_and_data_of_others_is(monkeypatch
 async def test_where_tokens_are_asked_for_it_brings_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     async with _city(monkeypatch) as city:
         client = DeliveryClient("hamburg", "air", "uid")
-        target = replace(city.target, realm=SETTINGS.keycloak_realms["city"], client=client)
+        target = replace(city.target, sign_in=SignIn(SETTINGS.keycloak_realms["city"], client))
         assert (await city.checks.verify(target)).holds
         assert set(city.frost.tokens) == {"Bearer token-of-sensorthings-hamburg-air.delivery"}
         assert {login[1] for login in city.first.logins} == {"token-of-sensorthings-hamburg-air.delivery"}
@@ -195,7 +195,7 @@ async def test_where_tokens_are_asked_for_it_brings_its_own(monkeypatch: pytest.
 
 async def test_where_passwords_are_asked_for_it_has_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     async with _city(monkeypatch) as city:
-        target = replace(city.target, user=PasswordOwner("hamburg", "air-delivery"))
+        target = replace(city.target, sign_in=SignIn(user=PasswordOwner("hamburg", "air-delivery")))
         assert (await city.checks.verify(target)).holds
         pair = b64encode(b"_delivery-check:dr:awn").decode()
         assert set(city.frost.tokens) == {f"Basic {pair}"}
@@ -218,7 +218,7 @@ async def test_without_its_password_nothing_is_said_of_the_delivery(
 ) -> None:
     async with _city(monkeypatch) as city:
         city.secrets.error, city.secrets.data = error, data
-        target = replace(city.target, user=PasswordOwner("hamburg", "air-delivery"))
+        target = replace(city.target, sign_in=SignIn(user=PasswordOwner("hamburg", "air-delivery")))
         answer = await city.checks.verify(target)
         assert (answer.reason, answer.message.startswith(told)) == (DeliveryReason.NOT_VERIFIED, True), answer
         assert (await city.checks.remove(target)).startswith(told)

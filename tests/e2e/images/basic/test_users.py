@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from sensorthings_operator.clients.access import PasswordOwner
+from sensorthings_operator.clients.access import PasswordOwner, SignIn
 from sensorthings_operator.clients.database import Credentials
 from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
 from sensorthings_operator.clients.sensorthings import Pod
@@ -149,7 +149,7 @@ def test_the_operator_verifies_delivery_by_a_user_of_its_own(modules: Modules, u
         modules.gate.port,
         tls=False,
         http_port=modules.http.port,
-        user=PasswordOwner("hamburg", "air-delivery"),
+        sign_in=SignIn(user=PasswordOwner("hamburg", "air-delivery")),
     )
     answer, left = asyncio.run(_verified_and_removed(target))
     assert answer.reason == DeliveryReason.DELIVERED, answer
