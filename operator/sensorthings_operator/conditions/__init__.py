@@ -16,6 +16,7 @@ from sensorthings_operator.conditions import (
     modules,
     monitoring,
     reads,
+    replication,
     routes,
     schema,
     summary,
@@ -25,6 +26,7 @@ from sensorthings_operator.conditions.observed import Observed
 
 PARTS: Final[tuple[Chain, ...]] = (
     database.DATABASE_REACHABLE,
+    replication.DATABASE_REPLICATED,
     schema.SCHEMA_UP_TO_DATE,
     bus.BUS_CONNECTED,
     certificate.CERTIFICATE_READY,

@@ -14,7 +14,6 @@ from sensorthings_operator.desired import (
     bus,
     buscertificates,
     certificate,
-    credentials,
     database,
     disruption,
     envoygateway,
@@ -45,7 +44,7 @@ class Stage:
     builders: tuple[Builder, ...]
 
 
-SECRETS: Final = Stage("secrets", (credentials.build, basic.build, buscertificates.build))
+SECRETS: Final = Stage("secrets", (database.secrets, basic.build, buscertificates.build))
 """Comes first: pods carry hashes of what the Secrets hold."""
 FOUNDATION: Final = Stage(
     "foundation",

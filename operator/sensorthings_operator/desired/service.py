@@ -21,6 +21,9 @@ class Service:
     """CA by which the Keycloak of the service's realm is trusted, PEM; empty where any public one is. None where that
     can't be known now, or the realm is not known: then nothing that depends on it is changed."""
 
+    database_adopted: bool = True
+    """Whether the pod of a single managed database that becomes a pair runs what a pair runs: then more may join it."""
+
     host_holder: tuple[str, str] | None = None
     """Namespace and name of an older service that asks for the same host, and has it; then this one gets no routes."""
 

@@ -1,0 +1,68 @@
+"""DatabaseReplicated: standbys have what the primary of a managed pair acknowledges, and would take over from it.
+
+By what Patroni and the kubelet say of the pods: a standby is ready while it streams.
+"""
+
+from typing import Final
+
+from sensorthings_operator.conditions.chain import Chain, Verdict, pod_problem
+from sensorthings_operator.conditions.observed import Observed
+from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired.database.names import PRIMARY
+
+
+def _hibernated(observed: Observed) -> Verdict | None:
+    if not observed.service.spec.hibernated:
+        return None
+    return Verdict("False", "Hibernated", "hibernated: the database runs no pod, its volumes are kept", expected=True)
+
+
+def _adopted(observed: Observed) -> Verdict | None:
+    if observed.service.database_adopted:
+        return None
+    told = "the single database starts anew as the first of several; clients wait for it meanwhile"
+    return Verdict("False", "PairForming", told, expected=True)
+
+
+def _primary(observed: Observed) -> Verdict | None:
+    if any(each.role == PRIMARY and each.ready for each in observed.instances):
+        return None
+    told = "no instance is the primary: nothing is written until a standby takes over, or the last primary is back"
+    return Verdict("False", "PrimaryMissing", _told(observed, told), expected=_is_starting(observed))
+
+
+def _standbys(observed: Observed) -> Verdict | None:
+    wanted = addresses.instances(observed.service) - 1
+    streaming = sum(each.role != PRIMARY and each.ready for each in observed.instances)
+    if streaming >= wanted:
+        return None
+    told = f"{streaming} of {wanted} standbys stream from the primary"
+    if streaming == 0:
+        told += ": what is written now is in one place alone, and nothing takes over from there"
+    return Verdict("False", "StandbyMissing", _told(observed, told), expected=_is_starting(observed))
+
+
+def _told(observed: Observed, told: str) -> str:
+    """What is missing, and why where a pod says it."""
+    problem = pod_problem(observed, "database")
+    return told if problem is None else f"{told}; pod {problem.pod}: {problem.message}"
+
+
+def _is_starting(observed: Observed) -> bool:
+    """Whether nobody could have written anything yet, and no pod has trouble."""
+    return observed.http is None and pod_problem(observed, "database") is None
+
+
+def _complete(observed: Observed) -> Verdict:
+    standbys = addresses.instances(observed.service) - 1
+    told = "a standby has" if standbys == 1 else f"one of {standbys} standbys has"
+    return Verdict("True", "StandbysStreaming", f"{told} whatever is acknowledged, and takes over where it must")
+
+
+def _is_pair(observed: Observed) -> bool:
+    return addresses.is_pair(observed.service)
+
+
+DATABASE_REPLICATED: Final = Chain(
+    "DatabaseReplicated", (_hibernated, _adopted, _primary, _standbys, _complete), applies=_is_pair
+)

@@ -1,0 +1,19 @@
+#!/bin/bash
+# Starts Patroni, which runs PostgreSQL, in a pod of a pair of managed databases. Mounted by the operator, run as the
+# postgres user.
+set -euo pipefail
+umask 077
+
+# A pod that was deleted by force may still run while its successor starts: two never have the same data.
+exec 9>"$DATA/.lock"
+flock 9
+
+settings=$PATRONICTL_CONFIG_FILE
+mkdir -p "$settings"
+cp /etc/sensorthings/patroni.yml "$settings/1.yml"
+# The first pod alone may make a database. Another one that comes first to an existing one waits for that.
+case $PATRONI_NAME in
+  *-0) cp /etc/sensorthings/bootstrap.yml "$settings/2.yml" ;;
+esac
+
+exec patroni "$settings"
