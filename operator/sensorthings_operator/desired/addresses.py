@@ -39,8 +39,9 @@ CA_MOUNT_PATH: Final = "/etc/sensorthings/database-ca"
 _HTTPS_PORT: Final = 443
 _TIMEOUTS: Final = {"connectTimeout": 5, "socketTimeout": 60}
 """Seconds."""
-_TIMEOUTS_OF_SEVERAL: Final = {"connectTimeout": 3, "socketTimeout": 15}
-"""Where another server can take over, there is no use in waiting for one that says nothing."""
+_TIMEOUTS_OF_SEVERAL: Final = {"connectTimeout": 3, "socketTimeout": 12}
+"""Where another server takes over within twenty seconds, a client that waited twice for one that says nothing is served
+by it within thirty."""
 
 
 def http_name(service: Service) -> str:

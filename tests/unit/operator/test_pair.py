@@ -137,7 +137,7 @@ def test_clients_find_the_primary_by_the_pods_names_and_verify_it(instances: int
     environment = _made("Deployment", "air-http", _pair(instances))["spec"]["template"]["spec"]["containers"][0]["env"]
     (url,) = (each["value"] for each in environment if each["name"] == "persistence_db_url")
     assert "targetServerType=primary" in url
-    assert "socketTimeout=15" in url
+    assert "socketTimeout=12" in url
 
 
 def test_a_migration_is_not_cut_short_where_another_server_could_take_over() -> None:

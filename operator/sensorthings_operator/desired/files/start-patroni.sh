@@ -8,6 +8,15 @@ umask 077
 exec 9>"$DATA/.lock"
 flock 9
 
+# Data of a single instance, which Patroni has not seen yet. It asks for roles before it makes any.
+if [ -s "$PGDATA/PG_VERSION" ] && [ ! -e "$PGDATA/patroni.dynamic.json" ]; then
+  # Not to be reached from elsewhere; a recovery after a crash may take its time.
+  pg_ctl start --pgdata="$PGDATA" --wait --timeout=3600 --silent \
+    --options="-c listen_addresses= -c unix_socket_directories=/tmp"
+  bash /etc/sensorthings/prepare.sh
+  pg_ctl stop --pgdata="$PGDATA" --wait --timeout=3600 --silent --mode=fast
+fi
+
 settings=$PATRONICTL_CONFIG_FILE
 mkdir -p "$settings"
 cp /etc/sensorthings/patroni.yml "$settings/1.yml"
