@@ -24,33 +24,46 @@ def _adopted(observed: Observed) -> Verdict | None:
     return Verdict("False", "PairForming", told, expected=True)
 
 
+def _starting(observed: Observed) -> Verdict | None:
+    """Before FROST-Server nobody could have written anything; a pod that has trouble is told all the same."""
+    complete = _has_primary(observed) and _missing(observed) == 0
+    if complete or observed.http is not None or pod_problem(observed, "database") is not None:
+        return None
+    return Verdict("False", "DatabaseStarting", "the instances of the managed PostgreSQL are starting", expected=True)
+
+
 def _primary(observed: Observed) -> Verdict | None:
-    if any(each.role == PRIMARY and each.ready for each in observed.instances):
+    if _has_primary(observed):
         return None
     told = "no instance is the primary: nothing is written until a standby takes over, or the last primary is back"
-    return Verdict("False", "PrimaryMissing", _told(observed, told), expected=_is_starting(observed))
+    return Verdict("False", "PrimaryMissing", _with_trouble(observed, told))
 
 
 def _standbys(observed: Observed) -> Verdict | None:
-    wanted = addresses.instances(observed.service) - 1
-    streaming = sum(each.role != PRIMARY and each.ready for each in observed.instances)
-    if streaming >= wanted:
+    missing = _missing(observed)
+    if missing <= 0:
         return None
-    told = f"{streaming} of {wanted} standbys stream from the primary"
-    if streaming == 0:
+    wanted = addresses.instances(observed.service) - 1
+    told = f"{wanted - missing} of {wanted} standbys stream from the primary"
+    if missing == wanted:
         told += ": what is written now is in one place alone, and nothing takes over from there"
-    return Verdict("False", "StandbyMissing", _told(observed, told), expected=_is_starting(observed))
+    return Verdict("False", "StandbyMissing", _with_trouble(observed, told))
 
 
-def _told(observed: Observed, told: str) -> str:
+def _has_primary(observed: Observed) -> bool:
+    return any(each.role == PRIMARY and each.ready for each in observed.instances)
+
+
+def _missing(observed: Observed) -> int:
+    """Standbys that should stream and do not."""
+    streaming = sum(each.role != PRIMARY and each.ready for each in observed.instances)
+    return max(0, addresses.instances(observed.service) - 1 - streaming)
+
+
+def _with_trouble(observed: Observed, told: str) -> str:
     """What is missing, and why where a pod says it."""
     problem = pod_problem(observed, "database")
     return told if problem is None else f"{told}; pod {problem.pod}: {problem.message}"
-
-
-def _is_starting(observed: Observed) -> bool:
-    """Whether nobody could have written anything yet, and no pod has trouble."""
-    return observed.http is None and pod_problem(observed, "database") is None
 
 
 def _complete(observed: Observed) -> Verdict:
@@ -64,5 +77,5 @@ def _is_pair(observed: Observed) -> bool:
 
 
 DATABASE_REPLICATED: Final = Chain(
-    "DatabaseReplicated", (_hibernated, _adopted, _primary, _standbys, _complete), applies=_is_pair
+    "DatabaseReplicated", (_hibernated, _adopted, _starting, _primary, _standbys, _complete), applies=_is_pair
 )

@@ -63,12 +63,12 @@ def _becomes_a_pair(walk: Walk, primary: str = "air-db-0", standby: str = "air-d
 
 def test_it_becomes_ready_once_patroni_gave_both_pods_a_role(walk: Walk) -> None:
     walk.managed(_pair())
+    walk.becomes("DatabaseReplicated", "False", "DatabaseStarting")
     walk.kubelet.run()
-    walk.becomes("DatabaseReplicated", "False", "PrimaryMissing")
     _becomes_a_pair(walk)
     walk.becomes("DatabaseReplicated", "True", "StandbysStreaming")
     _label(walk, "air-db-1", None)
-    assert "1 standbys" in walk.becomes("DatabaseReplicated", "False", "StandbyMissing")
+    assert "0 of 1 standbys" in walk.becomes("DatabaseReplicated", "False", "StandbyMissing")
     walk.becomes("Ready", "False", "StandbyMissing")
 
 

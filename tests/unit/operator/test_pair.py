@@ -277,6 +277,13 @@ def test_of_three_it_says_how_many() -> None:
     assert "alone" not in verdict.message
 
 
+def test_a_new_one_is_only_starting_unless_a_pod_has_trouble() -> None:
+    assert _says((_PRIMARY,), http=None)[:2] == ("False", "DatabaseStarting")
+    assert _says((_PRIMARY, _STANDBY), http=None)[:2] == ("True", "StandbysStreaming")
+    problem = PodProblem("database", "air-db-1", "Unschedulable", "no node has a volume for it")
+    assert _says((_PRIMARY,), http=None, pod_problems=(problem,))[:2] == ("False", "StandbyMissing")
+
+
 def test_no_primary_is_worse() -> None:
     assert _says((_STANDBY,))[:2] == ("False", "PrimaryMissing")
     assert _says(())[:2] == ("False", "PrimaryMissing")
