@@ -75,7 +75,7 @@ def _sql(service: Service, pod: dict[str, Any], statement: str) -> str:
 
 def _await_pair(service: Service) -> None:
     """Wait until a standby has whatever is acknowledged, and all is Ready."""
-    service.await_condition("DatabaseReplicated", "True", seconds=_PATIENCE)
+    service.await_condition("InstancesAvailable", "True", seconds=_PATIENCE)
 
     def synchronous() -> bool:
         primaries = [pod for pod in service.ready_pods("database") if _role(pod) == "primary"]
@@ -100,7 +100,7 @@ def test_one_grows_into_two_with_all_it_has(grown: Running, measured: Callable[[
         (single,) = service.ready_pods("database")
         begun = time.monotonic()
         service.patch(database=_with(2))
-        service.await_condition("DatabaseReplicated", "True", seconds=_PATIENCE)
+        service.await_condition("InstancesAvailable", "True", seconds=_PATIENCE)
         service.await_ready(_PATIENCE)
         took = time.monotonic() - begun
         stream.await_acknowledged(100)

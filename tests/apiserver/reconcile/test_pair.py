@@ -63,13 +63,13 @@ def _becomes_a_pair(walk: Walk, primary: str = "air-db-0", standby: str = "air-d
 
 def test_it_becomes_ready_once_patroni_gave_both_pods_a_role(walk: Walk) -> None:
     walk.managed(_pair())
-    walk.becomes("DatabaseReplicated", "False", "DatabaseStarting")
+    walk.becomes("InstancesAvailable", "False", "DatabaseStarting")
     walk.kubelet.run()
     _becomes_a_pair(walk)
-    walk.becomes("DatabaseReplicated", "True", "StandbysStreaming")
+    walk.becomes("InstancesAvailable", "True", "InstancesReady")
     _label(walk, "air-db-1", None)
-    assert "0 of 1 standbys" in walk.becomes("DatabaseReplicated", "False", "StandbyMissing")
-    walk.becomes("Ready", "False", "StandbyMissing")
+    assert "0 of 1 standbys" in walk.becomes("InstancesAvailable", "False", "InstanceMissing")
+    walk.becomes("Ready", "False", "InstanceMissing")
 
 
 def test_its_pods_may_do_what_patroni_needs_and_nothing_else(walk: Walk, kubectl: Kubectl) -> None:
@@ -125,7 +125,7 @@ def test_one_becomes_two_when_patroni_has_the_first(walk: Walk) -> None:
     walk.becomes_ready()
     volume = _claims(walk)
     walk.change(_pair())
-    walk.becomes("DatabaseReplicated", "False", "PairForming")
+    walk.becomes("InstancesAvailable", "False", "PairForming")
 
     def is_replaced() -> None:
         walk.kubelet.run()
@@ -165,7 +165,7 @@ def test_hibernated_it_has_no_pod_and_wakes_with_all(walk: Walk) -> None:
     walk.kubelet.run()
     _becomes_a_pair(walk)
     walk.change({"hibernated": True})
-    walk.becomes("DatabaseReplicated", "False", "Hibernated")
+    walk.becomes("InstancesAvailable", "False", "Hibernated")
     walk.change({"hibernated": False})
 
     def awake() -> None:

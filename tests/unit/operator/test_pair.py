@@ -242,7 +242,7 @@ _INSTANCES = st.lists(st.builds(DatabaseInstance, st.just("air-db-0"), _ROLES, s
 
 def _says(instances: tuple[DatabaseInstance, ...], **fields: Any) -> tuple[str, str, str]:
     seen = {"service": service(_pair()), "instances": instances, "managed_database": workload(2), **fields}
-    verdict = evaluate(observed(**seen))["DatabaseReplicated"]
+    verdict = evaluate(observed(**seen))["InstancesAvailable"]
     return verdict.status, verdict.reason, verdict.message
 
 
@@ -257,31 +257,31 @@ def test_it_holds_with_a_primary_and_a_standby_that_are_ready(instances: tuple[D
 
 
 def test_it_is_not_there_for_a_single_one() -> None:
-    assert "DatabaseReplicated" not in evaluate(observed())
+    assert "InstancesAvailable" not in evaluate(observed())
 
 
 def test_a_standby_that_is_missing_is_told_with_its_pod_s_trouble_and_keeps_the_service_from_ready() -> None:
-    assert _says((_PRIMARY, _STANDBY))[:2] == ("True", "StandbysStreaming")
-    assert _says((_PRIMARY,))[:2] == ("False", "StandbyMissing")
+    assert _says((_PRIMARY, _STANDBY))[:2] == ("True", "InstancesReady")
+    assert _says((_PRIMARY,))[:2] == ("False", "InstanceMissing")
     problem = PodProblem("database", "air-db-1", "Unschedulable", "no node has a volume for it")
     assert "air-db-1: no node has a volume" in _says((_PRIMARY,), pod_problems=(problem,))[2]
     ready = evaluate(observed(service=service(_pair()), instances=(_PRIMARY,), managed_database=workload(2)))["Ready"]
-    assert (ready.status, ready.reason) == ("False", "StandbyMissing")
+    assert (ready.status, ready.reason) == ("False", "InstanceMissing")
 
 
 def test_of_three_it_says_how_many() -> None:
     seen = observed(service=service(_pair(3)), instances=(_PRIMARY, _STANDBY), managed_database=workload(3))
-    verdict = evaluate(seen)["DatabaseReplicated"]
-    assert verdict.reason == "StandbyMissing"
+    verdict = evaluate(seen)["InstancesAvailable"]
+    assert verdict.reason == "InstanceMissing"
     assert verdict.message.startswith("1 of 2 standbys")
     assert "alone" not in verdict.message
 
 
 def test_a_new_one_is_only_starting_unless_a_pod_has_trouble() -> None:
     assert _says((_PRIMARY,), http=None)[:2] == ("False", "DatabaseStarting")
-    assert _says((_PRIMARY, _STANDBY), http=None)[:2] == ("True", "StandbysStreaming")
+    assert _says((_PRIMARY, _STANDBY), http=None)[:2] == ("True", "InstancesReady")
     problem = PodProblem("database", "air-db-1", "Unschedulable", "no node has a volume for it")
-    assert _says((_PRIMARY,), http=None, pod_problems=(problem,))[:2] == ("False", "StandbyMissing")
+    assert _says((_PRIMARY,), http=None, pod_problems=(problem,))[:2] == ("False", "InstanceMissing")
 
 
 def test_no_primary_is_worse() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PARTS: Final = (
     ("database", "Database", "DatabaseReachable"),
-    ("replication", "Replication", "DatabaseReplicated"),
+    ("instances", "Instances", "InstancesAvailable"),
     ("schema", "Schema", "SchemaUpToDate"),
     ("bus", "Message bus", "BusConnected"),
     ("http", "HTTP", "HTTPAvailable"),

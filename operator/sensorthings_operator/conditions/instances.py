@@ -1,4 +1,4 @@
-"""DatabaseReplicated: standbys have what the primary of a managed pair acknowledges, and would take over from it.
+"""InstancesAvailable: a managed database of several instances has a primary, and as many standbys as it should have.
 
 By what Patroni and the kubelet say of the pods: a standby is ready while it streams.
 """
@@ -47,7 +47,7 @@ def _standbys(observed: Observed) -> Verdict | None:
     told = f"{wanted - missing} of {wanted} standbys stream from the primary"
     if missing == wanted:
         told += ": what is written now is in one place alone, and nothing takes over from there"
-    return Verdict("False", "StandbyMissing", _with_trouble(observed, told))
+    return Verdict("False", "InstanceMissing", _with_trouble(observed, told))
 
 
 def _has_primary(observed: Observed) -> bool:
@@ -69,13 +69,13 @@ def _with_trouble(observed: Observed, told: str) -> str:
 def _complete(observed: Observed) -> Verdict:
     standbys = addresses.instances(observed.service) - 1
     told = "a standby has" if standbys == 1 else f"one of {standbys} standbys has"
-    return Verdict("True", "StandbysStreaming", f"{told} whatever is acknowledged, and takes over where it must")
+    return Verdict("True", "InstancesReady", f"{told} whatever is acknowledged, and takes over where it must")
 
 
 def _is_pair(observed: Observed) -> bool:
     return addresses.is_pair(observed.service)
 
 
-DATABASE_REPLICATED: Final = Chain(
-    "DatabaseReplicated", (_hibernated, _adopted, _starting, _primary, _standbys, _complete), applies=_is_pair
+INSTANCES_AVAILABLE: Final = Chain(
+    "InstancesAvailable", (_hibernated, _adopted, _starting, _primary, _standbys, _complete), applies=_is_pair
 )
