@@ -91,22 +91,24 @@ bench-first-observation: sync ## From kubectl apply to the first Observation del
 bench-edge: sync ## What HTTPS, MQTT over TLS and ingress-nginx cost, against bare processes; a step of load
 	$(RUN) python -m benchmarks.edge
 
-.PHONY: bench-identity
-bench-identity: sync ## What the gate costs a thousand MQTT subscribers, against FROST-Server by itself
-	$(RUN) python -m benchmarks.identity
-
 .PHONY: bench-up
 bench-up: sync ## A warm `up`, step by step
 	$(RUN) python -m benchmarks.up
 
 # As the operator's image: compiled, and with nothing else, since kopf imports the Kubernetes project's client where it is.
 OPERATOR := benchmarks/.venv
+OPERATOR_SYNC := UV_PROJECT_ENVIRONMENT=$(OPERATOR) $(UV) sync --frozen --no-default-groups --no-editable \
+	--reinstall-package sensorthings-operator --compile-bytecode --quiet
 
 .PHONY: bench-fleet
 bench-fleet: sync ## A thousand services on one operator, against a bare client and Helm (long; FLEET="--services 100" for less)
-	UV_PROJECT_ENVIRONMENT=$(OPERATOR) $(UV) sync --frozen --no-default-groups --no-editable \
-		--reinstall-package sensorthings-operator --compile-bytecode --quiet
+	$(OPERATOR_SYNC)
 	$(RUN) python -m benchmarks.fleet --python $(OPERATOR)/bin/python $(FLEET)
+
+.PHONY: bench-identity
+bench-identity: sync ## The gate, renewed tokens, calls to Keycloak, a token on a write (long; IDENTITY="--part gate" for a part)
+	$(OPERATOR_SYNC)
+	$(RUN) python -m benchmarks.identity --python $(OPERATOR)/bin/python $(IDENTITY)
 
 .PHONY: bench
 bench: bench-fleet bench-up bench-identity bench-edge ## The benchmarks that bring everything they need

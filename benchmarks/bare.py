@@ -93,6 +93,19 @@ class Bare:
         finally:
             self._processes.end()
 
+    def start_http_beside(self, body: dict[str, Any], settings: OperatorSettings, folder: Path, port: int) -> None:
+        """Another HTTP module on the same database and bus, of another spec, until the block of ``running`` ends.
+
+        Args:
+            body: the SensorThingsService, of the same name.
+            settings: the operator's, with the realms that the spec may name.
+            folder: for its volumes and its log; not there.
+            port: that it listens at, on the loopback.
+        """
+        self._processes.beside("http", body, settings, folder, {"FROST_HTTP_PORT": str(port)})
+        http = Http("127.0.0.1", port, self.netns)
+        self._processes.await_part("http", lambda: http.get("Things?$top=1&$select=id").status == 200)
+
     def start_gate(self) -> subprocess.Popen[bytes]:
         """What stands in front of the MQTT module in its pod."""
         return self._processes.start("mqtt", "mqtt-gate")

@@ -105,6 +105,23 @@ class Processes:
         chosen = next((each for each in containers if each["name"] == container), spec["containers"][0])
         return self._start(spec, chosen, part if container == _MIGRATION else f"{part}-{container}")
 
+    def beside(
+        self,
+        part: str,
+        body: dict[str, Any],
+        settings: OperatorSettings,
+        folder: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        """Start a part of another service of the same name, from the same images and with the same Secrets."""
+        folder.mkdir()
+        _lay_out_folder(folder, (self.folder / "hosts").read_text())
+        other = Processes(_manifests(body, settings), self.images, self.secrets, folder, self.enter, self._running)
+        workload = next(each for each in other.manifests if _pod(each) and _component(each) == part)
+        (container,) = _pod(workload)["containers"]
+        container["env"] += [{"name": name, "value": value} for name, value in environment.items()]
+        other.start(part)
+
     def _start(self, spec: dict[str, Any], container: dict[str, Any], name: str) -> subprocess.Popen[bytes]:
         image = self.images[container["image"]]
         volumes = self.folder / "volumes" / name
@@ -196,6 +213,18 @@ def _chosen(volume: dict[str, Any], secrets: Mapping[str, Mapping[str, bytes]]) 
     return {item["path"]: values[item["key"]] for item in volume.get("items", [{"key": k, "path": k} for k in values])}
 
 
+def _manifests(body: dict[str, Any], settings: OperatorSettings) -> list[dict[str, Any]]:
+    metadata = body["metadata"]
+    spec = parse_service(body, unknown_fields="refuse").spec
+    service = Service(metadata["name"], metadata["namespace"], uid="floor", generation=1, spec=spec)
+    return desired.children(service, settings)
+
+
+def _lay_out_folder(folder: Path, hosts: str) -> None:
+    (folder / "volumes").mkdir()
+    (folder / "hosts").write_text(hosts)
+
+
 def secret_values(secret: dict[str, Any]) -> dict[str, bytes]:
     """What the operator would draw or issue for it."""
     hosts = secret["metadata"]["annotations"].get(CERTIFICATE_HOSTS_ANNOTATION)
@@ -216,14 +245,10 @@ def unpacked(
         parts: those that are to be started.
         enter: see ``Processes``.
     """
-    metadata = body["metadata"]
-    spec = parse_service(body, unknown_fields="refuse").spec
-    service = Service(metadata["name"], metadata["namespace"], uid="floor", generation=1, spec=spec)
-    manifests = desired.children(service, settings)
+    manifests = _manifests(body, settings)
     services = [each["metadata"] for each in manifests if each["kind"] == "Service"]
     names = [f"{each['name']}.{each['namespace']}.svc.{settings.cluster_domain}" for each in services]
-    (folder / "volumes").mkdir()
-    (folder / "hosts").write_text(f"127.0.0.1 localhost {' '.join(names)}\n")
+    _lay_out_folder(folder, f"127.0.0.1 localhost {' '.join(names)}\n")
     pods = [spec_ for each in manifests if (spec_ := _pod(each)) and _component(each) in parts]
     containers = [each for pod in pods for each in (*pod.get("initContainers", ()), *pod["containers"])]
     used = sorted({container["image"] for container in containers})

@@ -1,6 +1,7 @@
 """A step of load over the edge: for a while twice as many Observations, and twice as many subscribers.
 
-Both modules have an autoscaler whose target lies between what one pod uses before the step and in it.
+Both modules have an autoscaler whose target lies between what two pods would use before the step, and one in it: so
+they are scaled out, and in again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from benchmarks.edge.service import EXPOSED
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from benchmarks.edge.client import Poster, Told
     from benchmarks.edge.service import Edge
@@ -30,16 +31,19 @@ if TYPE_CHECKING:
 PARTS: Final = ("http", "mqtt")
 _MILLICORES: Final = 200
 """Requested by each pod: what percentages are of."""
-_RATE: Final = 15.0
+_RATE: Final = 30.0
 """Observations a second before the step and after it."""
 _SUBSCRIBERS: Final = 20
+_METRICS_SECONDS: Final = 10.0
+"""How often metrics-server looks."""
 _TOLERANCE: Final = 1.1
 """How much more than its target an autoscaler lets pass (kube-controller-manager's own default)."""
-_CALIBRATION_SECONDS: Final = 45.0
+_WARM_SECONDS: Final = 90.0
+"""Under the load of the step, before what pods use is looked at: a JVM goes on compiling after it got fast."""
+_CALIBRATION_SECONDS: Final = 75.0
 """Of one look at what pods use."""
-_MOST_CALIBRATIONS: Final = 5
-_STANDS: Final = 0.9
-"""Of the look before: what pods use gets no less."""
+_SETTLED_SECONDS: Final = 30.0
+"""Of a look, before it counts: metrics-server tells of what was."""
 _BEFORE_SECONDS: Final = 60.0
 _MOST_SECONDS: Final = 180.0
 """Of the step."""
@@ -192,36 +196,41 @@ async def _subscribers(edge: Edge, client: Poster, count: int) -> AsyncIterator[
 
 
 async def _calibrated(edge: Edge) -> dict[str, int]:
-    """The autoscalers' targets, in percent of what a pod requests: in the middle between what one uses before the step
-    and what leads to another pod in it.
-    """
+    """The autoscalers' targets, in percent of what a pod requests."""
     async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS) as told:
         await warm(client, told[0])
         async with _subscribers(edge, client, _SUBSCRIBERS):
-            high = await _standing(edge, client, 2 * _RATE)
+            await client.paced(2 * _RATE, _for(_WARM_SECONDS))
+            high = await _looked(edge, client, 2 * _RATE)
         # Last, so that this is what the autoscalers see first.
-        low = await _standing(edge, client, _RATE)
-    return {part: _target(low[part], high[part]) for part in PARTS}
+        low = await _looked(edge, client, _RATE)
+    return {part: target(low[part], high[part]) for part in PARTS}
 
 
-async def _standing(edge: Edge, client: Poster, rate: float) -> dict[str, float]:
-    """Cores that a pod uses under a load.
+def _for(seconds: float) -> Callable[[], bool]:
+    end = time.perf_counter() + seconds
+    return lambda: time.perf_counter() < end
 
-    A JVM goes on compiling for a while after it got as fast as it gets: the last of a few looks counts, once it is no
-    less than the one before.
+
+async def _looked(edge: Edge, client: Poster, rate: float) -> dict[str, float]:
+    """Cores that a pod uses under a load: the median of what metrics-server says."""
+    posting = asyncio.create_task(client.paced(rate, _for(_CALIBRATION_SECONDS)))
+    await asyncio.sleep(_SETTLED_SECONDS)
+    looks = []
+    while not posting.done():
+        looks.append(await asyncio.to_thread(_used, edge))
+        await asyncio.wait([posting], timeout=_METRICS_SECONDS)
+    return {part: median(look[part] for look in looks) for part in PARTS}
+
+
+def target(low: float, high: float) -> int:
+    """What an autoscaler is to hold, in percent of what a pod requests; given are cores of one pod.
+
+    Above what two pods use at the low load, each with what it uses for itself: else the second one would stay. And so
+    far below what one uses at the high load that it is scaled out.
     """
-    used = dict.fromkeys(PARTS, math.inf)
-    for _ in range(_MOST_CALIBRATIONS):
-        before, end = used, time.perf_counter() + _CALIBRATION_SECONDS
-        await client.paced(rate, lambda end=end: time.perf_counter() < end)  # type: ignore[misc]
-        used = await asyncio.to_thread(_used, edge)
-        if all(used[part] > _STANDS * before[part] for part in PARTS):
-            break
-    return used
-
-
-def _target(low: float, high: float) -> int:
-    middle = math.sqrt(low * high / _TOLERANCE)
+    two = 3 * low - high
+    middle = math.sqrt(max(two, low) * high / _TOLERANCE)
     return min(100, max(1, round(100 * 1000 * middle / _MILLICORES)))
 
 
@@ -239,8 +248,7 @@ def _cores(quantity: str) -> float:
 
 async def _doubled(edge: Edge, client: Poster, pods: Pods) -> tuple[float, float]:
     """The load by itself: when it doubled and when it halved again, by ``time.perf_counter``."""
-    until = time.perf_counter() + _BEFORE_SECONDS
-    await client.paced(_RATE, lambda: time.perf_counter() < until)
+    await client.paced(_RATE, _for(_BEFORE_SECONDS))
     up = time.perf_counter()
     # They come while twice as many Observations do: that is the step.
     arrived = asyncio.Event()

@@ -8,17 +8,14 @@ import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
-import pydantic
 import uvloop
-import yaml
 
 from sensorthings_operator import health
-from sensorthings_operator.clients.connection import Connection, NoClusterError, connect
-from sensorthings_operator.desired.settings import OperatorSettings, load
-from sensorthings_operator.logs import log_as_json
+from sensorthings_operator.clients.connection import Connection
+from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.entrypoint import CANT_START, begin
 from sensorthings_operator.operator import Operator
 
-_LOG: Final = logging.getLogger("sensorthings_operator")
 _GARBAGE_THRESHOLDS: Final = (20_000, 20, 20)
 """Python's own (700, 10, 10) look for cycles several times within each list that is parsed, where there are none: an
 eighth of the time that a start takes."""
@@ -39,20 +36,14 @@ def main() -> int:
         help="port of /livez, /readyz and /metrics",
     )
     arguments = parser.parse_args()
-    log_as_json()
-    try:
-        settings = OperatorSettings() if arguments.settings is None else load(arguments.settings)
-        connection = connect()
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, pydantic.ValidationError, NoClusterError) as error:
-        _LOG.error("can't start: %s", error)
-        return 2
-    logging.getLogger().setLevel(settings.log_level)
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    begun = begin(arguments.settings)
+    if begun is None:
+        return CANT_START
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
-    return uvloop.run(_run(connection, settings, arguments.health_port))
+    return uvloop.run(_run(*begun, arguments.health_port))
 
 
-async def _run(connection: Connection, settings: OperatorSettings, health_port: int) -> NoReturn:
+async def _run(settings: OperatorSettings, connection: Connection, health_port: int) -> NoReturn:
     identity = os.environ.get("POD_NAME", "")
     as_asked = await Operator(connection, settings, health_port=health_port, identity=identity).run()
     # All that is left goes with the process. Python would look for garbage in it first, and wait for name servers that

@@ -59,6 +59,8 @@ _EVENTS_SECONDS: Final = 1.0
 """How long Events may still be sent after the last pass."""
 _NOT_OURS: Final = (ApiError, aiohttp.ClientError, TimeoutError)
 """What a look at the API server may raise without a mistake of the operator's own."""
+_SHARED_PART: Final = 0.99
+"""Of a service's turn: so old the read of its realm may be that services share, and one alone reads anew in each."""
 _CONNECTOR_CONCURRENCY: Final = 4
 """Connectors reconciled at the same time."""
 
@@ -100,12 +102,21 @@ class Operator:
         self._events = Events(self._client, instance=identity)
         self._reporter = Reporter(self._client, self._services, settings, events=self._events)
         self._keycloak = KeycloakClients(
-            repaired=self._reporter.repaired_in_keycloak,
+            repaired=self._reporter.repaired_outside,
+            drifted=lambda client: self._probes.keycloak.ask_now((client.namespace, client.name)),
             secret_days=settings.client_secret_days,
-            shared_seconds=settings.keycloak_probe_seconds,
+            shared_seconds=settings.keycloak_probe_seconds * _SHARED_PART,
         )
         self._checks = DeliveryChecks(self._keycloak, self._client)
-        self._probes = AllProbes.of(settings, ask, keep, self._keycloak, self._checks, changed=self._controller.add)
+        self._probes = AllProbes.of(
+            settings,
+            ask,
+            keep,
+            self._keycloak,
+            self._checks,
+            changed=self._controller.add,
+            repaired=self._reporter.repaired_outside,
+        )
         self._reconciler = Reconciler(
             self._client,
             settings=settings,

@@ -17,7 +17,7 @@ from sensorthings_operator.observe.delivery import delivery_probes
 from sensorthings_operator.observe.hosts import HostTarget, host_probes, resolve
 from sensorthings_operator.observe.keycloak import RealmTarget, keycloak_probes
 from sensorthings_operator.observe.probes import Probes
-from sensorthings_operator.observe.users import Keep, UsersTarget, users_probes
+from sensorthings_operator.observe.users import Keep, Repaired, UsersTarget, users_probes
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class AllProbes:
         checks: DeliveryChecks,
         *,
         changed: Callable[[ServiceKey], None],
+        repaired: Repaired,
     ) -> Self:
         """None of them asks anything yet; ``changed`` is called with each new answer's service."""
         every = settings.delivery_probe_seconds
@@ -50,7 +51,9 @@ class AllProbes:
                 keycloak.ensure, changed=changed, interval_seconds=settings.keycloak_probe_seconds
             ),
             hosts=host_probes(resolve, changed=changed),
-            users=users_probes(keep, changed=changed, interval_seconds=settings.database_probe_seconds),
+            users=users_probes(
+                keep, changed=changed, repaired=repaired, interval_seconds=settings.database_probe_seconds
+            ),
             deliveries=delivery_probes(checks.verify, changed=changed, interval_seconds=every) if every else None,
         )
 

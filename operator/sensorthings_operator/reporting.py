@@ -20,9 +20,10 @@ from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.services import Services
+from sensorthings_operator.observe.users import UsersTarget
 
 REPAIRED: Final = "Repaired"
-"""Reason of the Event about a child, or a client in Keycloak, that was put right; no condition has it."""
+"""Reason of the Event about a child, a client in Keycloak or users that were put right; no condition has it."""
 
 
 class Reporter:
@@ -60,9 +61,9 @@ class Reporter:
         service = {"namespace": metadata["namespace"], "name": owner["name"], "uid": owner["uid"]}
         self._events.tell(service, warning=True, reason=REPAIRED, note=note, now=self.now())
 
-    def repaired_in_keycloak(self, client: RealmClient, note: str) -> None:
-        """The client of a service was put right."""
-        named = {"namespace": client.namespace, "name": client.name, "uid": client.uid}
+    def repaired_outside(self, of: RealmClient | UsersTarget, note: str) -> None:
+        """What a service has in Keycloak, or which users in its database, was put right."""
+        named = {"namespace": of.namespace, "name": of.name, "uid": of.uid}
         self._events.tell(named, warning=True, reason=REPAIRED, note=note, now=self.now())
 
     def warn(self, service: Service, reason: str, note: str) -> None:

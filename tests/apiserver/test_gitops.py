@@ -125,12 +125,16 @@ def test_podmonitors_are_such_as_the_prometheus_operator_defines_them(
 
 
 @pytest.mark.usefixtures("_others")
-def test_the_chart_s_podmonitor_is_such_too_and_is_off_by_default(kubectl: Kubectl, namespace: str) -> None:
+def test_the_chart_s_podmonitors_are_such_too_and_are_off_by_default(kubectl: Kubectl, namespace: str) -> None:
     labels = {"release": "kube-prometheus-stack"}
     made = _chart({"podMonitor": {"enabled": True, "labels": labels}})
-    (monitor,) = (manifest for manifest in made if manifest["kind"] == "PodMonitor")
-    assert monitor["metadata"]["labels"].items() >= labels.items()
-    _take(kubectl, {**monitor, "metadata": {**monitor["metadata"], "namespace": namespace}})
+    monitors = [manifest for manifest in made if manifest["kind"] == "PodMonitor"]
+    pods = [manifest["spec"]["template"]["metadata"] for manifest in made if manifest["kind"] == "Deployment"]
+    assert len(monitors) == len(pods) == 2
+    for monitor, pod in zip(monitors, pods, strict=True):
+        assert monitor["metadata"]["labels"].items() >= labels.items()
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["labels"].items()
+        _take(kubectl, {**monitor, "metadata": {**monitor["metadata"], "namespace": namespace}})
     (settings,) = (manifest for manifest in made if manifest["kind"] == "ConfigMap")
     assert yaml.safe_load(settings["data"]["settings.yaml"])["podMonitorLabels"] == labels
     assert not [manifest for manifest in _chart({}) if manifest["kind"] == "PodMonitor"]

@@ -18,7 +18,7 @@ from sensorthings_operator.desired.settings import KeycloakRealm
 from tests.keycloak.server import Admin, Keycloak, distribution
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
 OPERATOR: Final = "sensorthings-operator"
@@ -79,10 +79,16 @@ async def clients() -> AsyncIterator[KeycloakClients]:
 
 
 class Line:
-    """A TCP connection to a port that can be cut: clients of ``port`` see what they would of a server that is down."""
+    """A TCP connection to a port that can be cut: clients of ``port`` see what they would of a server that is down.
 
-    def __init__(self, target: int) -> None:
+    Args:
+        target: the port.
+        heard: told of each piece that a client sends.
+    """
+
+    def __init__(self, target: int, heard: Callable[[bytes], None] = lambda _: None) -> None:
         self._target = target
+        self._heard = heard
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
@@ -106,14 +112,17 @@ class Line:
         pair = {writer, far_writer}
         self._writers |= pair
         try:
-            await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
+            await asyncio.gather(_pass_on(reader, far_writer, self._heard), _pass_on(far_reader, writer))
         finally:
             self._writers -= pair
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: Callable[[bytes], None] = lambda _: None
+) -> None:
     try:
         while data := await reader.read(65536):
+            heard(data)
             writer.write(data)
             await writer.drain()
     except ConnectionError:

@@ -74,17 +74,23 @@ func startGate(b *testing.B, broker string) gate {
 }
 
 // resident is the gate's resident memory in bytes.
-func (g gate) resident(b *testing.B) float64 {
+func (g gate) resident(b *testing.B) float64 { return g.memory(b, "VmRSS:") }
+
+// most is the largest that it has been.
+func (g gate) most(b *testing.B) float64 { return g.memory(b, "VmHWM:") }
+
+// memory reads a figure of proc(5).
+func (g gate) memory(b *testing.B, figure string) float64 {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(g.process.Pid) + "/status")
 	if err != nil {
 		b.Fatal(err)
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, figure); ok {
 			kilobytes, _ := strconv.Atoi(strings.Fields(rest)[0])
 			return float64(kilobytes) * 1024
 		}
 	}
-	b.Fatal("no VmRSS")
+	b.Fatal("no " + figure)
 	return 0
 }

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sensorthings_operator.api.base import USER_NAME, Model, ObjectName, cel, rules
+from sensorthings_operator.api.roles import Role, Roles, usual_roles
 
 
 class KeycloakAuth(Model):
@@ -23,22 +24,13 @@ class PasswordReference(Model):
     """Key whose value is the password: UTF-8 text of 1 to 255 characters, without line breaks."""
 
 
-Role = Literal["read", "create", "update", "delete", "admin"]
-
-
-def _usual_roles() -> list[Role]:
-    return ["read", "create"]
-
-
 class BasicUser(Model):
     """Somebody who signs in by user name and password."""
 
     # As long as FROST-Server's column. No colon: HTTP's Basic ends the name with one.
     name: Annotated[str, Field(pattern=USER_NAME, min_length=1, max_length=25)]
     """User name, of letters, digits and . _ @ + - with a letter or digit first. Case counts."""
-    roles: Annotated[
-        list[Role], Field(min_length=1, max_length=5, json_schema_extra={"x-kubernetes-list-type": "set"})
-    ] = Field(default_factory=_usual_roles)
+    roles: Roles = Field(default_factory=lambda: list[Role](usual_roles()))
     """What the user may do; none of the roles implies another."""
     password_secret_ref: PasswordReference
     """Where the password is. A changed one counts without a restart."""

@@ -82,6 +82,12 @@ class SecretReference(Model):
     """Name of the Secret."""
 
 
+PullSecrets = Annotated[
+    list[SecretReference],
+    Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}),
+]
+"""Secrets for registries that ask for a password."""
+
 _RESOURCE_NAMES: Final = cel(
     "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])",
     "resources of a container are cpu, memory and ephemeral-storage",

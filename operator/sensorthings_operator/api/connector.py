@@ -12,12 +12,12 @@ from sensorthings_operator.api.base import (
     Model,
     ObjectName,
     Port,
+    PullSecrets,
     ResourceRequirements,
-    SecretReference,
     cel,
     rules,
 )
-from sensorthings_operator.api.grants import Roles, default_roles
+from sensorthings_operator.api.roles import TokenRoles, usual_roles
 from sensorthings_operator.api.status import UNSEEN, Condition, ObservedGeneration
 
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -141,7 +141,7 @@ class ConnectorSpec(Model):
 
     service_ref: ServiceReference
     """The service it feeds."""
-    roles: Roles = Field(default_factory=default_roles)
+    roles: TokenRoles = Field(default_factory=usual_roles)
     """What its token allows."""
     container: ConnectorContainer | None = None
     """What runs in the cluster."""
@@ -160,13 +160,7 @@ class ConnectorSpec(Model):
     observations: ObservationSelector | None = None
     """Which Observations are its own, for the status; where it is not given those whose Datastream has the connector's
     name in properties/connector."""
-    image_pull_secrets: Annotated[
-        list[SecretReference],
-        Field(
-            max_length=8,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-        ),
-    ] = Field(default_factory=list)
+    image_pull_secrets: PullSecrets = Field(default_factory=list)
     """Secrets for registries that ask for a password."""
     suspend: bool = False
     """Stop it, and mint no token for it."""

@@ -1,25 +1,9 @@
-"""Rights that tokens carry, and to which connectors of other namespaces a service gives them."""
-
-from typing import Annotated, Literal
+"""To which connectors of other namespaces a service gives rights. Part of a SensorThingsService's spec."""
 
 from pydantic import Field
 
 from sensorthings_operator.api.base import Model, ObjectName
-
-Role = Literal["read", "create", "update", "delete"]
-"""A right that a token carries."""
-
-
-def default_roles() -> list[Role]:
-    """What a connector needs that feeds a service and looks up what is there."""
-    return ["read", "create"]
-
-
-Roles = Annotated[
-    list[Role],
-    Field(min_length=1, max_length=4, json_schema_extra={"x-kubernetes-list-type": "set"}),
-]
-"""Rights, each once."""
+from sensorthings_operator.api.roles import TokenRoles, usual_roles
 
 
 class ConnectorGrant(Model):
@@ -29,5 +13,5 @@ class ConnectorGrant(Model):
     """Their namespace."""
     name: ObjectName | None = None
     """The one that is meant; all of the namespace where it is not given."""
-    roles: Roles = Field(default_factory=default_roles)
+    roles: TokenRoles = Field(default_factory=usual_roles)
     """What their tokens may allow."""

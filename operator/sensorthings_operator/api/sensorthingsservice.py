@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from sensorthings_operator.api.auth import Auth
-from sensorthings_operator.api.base import Model, PublicHostname, SecretReference, cel, rules
+from sensorthings_operator.api.base import Model, PublicHostname, PullSecrets, cel, rules
 from sensorthings_operator.api.bus import Bus
 from sensorthings_operator.api.database import Database
 from sensorthings_operator.api.exposure import Certificate, Exposure
@@ -72,13 +72,7 @@ class SensorThingsServiceSpec(Model):
     """Connectors of other namespaces that may feed the service; those of its own namespace need no grant."""
     monitoring: Monitoring = Monitoring()
     """What is set up for those who watch the service."""
-    image_pull_secrets: Annotated[
-        list[SecretReference],
-        Field(
-            max_length=8,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-        ),
-    ] = Field(default_factory=list)
+    image_pull_secrets: PullSecrets = Field(default_factory=list)
     """Secrets for registries that ask for a password."""
     paused: bool = False
     """Leave everything as it is; changes are taken up when it is false again."""

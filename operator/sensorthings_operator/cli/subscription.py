@@ -93,7 +93,7 @@ class Subscription:
         )
         self._client.connect_timeout = timeout
         if broker.transport == "websockets":
-            self._client.ws_set_options(path=broker.path, headers=_origin(broker))
+            self._client.ws_set_options(path=broker.path, headers=origin(broker))
         self._tls = tls.NamedContext.of(broker.host, self._access.authority) if broker.tls else None
         if self._tls is not None:
             self._client.tls_set_context(self._tls)
@@ -234,7 +234,7 @@ class Subscription:
         return SensorThingsError(what, where=str(self.broker), remedy=remedy)
 
 
-def _origin(broker: BrokerUrl) -> dict[str, str]:
+def origin(broker: BrokerUrl) -> dict[str, str]:
     """The headers that name the host: paho-mqtt writes the address there that it connects to."""
     host = f"[{broker.host}]" if ":" in broker.host else broker.host
     named = host if broker.port == (443 if broker.tls else 80) else f"{host}:{broker.port}"

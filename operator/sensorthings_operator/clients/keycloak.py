@@ -24,15 +24,18 @@ _SECRET_MADE_ATTRIBUTE: Final = "client.secret.creation.time"  # noqa: S105 - Ke
 
 Repaired = Callable[[RealmClient, str], None]
 """Told of what was put right in Keycloak, in a sentence for people."""
+Drifted = Callable[[RealmClient], None]
+"""Told of a client that a read for others showed to be otherwise than it should be."""
 
 
 class KeycloakClients:
     """The clients of services in every realm; an async context manager."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who is told of what, and how long things may last
         self,
         *,
         repaired: Repaired = lambda _client, _note: None,
+        drifted: Drifted = lambda _client: None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         secret_days: float = 30,
@@ -42,10 +45,13 @@ class KeycloakClients:
         self._wall_clock = wall_clock
         self._secret_life_seconds = secret_days * _DAY_SECONDS
         self._repaired = repaired
+        self._drifted = drifted
         self._seen: set[tuple[str, str, RealmClient]] = set()
         """Those that were there once, by the realm's URL and name: one that is gone was deleted by somebody."""
         self._realms: dict[tuple[str, str, str], RealmApi] = {}
-        self._listings = Listings(shared_seconds, clock)
+        self._kept: dict[str, tuple[RealmApi, RealmClient]] = {}
+        """What ``ensure`` was asked for last, by clientId."""
+        self._listings = Listings(shared_seconds, clock, self._look_over)
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession()
@@ -58,6 +64,7 @@ class KeycloakClients:
         """Make the client, or bring it back to what it should be: how that went, and a sentence for people."""
         try:
             api = self._api(realm)
+            self._kept[wanted.client_id] = api, wanted
             await self._ensure(api, wanted, await self._listings.find(api, wanted.client_id))
         except KeycloakError as error:
             return error.reason, error.message
@@ -73,9 +80,20 @@ class KeycloakClients:
             KeycloakError: The realm could not be asked, or refused.
         """
         api = self._api(realm)
-        live = await self._ensure(api, wanted)
+        listed = await self._listings.find(api, wanted.client_id)
+        if listed is not None:
+            try:
+                return await self._token(api, wanted, listed)
+            except KeycloakError:
+                # What was read a while ago may be outdated.
+                self._listings.forget(api, wanted.client_id)
+        return await self._token(api, wanted)
+
+    async def _token(self, api: RealmApi, wanted: RealmClient, listed: Live | None = None) -> AccessToken:
+        live = await self._ensure(api, wanted, listed)
         secret = live["secret"]
         if _is_to_rotate(wanted, live, self._wall_clock() - self._secret_life_seconds):
+            self._listings.forget(api, wanted.client_id)
             secret = await _rotate(api, wanted, live)
         return await api.token_of(wanted.client_id, secret)
 
@@ -101,6 +119,7 @@ class KeycloakClients:
             KeycloakError: The realm could not be asked, or refused.
         """
         self._seen.discard((realm.url, realm.realm, wanted))
+        self._kept.pop(wanted.client_id, None)
         api = self._api(realm)
         self._listings.forget(api, wanted.client_id)
         live = await _find(api, wanted)
@@ -115,6 +134,15 @@ class KeycloakClients:
         if key not in self._realms:
             self._realms[key] = RealmApi(self._http, realm, clock=self._clock)
         return self._realms[key]
+
+    def _look_over(self, api: RealmApi, listed: Mapping[str, Live]) -> None:
+        """Nobody has to wait for their turn once it is known that they have something to put right."""
+        for client_id, (of, wanted) in list(self._kept.items()):
+            if of is not api or _seen(api, wanted) not in self._seen:
+                continue
+            live = listed.get(client_id)
+            if live is None or not _is_ours(live, wanted) or drift(wanted.representation, live):
+                self._drifted(wanted)
 
     async def _ensure(self, api: RealmApi, wanted: RealmClient, listed: Live | None = None) -> Live:
         live = listed or await _find(api, wanted)
@@ -145,7 +173,7 @@ class KeycloakClients:
         return live
 
     def _tell_of(self, api: RealmApi, wanted: RealmClient, changed: list[str], *, made: bool) -> None:
-        seen = (api.realm.url, api.realm.realm, wanted)
+        seen = _seen(api, wanted)
         if made and seen in self._seen:
             self._tell(api, wanted, "made anew", "it was deleted, and whoever had its roles has lost them")
         elif changed and not made:
@@ -157,6 +185,10 @@ class KeycloakClients:
         told = f"{done} client {wanted.client_id} in {place(api.realm)}: {why}"
         _log(wanted, "%s", told)
         self._repaired(wanted, told)
+
+
+def _seen(api: RealmApi, wanted: RealmClient) -> tuple[str, str, RealmClient]:
+    return (api.realm.url, api.realm.realm, wanted)
 
 
 async def _find(api: RealmApi, wanted: RealmClient) -> Live | None:

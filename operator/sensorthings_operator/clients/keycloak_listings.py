@@ -1,7 +1,7 @@
 """The clients of services as one read of a realm shows them all, shared by the looks at each. Used by ``keycloak``."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,11 +27,15 @@ class Listings:
     Args:
         seconds: How old what was read may be.
         clock: Seconds that only grow.
+        read: Told of each read.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, seconds: float, clock: Callable[[], float], read: Callable[[RealmApi, Mapping[str, Live]], None]
+    ) -> None:
         self._seconds = seconds
         self._clock = clock
+        self._read = read
         self._listings: dict[tuple[str, str], _Listing] = {}
 
     async def find(self, api: RealmApi, client_id: str) -> Live | None:
@@ -49,6 +53,7 @@ class Listings:
                 found = await api.call("GET", "clients", parameters={"clientId": CLIENT_PREFIX, "search": "true"})
                 listing.clients = {live["clientId"]: live for live in found}
                 listing.read_at = self._clock()
+                self._read(api, listing.clients)
         return listing.clients.get(client_id)
 
     def forget(self, api: RealmApi, client_id: str) -> None:

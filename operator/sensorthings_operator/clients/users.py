@@ -7,7 +7,7 @@ are in no error and no log: what PostgreSQL says of a statement may quote its va
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncpg
 
@@ -70,6 +70,16 @@ class Changes:
         return "; ".join(f"{verb} {', '.join(names)}" for verb, names in said if names)
 
 
+class Kept(NamedTuple):
+    """How it went."""
+
+    reason: UsersReason
+    message: str
+    """For people."""
+    done: Changes = Changes()
+    """What there was to do, and was done."""
+
+
 def changes(found: Iterable[User], wanted: Iterable[User]) -> Changes:
     """What makes the wanted users of those that were found."""
     there = {user.name: user for user in found}
@@ -80,23 +90,23 @@ def changes(found: Iterable[User], wanted: Iterable[User]) -> Changes:
     )
 
 
-async def keep(address: DatabaseAddress, credentials: Credentials, wanted: tuple[User, ...]) -> tuple[UsersReason, str]:
-    """Bring the users to what is wanted, by one transaction and only where they differ: how it went, and a sentence."""
+async def keep(address: DatabaseAddress, credentials: Credentials, wanted: tuple[User, ...]) -> Kept:
+    """Bring the users to what is wanted, by one transaction and only where they differ."""
     try:
         connection = await connect(address, credentials)
     except DatabaseRefusedError as error:
-        return UsersReason.UNREACHABLE, error.message
+        return Kept(UsersReason.UNREACHABLE, error.message)
     where = f'database "{address.name}" at {place(address)}'
     try:
         done = await _brought(connection, wanted)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason, told = _refused(error)
-        return reason, f"{where} {told}"
+        return Kept(reason, f"{where} {told}")
     finally:
         connection.terminate()
     if done:
         _LOG.info("users in %s: %s", where, done)
-    return UsersReason.READY, f"{where} has the users of the spec, and no others"
+    return Kept(UsersReason.READY, f"{where} has the users of the spec, and no others", done)
 
 
 def _refused(error: Exception) -> tuple[UsersReason, str]:

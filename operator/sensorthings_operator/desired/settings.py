@@ -85,10 +85,10 @@ class OperatorSettings(Model):
     """Namespaces with the pods of Gateways: NetworkPolicies let them in, beside those in a Gateway's own namespace."""
     keycloak_realms: dict[str, KeycloakRealm] = Field(default_factory=dict)
     """Realms by the name that a service's auth.keycloak.realm says."""
-    keycloak_probe_seconds: Annotated[float, Field(gt=0)] = 150
+    keycloak_probe_seconds: Annotated[float, Field(gt=0)] = 300
     """How often a client in Keycloak is looked at that was as it should be, in seconds: one read of its own, and one
-    that all services of its realm share. What somebody changed is put right within twice that. One every two seconds
-    at most."""
+    that all services of its realm share. What somebody changed is put right within that. One every two seconds at
+    most."""
     client_secret_days: Annotated[float, Field(gt=0)] = 30
     """After how many days the secret of a client in Keycloak that logs in is made anew; tokens that are out stay
     good."""

@@ -14,21 +14,30 @@ _VOLATILE: Final = {"token", "arrivals"}
 
 
 class Connectors(Bodies):
-    """The newest known body of each connector, with an index by service."""
+    """The newest known body of each connector, with indexes by service and by uid."""
 
     def __init__(self) -> None:
         super().__init__()
         self._by_service: dict[ServiceKey, set[ServiceKey]] = {}
+        self._by_uid: dict[str, ServiceKey] = {}
 
     def of_service(self, key: ServiceKey) -> frozenset[ServiceKey]:
         """The connectors that name a service."""
         return frozenset(self._by_service.get(key, ()))
+
+    def with_uid(self, uid: str) -> ServiceKey | None:
+        """The connector with this uid."""
+        return self._by_uid.get(uid)
 
     def _changed(self, key: ServiceKey, before: Body | None, after: Body | None) -> frozenset[ServiceKey]:
         metrics.CONNECTORS.set(len(self._bodies))
         for body, act in ((before, set.discard), (after, set.add)):
             if body is not None:
                 act(self._by_service.setdefault(_service_key(body), set()), key)
+        if before is not None:
+            self._by_uid.pop(before["metadata"]["uid"], None)
+        if after is not None:
+            self._by_uid[after["metadata"]["uid"]] = key
         return frozenset()
 
     def _looked_at(self, body: Body) -> tuple[Any, ...]:

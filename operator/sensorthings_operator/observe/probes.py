@@ -2,7 +2,8 @@
 
 One probe for each service, at most ``concurrency`` at a time; soon again while what is asked is not as it should be,
 slowly once it is: those that are well are asked one every two seconds at most, however many they are, and one of
-them at once where a pass has a reason to doubt it. ``databases`` and ``keycloak`` say what is asked.
+them at once where a pass has a reason to doubt it. Many that began together are spread evenly by their second question.
+``databases`` and ``keycloak`` say what is asked.
 """
 
 import asyncio
@@ -77,6 +78,11 @@ class Probes(Generic[TargetT]):
         if key in self._doubts and not recently:
             self._doubts[key].set()
 
+    def ask_now(self, key: ServiceKey) -> None:
+        """Ask now, whenever it was asked last: somebody else saw that it is not as it should be."""
+        if key in self._doubts:
+            self._doubts[key].set()
+
     def asks(self, key: ServiceKey) -> bool:
         """Whether something is being asked for the service, answered or not."""
         return key in self._targets
@@ -99,22 +105,29 @@ class Probes(Generic[TargetT]):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep_asking(self, key: ServiceKey, target: TargetT, *, waits: bool) -> None:
-        delay = _FIRST_DELAY_SECONDS
+        delay, was_well = _FIRST_DELAY_SECONDS, waits
         if waits:
-            await self._pause(key, self._turn() * random.random())  # noqa: S311 - jitter, no secret
+            await self._pause(key, self._part_of_turn())
         while True:
             self._asked_at[key] = asyncio.get_running_loop().time()
             answer = await self._asked(target)
             if answer != self._answers.get(key):
                 self._answers[key] = answer
                 self._changed(key)
-            pause = self._turn() if answer.holds else delay
-            delay = _FIRST_DELAY_SECONDS if answer.holds else min(delay * _GROWTH, self._longest_delay)
-            await self._pause(key, pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
+            if answer.holds:
+                delay = _FIRST_DELAY_SECONDS
+                await self._pause(key, self._turn() if was_well else self._part_of_turn())
+            else:
+                await self._pause(key, delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
+                delay = min(delay * _GROWTH, self._longest_delay)
+            was_well = answer.holds
 
     def _turn(self) -> float:
         """Seconds until one that is well is asked again."""
         return max(self._interval, len(self._targets) * self._seconds_between)
+
+    def _part_of_turn(self) -> float:
+        return self._turn() * random.random()  # noqa: S311 - spreads them, no secret
 
     async def _pause(self, key: ServiceKey, seconds: float) -> None:
         doubt = self._doubts[key]

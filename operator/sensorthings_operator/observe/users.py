@@ -6,10 +6,11 @@ They are kept by a probe beside the passes: asking for them sets them and undoes
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakSet
 
 from sensorthings_operator.clients.database import Credentials
 from sensorthings_operator.clients.owned import ServiceKey
-from sensorthings_operator.clients.users import User
+from sensorthings_operator.clients.users import Kept, User
 from sensorthings_operator.conditions.auth import AUTH_CONFIGURED, UsersReason
 from sensorthings_operator.conditions.observed import Answer, Observed
 from sensorthings_operator.desired import addresses, basic
@@ -22,26 +23,44 @@ from sensorthings_operator.observe.secrets import SecretsRead
 
 _ANSWERS: Final = frozenset(UsersReason) - {UsersReason.NOT_ASKED, UsersReason.PASSWORD_UNUSABLE}
 
-Keep = Callable[[DatabaseAddress, Credentials, tuple[User, ...]], Awaitable[tuple[UsersReason, str]]]
+Keep = Callable[[DatabaseAddress, Credentials, tuple[User, ...]], Awaitable[Kept]]
 
 
 @dataclass(frozen=True)
 class UsersTarget:
-    """Who is to be in which database."""
+    """Who is to be in which database, and whose that is."""
 
+    namespace: str
+    name: str
+    uid: str
     address: DatabaseAddress
     credentials: Credentials
     users: tuple[User, ...]
 
 
+Repaired = Callable[[UsersTarget, str], None]
+"""Told whose users were put right, and a sentence for people."""
+
+
 def users_probes(
-    keep: Keep, *, changed: Callable[[ServiceKey], None], interval_seconds: float, concurrency: int = 8
+    keep: Keep,
+    *,
+    changed: Callable[[ServiceKey], None],
+    repaired: Repaired,
+    interval_seconds: float,
+    concurrency: int = 8,
 ) -> Probes[UsersTarget]:
     """Probes that keep users; those that are as they should be are looked at again every ``interval_seconds``."""
+    stood = WeakSet[UsersTarget]()
+    """Those that are watched and were as they should be; a target is held by its probe alone."""
 
     async def asked(target: UsersTarget) -> Answer:
-        reason, message = await keep(target.address, target.credentials, target.users)
-        return Answer(reason is UsersReason.READY, reason.value, message)
+        kept = await keep(target.address, target.credentials, target.users)
+        if kept.done and target in stood:
+            repaired(target, f"somebody changed the users in the database, brought back: {kept.done}")
+        if kept.reason is UsersReason.READY:
+            stood.add(target)
+        return Answer(kept.reason is UsersReason.READY, kept.reason.value, kept.message)
 
     return Probes(
         asked,
@@ -66,7 +85,8 @@ def target(observed: Observed, secrets: SecretsRead, settings: OperatorSettings)
         for account in basic.accounts(service)
         if account.name in secrets.passwords
     ]
-    return UsersTarget(addresses.database_address(service, settings), secrets.credentials, tuple(wanted))
+    address = addresses.database_address(service, settings)
+    return UsersTarget(service.namespace, service.name, service.uid, address, secrets.credentials, tuple(wanted))
 
 
 def look(

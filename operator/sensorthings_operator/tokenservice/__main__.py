@@ -5,20 +5,16 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import NoReturn
 
-import pydantic
 import uvloop
-import yaml
 
 from sensorthings_operator import health
-from sensorthings_operator.clients.connection import Connection, NoClusterError, connect
-from sensorthings_operator.desired.settings import OperatorSettings, load
-from sensorthings_operator.logs import log_as_json
+from sensorthings_operator.clients.connection import Connection
+from sensorthings_operator.desired.settings import OperatorSettings
+from sensorthings_operator.entrypoint import CANT_START, begin
 from sensorthings_operator.tokenservice import door
 from sensorthings_operator.tokenservice.service import TokenService
-
-_LOG: Final = logging.getLogger("sensorthings_operator")
 
 
 def main() -> int:
@@ -33,19 +29,13 @@ def main() -> int:
     parser.add_argument("--health-port", type=int, default=health.PORT, help="port of /livez, /readyz and /metrics")
     parser.add_argument("--door-port", type=int, default=door.PORT, help="port of the door for external connectors")
     arguments = parser.parse_args()
-    log_as_json()
-    try:
-        settings = OperatorSettings() if arguments.settings is None else load(arguments.settings)
-        connection = connect()
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, pydantic.ValidationError, NoClusterError) as error:
-        _LOG.error("can't start: %s", error)
-        return 2
-    logging.getLogger().setLevel(settings.log_level)
-    logging.getLogger("kopf").setLevel(logging.WARNING)
-    return uvloop.run(_run(connection, settings, arguments))
+    begun = begin(arguments.settings)
+    if begun is None:
+        return CANT_START
+    return uvloop.run(_run(*begun, arguments))
 
 
-async def _run(connection: Connection, settings: OperatorSettings, arguments: argparse.Namespace) -> NoReturn:
+async def _run(settings: OperatorSettings, connection: Connection, arguments: argparse.Namespace) -> NoReturn:
     await TokenService(
         connection,
         settings,

@@ -65,13 +65,13 @@ class Door:
 
     def _connector(self, visitor: Visitor) -> ServiceKey | None:
         """The external connector that a certificate is for now."""
-        for key in self._connectors:
-            body = self._connectors.get(key)
-            if body is not None and body["metadata"]["uid"] == visitor.uid:
-                rotation = body["metadata"].get("annotations", {}).get(ROTATE_ANNOTATION, "")
-                is_let_in = body["spec"].get("external") and digest(rotation) == visitor.rotation
-                return key if is_let_in else None
-        return None
+        key = self._connectors.with_uid(visitor.uid)
+        body = None if key is None else self._connectors.get(key)
+        if body is None:
+            return None
+        rotation = body["metadata"].get("annotations", {}).get(ROTATE_ANNOTATION, "")
+        is_let_in = body["spec"].get("external") and digest(rotation) == visitor.rotation
+        return key if is_let_in else None
 
 
 def _refused(told: str) -> tuple[HTTPStatus, dict[str, Any]]:

@@ -4,7 +4,7 @@ import binascii
 import random
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
@@ -13,7 +13,7 @@ import orjson
 from sensorthings_operator.desired.connector.client import ConnectorClient
 
 _RENEWED_BETWEEN: Final = (0.4, 0.5)
-"""Of a token's life: at half of it at the latest, and not all at once."""
+"""Of a token's life: at half of it at the latest."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class HeldToken:
             return None
         part = random.uniform(*_RENEWED_BETWEEN)  # noqa: S311 - jitter, no secret
         return cls(value, issued, expires, issued + (expires - issued) * part, client_id, roles)
+
+    def spread(self) -> Self:
+        """The same, due at any time from now to when it was: for one of many that may have begun together."""
+        return replace(self, due=random.uniform(self.issued, self.due))  # noqa: S311 - jitter, no secret
 
     def is_good(self, now: float) -> bool:
         """Whether it has not expired."""

@@ -22,6 +22,8 @@ from sensorthings_operator.tokenservice.secrets import TokenSecrets
 AGAIN_SECONDS: Final = 10.0
 """How soon a token that Keycloak did not give is asked for again; what is out is good for minutes."""
 _AT_ONCE: Final = 8
+_LATE_SECONDS: Final = 30.0
+"""After which a renewal was late, and with it those of others: Keycloak was away."""
 _Place = tuple[str, str, str]
 """A realm's URL and name, and a connector's uid."""
 
@@ -70,6 +72,7 @@ class Mint:
         uid, _ = self._held.pop(key, ("", {}))
         for place in [each for each in self._made if each[2] == uid]:
             del self._made[place]
+        self._secrets.forget(uid)
         self._count()
         return uid
 
@@ -82,13 +85,16 @@ class Mint:
         """
         before = await self._known(connector, wanted)
         held = {each.device: before[each.device] for each in wanted if self._stands(each, before)}
-        due = [each for each in wanted if each.device not in held or self._clock() >= held[each.device].due]
-        problem = await self._remove_others(connector, realm, wanted)
+        begun = self._clock()
+        due = [each for each in wanted if each.device not in held or begun >= held[each.device].due]
+        problem = await self._remove_others(connector, realm, wanted, renewing=bool(due))
         for each, found in zip(due, await asyncio.gather(*(self._mint(realm, each) for each in due)), strict=True):
             if isinstance(found, KeycloakError):
                 problem = found
-            else:
-                held[each.device] = found
+                continue
+            known = held.get(each.device)
+            in_time = known is not None and begun - known.due < _LATE_SECONDS
+            held[each.device] = found if in_time else found.spread()
         if held != before:
             await self._write(connector, held)
         self._held[connector.key] = connector.uid, held
@@ -137,12 +143,18 @@ class Mint:
         return {device: token for device, token in found.items() if token is not None}
 
     async def _remove_others(
-        self, connector: Connector, realm: KeycloakRealm, wanted: Sequence[ConnectorClient]
+        self, connector: Connector, realm: KeycloakRealm, wanted: Sequence[ConnectorClient], *, renewing: bool
     ) -> KeycloakError | None:
-        """Take away the clients of devices that are not wanted any more."""
+        """Take away the clients of devices that are not wanted any more.
+
+        After a start anything may be there. It is looked for with the first renewal: nobody but the token service has
+        the secret of a client, and a thousand connectors with good tokens would ask at once.
+        """
         names, place = frozenset(each.client_id for each in wanted), _place(realm, connector.uid)
-        # After a start anything may be there.
-        if names >= self._made.get(place, frozenset({""})):
+        made = self._made.get(place)
+        if made is None and not renewing:
+            return None
+        if made is not None and names >= made:
             self._made[place] = names
             return None
         prefix = client_id(connector.namespace, connector.name)

@@ -6,6 +6,7 @@ Called by the token service's queue.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -82,14 +83,10 @@ class TokenPasses:
             return None
         service, verdict = service_of(connector, await self._service(connector))
         if service is None:
-            await self._withdraw(connector)
-            await self._status.tell(body, verdict, {})
-            return _LOOK_SECONDS
+            return await self._shut_out(body, connector, verdict)
         feed = Feed(connector, service)
         if not feed.takes_tokens():
-            await self._withdraw(connector)
-            await self._status.tell(body, _not_needed(feed), {})
-            return _LOOK_SECONDS
+            return await self._shut_out(body, connector, _not_needed(feed))
         realm = keycloak.realm_of(service, self._settings)
         if realm is None:
             await self._status.tell(body, _unknown_realm(feed), self._mint.tokens(key))
@@ -124,6 +121,16 @@ class TokenPasses:
         await self._status.tell(body, _ended(body, connector, self._clock()), {}, ended=True)
         return None
 
+    async def _shut_out(self, body: Body, connector: Connector, verdict: Verdict) -> float:
+        """Its service is not there, does not let it in, or takes no tokens: the clients go from any realm."""
+        await self._withdraw(connector)
+        problem = await self._left_behind(connector.key, body)
+        if problem is not None:
+            told = f"{verdict.message}; its client in Keycloak is not deleted yet: {problem.message}"
+            verdict = replace(verdict, message=told)
+        await self._status.tell(body, verdict, {})
+        return _LOOK_SECONDS if problem is None else AGAIN_SECONDS
+
     async def _withdraw(self, connector: Connector) -> None:
         await self._mint.withdraw(connector)
         await self._door_keys.withdraw(connector)
@@ -139,16 +146,22 @@ class TokenPasses:
         """Let a deleted connector go once it has no client in any realm, or after that was tried for long enough."""
         if not TOKENS_FINALIZER.is_held(body):
             return None
-        uid, realms = body["metadata"]["uid"], self._settings.keycloak_realms.values()
-        told = await asyncio.gather(*(self._released(realm, key, uid) for realm in realms))
-        problems = [problem for problem in told if problem is not None]
+        problem = await self._left_behind(key, body)
         deleted = datetime.fromisoformat(body["metadata"]["deletionTimestamp"])
-        if problems and utc_now() - deleted < _LONGEST_RELEASE:
-            message = f"deleted, and may leave behind a client: {problems[0].message}"
-            await self._status.tell(body, Verdict("False", problems[0].reason, message), {})
+        if problem is not None and utc_now() - deleted < _LONGEST_RELEASE:
+            message = f"deleted, and may leave behind a client: {problem.message}"
+            await self._status.tell(body, Verdict("False", problem.reason, message), {})
             return _RELEASE_SECONDS
         await TOKENS_FINALIZER.drop(self._client, body)
         return None
+
+    async def _left_behind(self, key: ServiceKey, body: Body) -> KeycloakError | None:
+        """Delete its clients in every realm; why one may still be there."""
+        if not TOKENS_FINALIZER.is_held(body):
+            return None
+        uid, realms = body["metadata"]["uid"], self._settings.keycloak_realms.values()
+        told = await asyncio.gather(*(self._released(realm, key, uid) for realm in realms))
+        return next((problem for problem in told if problem is not None), None)
 
     async def _released(self, realm: KeycloakRealm, key: ServiceKey, uid: str) -> KeycloakError | None:
         try:

@@ -2,9 +2,10 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
-from sensorthings_operator.clients.errors import NotFoundError
+from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.resources import SECRETS
 from sensorthings_operator.desired.connector.feed import Connector, metadata
@@ -19,6 +20,12 @@ class TokenSecrets:
 
     def __init__(self, client: KubernetesClient) -> None:
         self._client = client
+        self._written: dict[str, dict[str, str]] = {}
+        """By uid of the connector: the uids of the Secrets that were written for it, by name."""
+
+    def forget(self, uid: str) -> None:
+        """The connector is gone."""
+        self._written.pop(uid, None)
 
     async def read(self, connector: Connector, name: str) -> dict[str, bytes]:
         """What a connector's Secret holds; nothing where it is not there, or not the connector's own.
@@ -38,17 +45,25 @@ class TokenSecrets:
             ForeignSecretError: Somebody else has one of that name.
             ApiError: The API server refused.
         """
-        live = await self._live(connector.namespace, name)
-        if live is not None and not _is_of(live, connector):
+        known = self._written.get(connector.uid, {}).pop(name, "")
+        if not known and await self._is_of_somebody_else(connector, name):
             raise ForeignSecretError(name)
         manifest = {
             "apiVersion": SECRETS.api_version,
             "kind": SECRETS.kind,
-            "metadata": metadata(connector, name),
+            "metadata": {**metadata(connector, name), **({"uid": known} if known else {})},
             "type": "Opaque",
             "data": {key: b64encode(value).decode() for key, value in values.items()},
         }
-        await self._client.apply(manifest, field_manager=FIELD_MANAGER)
+        try:
+            live = await self._client.apply(manifest, field_manager=FIELD_MANAGER)
+        except ApiError as error:
+            if not known or error.status != HTTPStatus.CONFLICT:
+                raise
+            # The one that was written is gone, and another one may be in its place.
+            await self.write(connector, name, values)
+            return
+        self._written.setdefault(connector.uid, {})[name] = live["metadata"]["uid"]
 
     async def delete(self, connector: Connector, name: str) -> None:
         """Delete it where it is the connector's own.
@@ -56,6 +71,7 @@ class TokenSecrets:
         Raises:
             ApiError: The API server refused.
         """
+        self._written.get(connector.uid, {}).pop(name, None)
         live = await self._live(connector.namespace, name)
         if live is None or not _is_of(live, connector):
             return
@@ -63,6 +79,10 @@ class TokenSecrets:
             await self._client.delete(SECRETS, connector.namespace, name, uid=live["metadata"]["uid"])
         except NotFoundError:
             return
+
+    async def _is_of_somebody_else(self, connector: Connector, name: str) -> bool:
+        live = await self._live(connector.namespace, name)
+        return live is not None and not _is_of(live, connector)
 
     async def _live(self, namespace: str, name: str) -> dict[str, Any] | None:
         try:

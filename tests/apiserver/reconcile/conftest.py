@@ -59,13 +59,13 @@ def install_chart(kubectl: Kubectl, **settings: Any) -> None:
     kubectl("apply", "--server-side", "--filename=-", manifest={"apiVersion": "v1", "kind": "List", "items": manifests})
 
 
-def account_kubeconfig(kubectl: Kubectl, admin: Path, folder: Path) -> Path:
-    """A kubeconfig with a token of the operator's ServiceAccount, and nothing of the administrator's."""
-    token = kubectl.run("create", "token", RELEASE, f"--namespace={SYSTEM}", "--duration=2h").stdout.strip()
+def account_kubeconfig(kubectl: Kubectl, admin: Path, folder: Path, account: str = RELEASE) -> Path:
+    """A kubeconfig with a token of a ServiceAccount of the chart's, and nothing of the administrator's."""
+    token = kubectl.run("create", "token", account, f"--namespace={SYSTEM}", "--duration=2h").stdout.strip()
     assert token
     config = yaml.safe_load(admin.read_text())
     config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
-    path = folder / "operator.kubeconfig"
+    path = folder / f"{account}.kubeconfig"
     path.write_text(yaml.safe_dump(config))
     return path
 

@@ -16,7 +16,7 @@ from unittest import mock
 
 import sensorthings_operator.__main__ as entry
 from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
-from sensorthings_operator.clients.users import User
+from sensorthings_operator.clients.users import Kept, User
 from sensorthings_operator.conditions.auth import UsersReason
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.operator import Operator
@@ -35,9 +35,9 @@ async def ask(address: DatabaseAddress, credentials: Credentials, _: int) -> tup
     return DatabaseAnswer(answer), message
 
 
-async def keep(address: DatabaseAddress, _: Credentials, users: tuple[User, ...]) -> tuple[UsersReason, str]:
+async def keep(address: DatabaseAddress, _: Credentials, users: tuple[User, ...]) -> Kept:
     """Every database takes every user."""
-    return UsersReason.READY, f'database "{address.name}" has {len(users)} users'
+    return Kept(UsersReason.READY, f'database "{address.name}" has {len(users)} users')
 
 
 class OperatorOnFakeDatabases(Operator):

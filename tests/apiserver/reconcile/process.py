@@ -167,6 +167,10 @@ class OperatorProcess:
         samples = self._samples("sensorthings_operator_drift_repairs_total")
         return int(sum(value for labels, value in samples if labels["kind"] == kind))
 
+    def total(self, name: str) -> float:
+        """Of a metric, over all labels."""
+        return sum(value for _, value in self._samples(name))
+
     def rss_mebibytes(self) -> float:
         """Resident memory."""
         with open(f"/proc/{self.pid}/status") as status:  # noqa: PTH123

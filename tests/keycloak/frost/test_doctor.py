@@ -52,6 +52,7 @@ def test_what_is_wrong_with_whom(
             "endpoints": [
                 {"name": "sensorthings", "url": modules.http.root},
                 {"name": "mqtt", "url": f"mqtt://127.0.0.1:{gate.port}"},
+                {"name": "mqtt-websocket", "url": f"ws://127.0.0.1:{gate.web_socket_port}/mqtt"},
             ],
             "conditions": [{"type": "Ready", "status": "True"}, {"type": "AuthConfigured", "status": "True"}],
         },
@@ -67,7 +68,7 @@ def test_what_is_wrong_with_whom(
     before = call(things).json["@iot.count"]
     findings = judge(asyncio.run(ask(observed, Access(), given)))
     assert {each.check for each in findings if each.state is State.PROBLEM} == _WRONG[name], findings
-    assert {"keycloak-certificate", "issuer", "anonymous-write", "anonymous-publish"} <= {
+    assert {"keycloak-certificate", "issuer", "anonymous-write", "anonymous-publish", "websocket"} <= {
         each.check for each in findings
     }
     assert all(given not in each.message + each.remedy for each in findings if given)

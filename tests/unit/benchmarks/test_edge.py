@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from benchmarks.edge import picture
 from benchmarks.edge.changes import Noticed
 from benchmarks.edge.client import Poster, Told, gains
-from benchmarks.edge.step import Pods, Step
+from benchmarks.edge.step import _MILLICORES, Pods, Step, target
 
 
 class _Answer:
@@ -101,3 +101,12 @@ def test_what_a_subscriber_missed_counts_from_the_first_that_came() -> None:
 def test_a_rate_that_stands_is_warm(rates: list[float]) -> None:
     assert gains(rates) == any(rate > 1.05 * max(rates[:-2]) for rate in rates[-2:])
     assert not gains([*rates, max(rates), max(rates)])
+
+
+@given(st.floats(0.02, 0.09), st.floats(1.6, 2))
+def test_a_target_lets_a_part_be_scaled_out_and_in_again(low: float, more: float) -> None:
+    high, asked = low * more, _MILLICORES / 1000
+    held = target(low, high) / 100 * asked
+    rounded = 0.01 * asked
+    assert high > 1.1 * (held - rounded), "one pod is not enough"
+    assert (3 * low - high) / 2 < 0.5 * (held + rounded), "two are too many"

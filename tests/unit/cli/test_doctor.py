@@ -224,8 +224,9 @@ async def test_what_is_not_there_is_said_and_no_exception(tmp_path: Path) -> Non
         ill.live["status"]["endpoints"] = [
             {"name": "sensorthings", "url": f"https://{HOST}:9/FROST-Server/v1.1"},
             {"name": "mqtt", "url": f"mqtts://{HOST}:9"},
+            {"name": "mqtt-websocket", "url": f"wss://{HOST}:9/mqtt"},
         ]
-        assert await ill.wrong() == {"https-certificate", "http", "mqtt-certificate", "mqtt"}
+        assert await ill.wrong() == {"https-certificate", "http", "mqtt-certificate", "mqtt", "websocket"}
         ill.live["status"] = {}
         del ill.kubernetes.objects[1:]
         states = await ill.states("--connector", "counter")
@@ -237,6 +238,15 @@ async def test_what_is_not_there_is_said_and_no_exception(tmp_path: Path) -> Non
             "mqtt": "skipped",
             "token": "problem",
         }
+
+
+async def test_a_route_that_takes_no_websocket(tmp_path: Path) -> None:
+    async with city(tmp_path) as ill:
+        url = f"wss://{HOST}:{ill.service.port}/mqtt"
+        ill.live["status"]["endpoints"].append({"name": "mqtt-websocket", "url": url})
+        result = await ill.run("--cacert", str(tmp_path / "city.crt"))
+        assert result.exit_code == 1
+        assert f"{url}: The WebSocket is refused" in result.stdout
 
 
 async def test_a_token_is_not_sent_unencrypted_to_another_machine() -> None:

@@ -32,6 +32,7 @@ CLIENT = "sensorthings-hamburg-air"
 ISSUER = "https://id.city.example/realms/city"
 URL = "https://iot.city.example/FROST-Server/v1.1"
 BROKER = "mqtts://iot.city.example:8883"
+WEB_SOCKET = "wss://iot.city.example/mqtt"
 HERE = Offset(-0.4, 0.7)
 DOWN = Failure("Nothing answers", "Start it.")
 
@@ -44,6 +45,7 @@ SUBJECT = Subject(
     publishing=False,
     url=URL,
     broker=BROKER,
+    web_socket=WEB_SOCKET,
     conditions={
         "Ready": Condition("True", "ServiceReady", "all is well"),
         "AuthConfigured": Condition("True", "ClientReady", "there it is"),
@@ -86,6 +88,7 @@ WELL = Observed(
     write=Reply(f"{URL}/Things", 401),
     mqtts=handshake("iot.city.example:8883"),
     anonymous=Said(BROKER, connected=0, subscribed=1, published=0x87),
+    web_socket=Said(WEB_SOCKET, connected=0),
     token=TOKEN,
 )
 PRIVATE = replace(
@@ -141,7 +144,7 @@ def test_the_checks_of_a_chain_that_is_well_and_their_order() -> None:
         "service", "client", "configuration",
         "keycloak-certificate", "issuer", "keycloak-clock",
         "https-certificate", "http", "service-clock", "clocks", "anonymous-read", "anonymous-write",
-        "mqtt-certificate", "mqtt", "anonymous-subscribe", "anonymous-publish",
+        "mqtt-certificate", "mqtt", "anonymous-subscribe", "anonymous-publish", "websocket",
         "token", "token-issuer", "token-audience", "token-roles", "token-lifetime", "token-http", "token-mqtt",
     ]  # fmt: skip
 
@@ -193,6 +196,8 @@ WRONG: list[tuple[Observed, str, str, str]] = [
     (replace(WELL, anonymous=Said(BROKER, 0, 1, 0)), "anonymous-publish", "granted", "Shut its route"),
     (replace(WELL, anonymous=Said(BROKER, 0, 1, 0x99)), "anonymous-publish", "not for want of a right", "gate"),
     (replace(WELL, anonymous=Said(BROKER, 0, 1)), "anonymous-publish", "not answered", "log"),
+    (replace(WELL, web_socket=Said(WEB_SOCKET, failure=DOWN)), "websocket", "Nothing answers", "Start it."),
+    (replace(WELL, web_socket=Said(WEB_SOCKET, ended=0)), "websocket", "ended the connection", "log"),
     # The token.
     (replace(WELL, token=Token("FILE", unreadable="is none", remedy="Get one.")), "token", "FILE: is none", "Get one."),
     (claims(type="Refresh"), "token", "Refresh", "access_token"),
@@ -239,6 +244,7 @@ RIGHT: list[tuple[Observed, str, str]] = [
     (replace(OPEN, subject=replace(OPEN.subject, publishing=False), anonymous=Said(BROKER, 0, 1, 0x87)),
      "anonymous-publish", "refused (0x87"),
     (PRIVATE, "http", "answers 401"),
+    (replace(PRIVATE, web_socket=Said(WEB_SOCKET, 0x87, ended=0)), "websocket", "answers"),
     (PRIVATE, "anonymous-subscribe", "with the connection"),
     (PRIVATE, "anonymous-publish", "with the connection"),
     (replace(WELL, anonymous=Said(BROKER, 0, 1, ended=0)), "anonymous-publish", "ends the connection"),

@@ -9,7 +9,7 @@ import pytest
 _PROGRAM = """
 import asyncio, sys, time
 from unittest import mock
-from sensorthings_operator import __main__ as entry
+from sensorthings_operator import __main__ as entry, entrypoint
 
 class Operator:
     def __init__(self, *_, **__): ...
@@ -19,7 +19,7 @@ class Operator:
         return {as_asked}
 
 sys.argv = ["sensorthings-operator"]
-with mock.patch.object(entry, "Operator", Operator), mock.patch.object(entry, "connect"):
+with mock.patch.object(entry, "Operator", Operator), mock.patch.object(entrypoint, "connect"):
     sys.exit(entry.main())
 """
 

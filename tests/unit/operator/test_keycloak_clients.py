@@ -93,6 +93,43 @@ async def test_services_of_a_realm_share_one_read_and_have_one_of_their_own(
         assert [live["clientId"] for live in keycloak.clients.values()] == [services[0].client_id]
 
 
+async def test_a_read_for_others_shows_who_has_something_to_put_right(clock: Clock, keycloak: FakeKeycloak) -> None:
+    services = [RealmClient("hamburg", f"air-{number}", f"uid-{number}") for number in range(4)]
+    drifted: list[RealmClient] = []
+    async with KeycloakClients(clock=clock, shared_seconds=60, drifted=drifted.append) as clients:
+        await asyncio.gather(*(clients.ensure(keycloak.realm, wanted) for wanted in services))
+        assert drifted == [], "what was not made yet is made anyway"
+        named = {live["clientId"]: id_ for id_, live in keycloak.clients.items()}
+        keycloak.clients[named[services[1].client_id]]["standardFlowEnabled"] = True
+        del keycloak.clients[named[services[2].client_id]]
+        clock.now += 61
+        await clients.ensure(keycloak.realm, services[0])
+        assert drifted == services[1:3]
+        for wanted in drifted:
+            await clients.ensure(keycloak.realm, wanted)
+        drifted.clear()
+        await clients.remove(keycloak.realm, services[3])
+        clock.now += 61
+        await clients.ensure(keycloak.realm, services[0])
+        assert drifted == []
+
+
+async def test_a_delivery_check_is_one_call_and_an_outdated_read_does_not_fail_it(
+    clock: Clock, keycloak: FakeKeycloak
+) -> None:
+    wanted = DeliveryClient("hamburg", "air", "uid-1")
+    async with KeycloakClients(clock=clock, shared_seconds=60) as clients:
+        await clients.token(keycloak.realm, wanted)
+        clock.now += 61
+        await clients.token(keycloak.realm, wanted)
+        keycloak.calls.clear()
+        await clients.token(keycloak.realm, wanted)
+        assert keycloak.calls == ["login"]
+        ((_, made),) = keycloak.clients.items()
+        keycloak._new_secret(made)
+        assert (await clients.token(keycloak.realm, wanted)).value in keycloak.tokens
+
+
 async def test_the_client_of_the_delivery_check_gets_tokens_for_one_service(
     clients: KeycloakClients, keycloak: FakeKeycloak
 ) -> None:

@@ -14,7 +14,7 @@ from sensorthings_operator.clients.database import Credentials, DatabaseAnswer
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
 from sensorthings_operator.clients.owned import OwnedStore
-from sensorthings_operator.clients.users import User
+from sensorthings_operator.clients.users import Kept, User
 from sensorthings_operator.conditions.auth import AuthReason, UsersReason
 from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired.addresses import DatabaseAddress
@@ -84,7 +84,9 @@ class City:
         self.services, self.store = Services(), OwnedStore(SUMMARIES)
         self.probes = database_probes(self._ask, changed=lambda _: None, interval_seconds=30)
         self.keycloak_probes = keycloak_probes(self.keycloak.ensure, changed=lambda _: None, interval_seconds=60)
-        self.users_probes = users_probes(self._keep, changed=lambda _: None, interval_seconds=30)
+        self.users_probes = users_probes(
+            self._keep, changed=lambda _: None, repaired=lambda *_: None, interval_seconds=30
+        )
         outside = Outside(
             client,
             self.settings,
@@ -115,11 +117,11 @@ class City:
         await asyncio.sleep(5)
         return self.answer
 
-    async def _keep(self, _: DatabaseAddress, __: Credentials, users: tuple[User, ...]) -> tuple[UsersReason, str]:
+    async def _keep(self, _: DatabaseAddress, __: Credentials, users: tuple[User, ...]) -> Kept:
         await asyncio.sleep(1)
         if self.users_answer is UsersReason.READY:
             self.users = {user.name: user for user in users}
-        return self.users_answer, "told"
+        return Kept(self.users_answer, "told")
 
     async def close(self) -> None:
         """Stop what was started."""

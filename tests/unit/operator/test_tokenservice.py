@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sensorthings_operator.apply import authority
 from sensorthings_operator.apply.authority import Pair
-from sensorthings_operator.clients.errors import NotFoundError
+from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
 from sensorthings_operator.clients.keycloak_realm import AccessToken
 from sensorthings_operator.conditions.auth import AuthReason
@@ -47,9 +47,10 @@ class Api:
 
     def __init__(self) -> None:
         self.secrets: dict[str, dict[str, Any]] = {}
-        self.writes = 0
+        self.reads = self.writes = 0
 
     async def get(self, _: object, __: str, name: str) -> dict[str, Any]:
+        self.reads += 1
         if name not in self.secrets:
             raise NotFoundError(404, "NotFound", "there is none")
         return self.secrets[name]
@@ -57,8 +58,11 @@ class Api:
     async def apply(self, manifest: dict[str, Any], **_: object) -> dict[str, Any]:
         self.writes += 1
         name = manifest["metadata"]["name"]
-        self.secrets[name] = {**manifest, "metadata": {**manifest["metadata"], "uid": "s"}}
-        return manifest
+        uid = self.secrets[name]["metadata"]["uid"] if name in self.secrets else f"s{self.writes}"
+        if manifest["metadata"].get("uid", uid) != uid:
+            raise ApiError(409, "Conflict", "uid mismatch")
+        self.secrets[name] = {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}
+        return self.secrets[name]
 
     async def delete(self, _: object, __: str, name: str, *, uid: str) -> None:
         assert self.secrets.pop(name)["metadata"]["uid"] == uid
@@ -111,21 +115,65 @@ def city() -> City:
 async def test_a_token_is_minted_once_and_again_before_half_of_its_life_is_over(city: City) -> None:
     minted = await city.keep(feed())
     assert minted.problem is None
-    assert 120 <= minted.look_again(city.realm.now) <= 150
+    assert 0 <= minted.look_again(city.realm.now) <= 150
     (secret,) = city.api.secrets.values()
     assert secret["metadata"]["name"] == "loader-token"
     assert secret["metadata"]["ownerReferences"][0]["uid"] == CONNECTOR_UID
     assert set(secret["data"]) == {"token"}
-    for restarted in (False, True):
-        if restarted:
-            city.restart()
-        await city.keep(feed())
+    city.restart()
+    for _ in range(2):
+        found = await city.keep(feed())
+        assert 120 <= found.look_again(city.realm.now) <= 150
         assert len(city.realm.minted) == 1, "it is good, also for one who finds it in the Secret"
     city.realm.now += 150
     again = await city.keep(feed())
+    assert 120 <= again.look_again(city.realm.now) <= 150
     assert len(city.realm.minted) == 2
     assert again.tokens[""].expires == pytest.approx(1450)
     assert city.api.writes == 2
+
+
+def _due_early(dues: list[float]) -> int:
+    """How many are to be renewed sooner than one that is renewed in time."""
+    return sum(due < 119 for due in dues)
+
+
+async def test_connectors_that_begin_together_are_renewed_at_any_time_from_then_on(city: City) -> None:
+    dues = []
+    for _ in range(60):
+        one = City()
+        dues.append((await one.keep(feed())).look_again(one.realm.now))
+    assert 30 <= _due_early(dues) < 60, "about 88 of 100"
+    assert min(dues) < 60
+    assert max(dues) <= 150
+
+
+@pytest.mark.parametrize(("away", "spread"), [(5, False), (100, True), (400, True)])
+async def test_renewals_that_keycloak_held_up_are_spread_again(away: float, spread: bool) -> None:
+    dues = []
+    for _ in range(40):
+        one = City()
+        await one.keep(feed())
+        one.restart()
+        await one.keep(feed())
+        one.realm.now += 150
+        one.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "away")
+        await one.keep(feed())
+        one.realm.now += away - 5
+        one.realm.fails = None
+        dues.append((await one.keep(feed())).look_again(one.realm.now))
+    assert (_due_early(dues) > 0) == spread
+
+
+async def test_after_a_start_keycloak_is_asked_for_nothing_until_a_token_is_due(city: City) -> None:
+    await city.keep(feed({"devices": [{"name": "a"}]}))
+    city.restart()
+    city.realm.kept.clear()
+    await city.keep(feed())
+    assert city.realm.kept == []
+    city.realm.now += 150
+    await city.keep(feed())
+    assert city.realm.kept == [{"connector-hamburg-loader"}], "the device went while nobody looked"
 
 
 async def test_other_roles_are_another_token_at_once(city: City) -> None:
@@ -168,18 +216,40 @@ async def test_a_token_without_its_roles_is_not_handed_out(city: City) -> None:
     assert city.api.secrets == {}
 
 
-async def test_revoking_does_not_wait_for_keycloak(city: City) -> None:
-    await city.keep(feed())
-    city.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "down")
-    told = Statuses()
-    revoking = passes.TokenPasses(
+def _passes(city: City, told: "Statuses", connectors: Connectors) -> passes.TokenPasses:
+    return passes.TokenPasses(
         cast("KubernetesClient", city.api),
-        SETTINGS,
-        connectors=Connectors(),
+        SETTINGS.model_copy(update={"keycloak_realms": {"city": _REALM}}),
+        connectors=connectors,
         mint=city.mint,
         door_keys=DoorKeys(city.secrets, lambda: None),
         status=status.TokenStatus(cast("KubernetesClient", told), cast("Events", told)),
     )
+
+
+async def test_a_connector_that_is_shut_out_loses_its_client(city: City) -> None:
+    await city.keep(feed())
+    city.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "down")
+    told, connectors = Statuses(), Connectors()
+    connectors.put(body({}, finalizers=[passes.TOKENS_FINALIZER.name]))
+    shutting = _passes(city, told, connectors)
+    assert await shutting.look(feed().connector.key) == AGAIN_SECONDS
+    assert city.api.secrets == {}, "nobody is handed a token any more"
+    (condition,) = told.sent[-1]["conditions"]
+    assert condition["reason"] == "ServiceMissing"
+    assert condition["message"].endswith("its client in Keycloak is not deleted yet: down")
+    city.realm.fails = None
+    for _ in range(2):
+        assert await shutting.look(feed().connector.key) == passes._LOOK_SECONDS
+    assert city.realm.kept[1:] == [set()], "asked once"
+    assert "Keycloak" not in told.sent[-1]["conditions"][0]["message"]
+
+
+async def test_revoking_does_not_wait_for_keycloak(city: City) -> None:
+    await city.keep(feed())
+    city.realm.fails = KeycloakError(AuthReason.UNREACHABLE, "down")
+    told = Statuses()
+    revoking = _passes(city, told, Connectors())
     live = body({}, annotations={"sensorthings.city/revoked": "*"})
     assert await revoking._take_away(live, feed().connector, _REALM) == AGAIN_SECONDS
     assert city.api.secrets == {}, "nobody is handed a token any more"
@@ -209,6 +279,26 @@ async def test_what_is_withdrawn_is_gone(city: City) -> None:
     await city.mint.withdraw(feed().connector)
     assert city.api.secrets == {}
     assert city.mint.tokens(("hamburg", "loader")) == {}
+
+
+async def test_a_secret_is_written_again_without_being_read_unless_it_is_another_one(city: City) -> None:
+    async def renewed() -> int:
+        city.realm.now += 150
+        before = city.api.reads
+        await city.keep(feed())
+        return city.api.reads - before
+
+    await city.keep(feed())
+    assert await renewed() == 0
+    del city.api.secrets["loader-token"]
+    assert await renewed() == 1
+    assert city.api.secrets["loader-token"]["data"]["token"]
+    assert await renewed() == 0
+    theirs = {"metadata": {"name": "loader-token", "uid": "x"}, "data": {}}
+    city.api.secrets["loader-token"] = theirs
+    with pytest.raises(ForeignSecretError):
+        await renewed()
+    assert city.api.secrets["loader-token"] == theirs
 
 
 async def test_a_secret_of_somebody_else_is_neither_written_nor_read(city: City) -> None:

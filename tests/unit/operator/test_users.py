@@ -84,7 +84,7 @@ def test_what_a_database_says_is_told_without_what_was_sent(error: Exception, re
 async def test_nobody_there() -> None:
     address = DatabaseAddress((DatabaseEndpoint(host="127.0.0.1", port=1),), "sensorthings", "air-db", "disable", None)
     wanted = (User("gateway", "hunter3", frozenset()),)
-    reason, told = await keep(address, Credentials("frost", "hunter2"), wanted)
+    reason, told, _ = await keep(address, Credentials("frost", "hunter2"), wanted)
     assert reason is UsersReason.UNREACHABLE
     assert told.startswith("PostgreSQL at 127.0.0.1:1 does not answer")
     assert "hunter" not in told

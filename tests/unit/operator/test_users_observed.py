@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from sensorthings_operator.clients.database import Credentials
-from sensorthings_operator.clients.users import User
+from sensorthings_operator.clients.users import Changes, Kept, User
 from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.auth import NEEDS_SOMEBODY, UsersReason
 from sensorthings_operator.conditions.observed import Answer, SchemaJob
@@ -68,12 +68,20 @@ class Database:
 
     def __init__(self) -> None:
         self.asked: list[tuple[User, ...]] = []
-        self.reason = UsersReason.READY
-        self.probes = users_probes(self.keep, changed=lambda _: None, interval_seconds=30)
+        self.drift = Changes()
+        self.repaired: list[tuple[str, str]] = []
+        self.probes = users_probes(
+            self.keep,
+            changed=lambda _: None,
+            repaired=lambda of, note: self.repaired.append((of.uid, note)),
+            interval_seconds=30,
+        )
 
-    async def keep(self, _: DatabaseAddress, __: Credentials, users: tuple[User, ...]) -> tuple[UsersReason, str]:
+    async def keep(self, _: DatabaseAddress, __: Credentials, users: tuple[User, ...]) -> Kept:
+        is_new, drift = users not in self.asked, self.drift
         self.asked.append(users)
-        return self.reason, "told"
+        self.drift = Changes()
+        return Kept(UsersReason.READY, "told", Changes(put=users) if is_new else drift)
 
 
 def _wanted(password: str = "first") -> UsersTarget:  # noqa: S107
@@ -95,6 +103,11 @@ async def test_a_changed_password_reaches_the_database_at_once_and_drift_is_undo
     assert [users[0].password for users in database.asked] == ["first", "other"]
     await asyncio.sleep(100)
     assert 4 <= len(database.asked) <= 7
+    assert database.repaired == [], "what the spec or a Secret changed is no drift"
+    database.drift = Changes(gone=("mallory",))
+    await asyncio.sleep(100)
+    told = "somebody changed the users in the database, brought back: deleted mallory"
+    assert database.repaired == [(of.uid, told)]
     await database.probes.close()
 
 

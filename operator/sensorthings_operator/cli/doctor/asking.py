@@ -108,6 +108,7 @@ async def ask(observed: Observed, access: Access, given: str = "") -> Observed:
         _keycloak(observed, access),
         _http(observed, access),
         _mqtt(observed, access),
+        _web_socket(observed, access),
         _with_token(observed, access, given),
     )
     return replace(observed, **{name: value for group in groups for name, value in group.items()})
@@ -150,6 +151,11 @@ async def _mqtt(observed: Observed, access: Access) -> dict[str, Any]:
     ]
     said, *handshake = await asyncio.gather(*talking)
     return {"anonymous": said, **({"mqtts": handshake[0]} if handshake else {})}
+
+
+async def _web_socket(observed: Observed, access: Access) -> dict[str, Any]:
+    url = observed.subject.web_socket
+    return {"web_socket": await asyncio.to_thread(mqtt.talk, BrokerUrl.parse(url), access)} if url else {}
 
 
 async def _with_token(observed: Observed, access: Access, given: str) -> dict[str, Any]:

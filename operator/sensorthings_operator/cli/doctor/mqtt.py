@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from sensorthings_operator.cli import tls
 from sensorthings_operator.cli.doctor.observed import NOT_AN_ENTITY, Said
+from sensorthings_operator.cli.subscription import origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +51,11 @@ class _Talker:
             CallbackAPIVersion.VERSION2,
             client_id=f"sensorthings-doctor-{uuid.uuid4().hex[:12]}",
             protocol=MQTTProtocolVersion.MQTTv5,
+            transport=broker.transport,
             reconnect_on_failure=False,
         )
+        if broker.transport == "websockets":
+            client.ws_set_options(path=broker.path, headers=origin(broker))
         client.connect_timeout = _SECONDS
         self._tls = tls.NamedContext.of(broker.host, access.authority) if broker.tls else None
         if self._tls is not None:
@@ -67,7 +71,7 @@ class _Talker:
     def talk(self, topic: str) -> Said:
         try:
             self._client.connect(self._access.address(self._broker.host), self._broker.port)
-        except OSError as error:
+        except (paho.WebsocketConnectionError, OSError) as error:
             return self._said(self._unreachable(error))
         self._client.loop_start()
         if self._await("connected") and topic:
@@ -117,9 +121,16 @@ class _Talker:
     def _said(self, failure: tls.Failure | None) -> Said:
         return Said(str(self._broker), **self._heard, failure=failure)
 
-    def _unreachable(self, error: OSError) -> tls.Failure:
-        return tls.failure(error, self._broker.host, self._access.authority) or tls.Failure(
-            f"The MQTT endpoint cannot be reached from here: {error.strerror or error}",
+    def _unreachable(self, error: Exception) -> tls.Failure:
+        failed = tls.failure(error, self._broker.host, self._access.authority)
+        if failed is not None:
+            return failed
+        if isinstance(error, paho.WebsocketConnectionError):
+            return tls.Failure(
+                f"The WebSocket is refused: {error}", "Does its route lead to the MQTT module? See RoutesProgrammed."
+            )
+        return tls.Failure(
+            f"The MQTT endpoint cannot be reached from here: {getattr(error, 'strerror', None) or error}",
             "Look whether it runs and its name leads there; --connect-to ADDRESS says where it answers.",
         )
 

@@ -38,6 +38,7 @@ class Subject:
         realm: as the spec names it; empty where auth is not Keycloak.
         url: of the REST API, down to the version; empty where the operator has told none yet.
         broker: of MQTT over TCP; likewise.
+        web_socket: of MQTT over WebSocket; likewise.
     """
 
     namespace: str
@@ -48,6 +49,7 @@ class Subject:
     publishing: bool
     url: str
     broker: str
+    web_socket: str
     conditions: Mapping[str, Condition]
 
     @classmethod
@@ -65,6 +67,7 @@ class Subject:
             publishing=spec.get("mqtt", {}).get("publishing", {}).get("enabled", False),
             url=urls.get("sensorthings", ""),
             broker=urls.get("mqtt", ""),
+            web_socket=urls.get("mqtt-websocket", ""),
             conditions={
                 each["type"]: Condition(each["status"], each.get("reason", ""), each.get("message", ""))
                 for each in status.get("conditions", ())
@@ -192,4 +195,5 @@ class Observed:
     write: Reply | None = None
     mqtts: Handshake | None = None
     anonymous: Said | None = None
+    web_socket: Said | None = None
     token: Token | None = None

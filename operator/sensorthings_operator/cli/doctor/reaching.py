@@ -187,6 +187,19 @@ def _mqtt(observed: Observed) -> Iterator[Finding]:
     yield from _anonymous_publish(observed, said)
 
 
+def _web_socket(observed: Observed) -> Iterator[Finding]:
+    """Whether it leads to the broker: who may do what there is the same by both ways."""
+    said = observed.web_socket
+    if said is None:
+        return
+    if said.failure is not None:
+        yield problem("websocket", f"{said.where}: {said.failure.what}", said.failure.remedy)
+    elif said.connected is None:
+        yield problem("websocket", f"{said.where} ended the connection", "Look at the log of the service's MQTT pods.")
+    else:
+        yield ok("websocket", f"{said.where} answers")
+
+
 def _anonymous_subscribe(observed: Observed, said: Said) -> Iterator[Finding]:
     anybody = observed.subject.anonymous_read
     spec = f"auth.anonymousRead is {str(anybody).lower()}"
@@ -249,4 +262,4 @@ _CODES: Final = {
     0x99: "0x99 payload format invalid",
 }
 
-JUDGES: Final[tuple[Callable[[Observed], Iterator[Finding]], ...]] = (_keycloak, _http, _mqtt)
+JUDGES: Final[tuple[Callable[[Observed], Iterator[Finding]], ...]] = (_keycloak, _http, _mqtt, _web_socket)

@@ -60,7 +60,7 @@ def address(stack: Stack, database: str = DATABASE) -> DatabaseAddress:
 
 def set_users(stack: Stack, *users: User) -> None:
     """Have the operator's own code bring them into the database."""
-    reason, message = asyncio.run(keep(address(stack), CREDENTIALS, users))
+    reason, message, _ = asyncio.run(keep(address(stack), CREDENTIALS, users))
     assert reason is UsersReason.READY, message
 
 

@@ -165,7 +165,7 @@ def test_databases_that_take_no_users_are_told_apart(stack: Stack, users: dict[s
     wanted = tuple(users.values())
 
     def told(database: str, credentials: Credentials = CREDENTIALS) -> UsersReason:
-        reason, message = asyncio.run(keep(address(stack, database), credentials, wanted))
+        reason, message, _ = asyncio.run(keep(address(stack, database), credentials, wanted))
         assert message
         assert not [user for user in wanted if user.password and user.password in message]
         return reason
