@@ -8,8 +8,15 @@ umask 077
 exec 9>"$DATA/.lock"
 flock 9
 
+# What a copy of the primary writes last is not there: it was cut short, and Patroni would wait for somebody to say so.
+if [ ! -e "$PGDATA/global/pg_control" ]; then
+  rm -rf "$PGDATA"
+fi
+
+has() { [ -e "$PGDATA/$1" ]; }
+
 # Data of a single instance, which Patroni has not seen yet. It asks for roles before it makes any.
-if [ -s "$PGDATA/PG_VERSION" ] && [ ! -e "$PGDATA/patroni.dynamic.json" ]; then
+if has PG_VERSION && ! has patroni.dynamic.json && ! has backup_label && ! has standby.signal; then
   # Not to be reached from elsewhere; a recovery after a crash may take its time.
   pg_ctl start --pgdata="$PGDATA" --wait --timeout=3600 --silent \
     --options="-c listen_addresses= -c unix_socket_directories=/tmp"
