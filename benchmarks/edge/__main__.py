@@ -108,7 +108,8 @@ class _Measurement:
             else:
                 self._tell(f"edge-scale-out-{part}", added, "s", floor=start + window, goal=_SCALE_OUT_GOAL)
             removed = done.pods.since(part, 1, done.down)
-            self._say(f"one pod of {part} again after {removed} s")
+            fate = "kept its second pod" if removed is None else f"had one pod {removed:.0f} s after the load halved"
+            self._say(f"{part} {fate}; the load ended after {done.ended - done.down:.0f} s")
         self._tell("edge-failed-scaling", len(done.client.failed) + done.missing, "requests", goal=0)
 
     def _noticed(self, name: str, change: Callable[[Edge], None]) -> Noticed:

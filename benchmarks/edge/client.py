@@ -59,7 +59,7 @@ class Poster:
     acknowledged: dict[int, float] = field(default_factory=dict)
     """When each was taken."""
     failed: list[str] = field(default_factory=list)
-    """What came instead."""
+    """What came instead, and how many seconds after the first was sent."""
 
     @property
     def topic(self) -> str:
@@ -76,9 +76,12 @@ class Poster:
                 if got.status == _CREATED:
                     self.acknowledged[number] = time.perf_counter()
                 else:
-                    self.failed.append(f"{got.status} {told[:200]}")
+                    self._note(f"{got.status} {told[:200]}")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            self.failed.append(repr(error))
+            self._note(repr(error))
+
+    def _note(self, failure: str) -> None:
+        self.failed.append(f"after {time.perf_counter() - self.begun[0]:.1f} s: {failure}")
 
     async def paced(self, rate: float, going: Callable[[], bool]) -> range:
         """An open loop: so many a second, whether those before were answered or not; all are answered at its end.

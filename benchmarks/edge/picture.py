@@ -34,6 +34,7 @@ def draw(step: Step, file: Path) -> None:
         _draw_latency(latency, step)
         for axes in (rate, pods, latency):
             axes.axvspan(step.up, step.down, color="0.92")
+            axes.axvline(step.ended, color="0.6", linewidth=0.8, linestyle=":")
             axes.legend(loc="upper right")
         figure.savefig(file, format="svg", metadata={"Date": None})
 

@@ -1,7 +1,8 @@
 """A step of load over the edge: for a while twice as many Observations, and twice as many subscribers.
 
 Both modules have an autoscaler whose target lies between what two pods would use before the step, and one in it: so
-they are scaled out, and in again.
+HTTP is scaled out, and in again. Each MQTT pod handles every Observation, so that two of them use more than one did: a
+second one goes when the load does.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ _MOST_SECONDS: Final = 180.0
 """Of the step."""
 _HELD_SECONDS: Final = 30.0
 """Of the step, once the pods are ready that it made."""
-_AFTER_SECONDS: Final = 600.0
-"""At most: MQTT is scaled in after five minutes."""
+_AFTER_SECONDS: Final = 420.0
+"""Of the load that is as before, at most: MQTT is scaled in after five minutes."""
+_SILENT_SAMPLES: Final = 480
+"""Without any, at most."""
 _SAMPLE_SECONDS: Final = 1.0
 _STRAGGLERS_SECONDS: Final = 5.0
 
@@ -95,7 +98,7 @@ class Step:
     """What happened.
 
     Args:
-        up, down: when the load doubled, and halved; seconds since the beginning.
+        up, down, ended: when the load doubled, halved, and ended; seconds since the beginning.
         pods: by the second.
         client: what was sent, and taken.
         told: the subscribers that were there all the time.
@@ -105,6 +108,7 @@ class Step:
 
     up: float
     down: float
+    ended: float
     pods: Pods
     client: Poster
     told: list[Told]
@@ -176,10 +180,12 @@ async def run(edge: Edge) -> Step:
         begun = time.perf_counter()
         with Pods(edge, begun) as pods:
             up, down = await _doubled(edge, client, pods)
+            ended = time.perf_counter()
+            await _silence(pods)
         await asyncio.sleep(_STRAGGLERS_SECONDS)
         stored = await client.stored()
     missing = sum(stored.get(number, 0) != 1 for number in client.acknowledged)
-    return Step(up - begun, down - begun, pods, client, told, targets, missing)
+    return Step(up - begun, down - begun, ended - begun, pods, client, told, targets, missing)
 
 
 async def _applied(edge: Edge, spec: dict[str, Any]) -> None:
@@ -267,6 +273,17 @@ async def _doubled(edge: Edge, client: Poster, pods: Pods) -> tuple[float, float
 
         await client.paced(2 * _RATE, going)
     down = time.perf_counter()
-    end = down + _AFTER_SECONDS
-    await client.paced(_RATE, lambda: time.perf_counter() < end and any(pods.now(part) > 1 for part in PARTS))
+    lasts = _for(_AFTER_SECONDS)
+    await client.paced(_RATE, lambda: lasts() and _is_scaled_out(pods))
     return up, down
+
+
+async def _silence(pods: Pods) -> None:
+    for _ in range(_SILENT_SAMPLES):
+        if not _is_scaled_out(pods):
+            return
+        await asyncio.sleep(_SAMPLE_SECONDS)
+
+
+def _is_scaled_out(pods: Pods) -> bool:
+    return any(pods.now(part) > 1 for part in PARTS)

@@ -240,8 +240,18 @@ async def test_limits_of_envoy_gateway_hold(gateway: Kubernetes) -> None:
         statuses = [(await _status(busy)) for _ in range(30)]
         assert statuses[:15] == [200] * 15
         assert 429 in statuses[20:]
+        service.apply(**_exposed("busy", envoyGateway={"requestsPerMinutePerToken": 20}))
+        deadline = time.monotonic() + 60
+        while 429 not in [await _status(busy, token="first") for _ in range(25)]:
+            assert time.monotonic() < deadline, "a token has no limit"
+        assert await _status(busy, token="second") == 200, "each has its own"
+        assert [await _status(busy) for _ in range(30)] == [200] * 30, "and who has none is not counted"
 
 
-async def _status(behind: Outside) -> int:
-    async with behind.access.http(timeout=20) as session, session.get(f"{behind.endpoint('sensorthings')}") as answer:
+async def _status(behind: Outside, token: str = "") -> int:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with (
+        behind.access.http(timeout=20) as session,
+        session.get(f"{behind.endpoint('sensorthings')}", headers=headers) as answer,
+    ):
         return answer.status

@@ -26,6 +26,10 @@ class EnvoyGateway(Model):
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """HTTP requests that one client address may send in a minute; more are answered with 429. Each pod of the Gateway
     counts for itself. No limit where it is not given."""
+    requests_per_minute_per_token: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """HTTP requests that may come with one token in a minute; more are answered with 429. Each connector and device has
+    its own, which is renewed about every two minutes and then counts from zero. Each pod of the Gateway counts for
+    itself. No limit where it is not given."""
 
 
 class Gateway(Model):

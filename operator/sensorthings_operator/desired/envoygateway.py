@@ -25,7 +25,7 @@ def build(service: Service, _: OperatorSettings) -> list[Manifest]:
         return []
     return [
         *_idle_timeouts(service, routes, routes.envoy_gateway),
-        *_request_limit(service, routes.envoy_gateway),
+        _towards_http(service, routes.envoy_gateway),
     ]
 
 
@@ -36,10 +36,9 @@ def policy_names(service: Service) -> tuple[tuple[str, str], ...]:
         return ()
     own = gateway.listeners_kind(routes) is not None
     timeouts = (addresses.http_name(service), addresses.mqtt_name(service)) if own else ()
-    limits = () if routes.envoy_gateway.requests_per_minute is None else (addresses.http_name(service),)
     return (
         *(("ClientTrafficPolicy", name) for name in timeouts),
-        *(("BackendTrafficPolicy", name) for name in limits),
+        ("BackendTrafficPolicy", addresses.http_name(service)),
     )
 
 
@@ -67,22 +66,35 @@ def _idle_timeouts(service: Service, routes: Gateway, wanted: EnvoyGateway) -> l
     ]
 
 
-def _request_limit(service: Service, wanted: EnvoyGateway) -> list[Manifest]:
+def _towards_http(service: Service, wanted: EnvoyGateway) -> Manifest:
+    rules = [*_limits_of_addresses(wanted), *_limits_of_tokens(wanted)]
+    limits = {"rateLimit": {"type": "Local", "local": {"rules": rules}}} if rules else {}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "BackendTrafficPolicy",
+        "metadata": metadata(service, http.COMPONENT, addresses.http_name(service)),
+        "spec": {
+            "targetRefs": [{"group": gateway.GROUP, "kind": "HTTPRoute", "name": addresses.http_name(service)}],
+            "timeout": {"http": {"connectionIdleTimeout": f"{http.EDGE_IDLE_SECONDS}s"}},
+            **limits,
+        },
+    }
+
+
+def _limits_of_addresses(wanted: EnvoyGateway) -> list[Manifest]:
     if wanted.requests_per_minute is None:
         return []
-    limit = {"requests": wanted.requests_per_minute, "unit": "Minute"}
-    rules = [
-        {"clientSelectors": [{"sourceCIDR": {"type": "Distinct", "value": everybody}}], "limit": limit}
-        for everybody in _EVERYBODY
-    ]
-    return [
-        {
-            "apiVersion": API_VERSION,
-            "kind": "BackendTrafficPolicy",
-            "metadata": metadata(service, http.COMPONENT, addresses.http_name(service)),
-            "spec": {
-                "targetRefs": [{"group": gateway.GROUP, "kind": "HTTPRoute", "name": addresses.http_name(service)}],
-                "rateLimit": {"type": "Local", "local": {"rules": rules}},
-            },
-        }
-    ]
+    each = [{"sourceCIDR": {"type": "Distinct", "value": everybody}} for everybody in _EVERYBODY]
+    return [_limit(selector, wanted.requests_per_minute) for selector in each]
+
+
+def _limits_of_tokens(wanted: EnvoyGateway) -> list[Manifest]:
+    if wanted.requests_per_minute_per_token is None:
+        return []
+    # A request without the header is not counted.
+    selector = {"headers": [{"name": "Authorization", "type": "Distinct"}]}
+    return [_limit(selector, wanted.requests_per_minute_per_token)]
+
+
+def _limit(selector: Manifest, requests: int) -> Manifest:
+    return {"clientSelectors": [selector], "limit": {"requests": requests, "unit": "Minute"}}

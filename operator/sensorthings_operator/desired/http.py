@@ -13,6 +13,10 @@ from sensorthings_operator.desired.workloads import replicas
 
 COMPONENT: Final = "http"
 SERVICE_PORT: Final = 80
+EDGE_IDLE_SECONDS: Final = 15
+"""After which whatever is in front closes a connection to the module that nobody uses. FROST-Server's Tomcat does so
+after 20 s (connectionTimeout in the server.xml that it comes with); a POST that is sent in that moment fails, since
+nobody may send it again."""
 
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:

@@ -151,6 +151,8 @@ def _ingress_values(resource_group: Input[str], address: Input[str]) -> dict[str
             "replicaCount": 3,
             "extraArgs": {"tcp-services-configmap": f"$(POD_NAMESPACE)/{TCP_SERVICES}"},
             "service": {"annotations": annotations, "externalTrafficPolicy": "Local"},
+            # FROST-Server closes a connection that nobody uses after 20 s; a POST that is sent in that moment fails.
+            "config": {"upstream-keepalive-timeout": "15"},
             "metrics": {"enabled": True, "serviceMonitor": {"enabled": True}},
             "topologySpreadConstraints": [
                 {

@@ -109,7 +109,11 @@ _FLIPS: Final = {
                     "mqttPort": 8884,
                     "mqttTLS": "Terminate",
                     "webSocketPath": "/air.mqtt",
-                    "envoyGateway": {"idleTimeoutSeconds": 3600, "requestsPerMinute": 600},
+                    "envoyGateway": {
+                        "idleTimeoutSeconds": 3600,
+                        "requestsPerMinute": 600,
+                        "requestsPerMinutePerToken": 60,
+                    },
                 },
             },
         },

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from sensorthings_operator.desired.http import EDGE_IDLE_SECONDS
 from tests.e2e.images.conftest import Http, Mqtt, Stack, call, listens
 from tests.e2e.images.containers import await_true
 
@@ -74,6 +78,20 @@ class Subscriber:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+
+def test_a_connection_that_nobody_uses_outlives_what_is_in_front(http: Http) -> None:
+    url = urlsplit(http.root)
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=10)
+    for idle in (0, EDGE_IDLE_SECONDS + 2):
+        time.sleep(idle)
+        connection.request("GET", f"{url.path}/Things?$top=0")
+        with connection.getresponse() as answer:
+            answer.read()
+            assert answer.status == 200
+        # It would be opened anew otherwise.
+        connection.auto_open = 0
+    connection.close()
 
 
 def test_an_observation_reaches_subscribers_on_tcp_and_web_socket(mqtt: Mqtt, datastream: str) -> None:

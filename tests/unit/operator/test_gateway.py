@@ -139,6 +139,26 @@ def test_policies_name_what_is_there() -> None:
         assert (target["kind"], target["name"]) in made
 
 
+@pytest.mark.parametrize(
+    ("given", "selectors"),
+    [
+        ({}, []),
+        ({"requestsPerMinute": 60}, ["0.0.0.0/0", "::/0"]),
+        ({"requestsPerMinutePerToken": 30}, ["Authorization"]),
+        ({"requestsPerMinute": 60, "requestsPerMinutePerToken": 30}, ["0.0.0.0/0", "::/0", "Authorization"]),
+    ],
+)
+def test_limits_are_for_an_address_or_a_token(given: dict[str, int], selectors: list[str]) -> None:
+    (policy,) = _made("BackendTrafficPolicy", **SHARED, envoyGateway=given)
+    assert policy["spec"]["timeout"] == {"http": {"connectionIdleTimeout": "15s"}}, "before FROST-Server's 20 s"
+    rules = policy["spec"].get("rateLimit", {}).get("local", {}).get("rules", [])
+    asked = [rule["clientSelectors"][0] for rule in rules]
+    assert [each["sourceCIDR"]["value"] if "sourceCIDR" in each else each["headers"][0]["name"] for each in asked] == (
+        selectors
+    )
+    assert {rule["limit"]["requests"] for rule in rules} == set(given.values())
+
+
 def test_others_listeners_get_no_timeouts_of_ours() -> None:
     assert _made("ClientTrafficPolicy", **SHARED, listeners="Gateway", envoyGateway={}) == []
 

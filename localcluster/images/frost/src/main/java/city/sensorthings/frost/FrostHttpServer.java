@@ -40,6 +40,8 @@ public final class FrostHttpServer {
     /** Time in which clients learn, by "Connection: close", to come back to another server. */
     private static final long DRAIN_MILLIS = 500;
     private static final long IN_FLIGHT_MILLIS = 5000;
+    /** As in the server.xml of upstream's Tomcat, and not the 60 s of an embedded one. */
+    private static final String KEEP_ALIVE_MILLIS = "20000";
 
     private final CoreSettings settings;
     private final Tomcat tomcat = new Tomcat();
@@ -122,6 +124,7 @@ public final class FrostHttpServer {
         tomcat.getConnector().setURIEncoding("UTF-8");
         // Lets the stop close the door first: who comes then is refused instead of being cut off.
         tomcat.getConnector().setProperty("bindOnInit", "false");
+        tomcat.getConnector().setProperty("keepAliveTimeout", KEEP_ALIVE_MILLIS);
         Context context = tomcat.addContext(contextPath(), base);
         addCors(context);
         addAuthentication(context);
