@@ -1,7 +1,7 @@
 """A managed database grows from one instance to two, and its instances fail under a steady stream of POSTs.
 
 What was acknowledged stands in the database, once: so no primary acknowledged anything that its successor does not
-know, and there were never two. These are the figures of docs/databases.md.
+know, and there were never two.
 """
 
 from __future__ import annotations
