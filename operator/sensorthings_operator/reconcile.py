@@ -30,7 +30,7 @@ from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.gates import Gate, gate, rounds
-from sensorthings_operator.observe import databases, references, users
+from sensorthings_operator.observe import databases, pairs, references, users
 from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.databases import Target, last_database_answer
 from sensorthings_operator.observe.gather import gather
@@ -167,6 +167,7 @@ class Reconciler:
             realm_ca=realm_ca(service, self._settings),
             host_holder=None if holder == service.key else holder,
             reads_at_primary=databases.reads_at_primary(self._probes, service, body),
+            database_adopted=pairs.is_adopted(self._store, service),
         )
         service, published = await self._cataloguing.look(service)
         observed, waiting = await self._apply_stages(_Pass(body, service, secrets, self._plans.begin(service)), results)

@@ -22,6 +22,8 @@ _OTHER_IMAGE: Final[Manifest] = {
 }
 _IMAGE: Final = "spec.template.spec.containers[0].image"
 
+_RBAC: Final = "rbac.authorization.k8s.io"
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -97,6 +99,22 @@ PROBES: Final = {
         {"spec": {"podSelector": {"matchLabels": _LABELS}, "policyTypes": ["Ingress"], "ingress": []}},
         {"spec": {"policyTypes": ["Ingress", "Egress"]}},
         "spec.policyTypes",
+    ),
+    "Role": Probe(
+        f"{_RBAC}/v1",
+        {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]},
+        {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]},
+        "rules",
+    ),
+    # Its role can't be changed, only its subjects.
+    "RoleBinding": Probe(
+        f"{_RBAC}/v1",
+        {
+            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": "probe"},
+            "subjects": [{"kind": "ServiceAccount", "name": "ours", "namespace": "default"}],
+        },
+        {"subjects": [{"kind": "ServiceAccount", "name": "theirs", "namespace": "default"}]},
+        "subjects",
     ),
     "SensorThingsService": Probe(
         SMALL_SERVICE["apiVersion"],

@@ -66,8 +66,9 @@ class ExternalDatabase(Model):
 class ManagedDatabase(Model):
     """A PostgreSQL with PostGIS that the operator runs in the cluster."""
 
-    instances: Annotated[int, Field(ge=1, le=1)] = 1
-    """Number of PostgreSQL instances."""
+    instances: Annotated[int, Field(ge=1, le=3)] = 1
+    """Number of PostgreSQL instances: one, or a primary and standbys that take over from it. Two or three never become
+    one again."""
     storage: VolumeStorage = VolumeStorage(size="10Gi")
     """Volume of each instance. It outlives the service unless whenDeleted says Delete."""
     resources: ResourceRequirements = ResourceRequirements()
@@ -92,6 +93,13 @@ class Database(Model):
             "self.type == oldSelf.type",
             "database.type can't be changed: the data would stay behind; make a new service and move the data",
             field_path=".type",
+        ),
+        cel(
+            # On the database, so that leaving managed out is no way round it.
+            "!has(oldSelf.managed) || oldSelf.managed.instances == 1 || "
+            "(has(self.managed) && self.managed.instances > 1)",
+            "database.managed.instances can't go back to 1: the newest data may be on the instance that would go",
+            field_path=".managed.instances",
         ),
     )
 

@@ -47,6 +47,8 @@ WATCHED_CHILDREN: Final = (
     Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
     Resource("networking.k8s.io/v1", "Ingress", "ingresses"),
     Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+    Resource("rbac.authorization.k8s.io/v1", "Role", "roles"),
+    Resource("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
 )
 """Kinds of children that are watched, and pruned where the spec no longer asks for them.
 

@@ -14,6 +14,7 @@ from sensorthings_operator.conditions import (
     database,
     delivery,
     host,
+    instances,
     modules,
     monitoring,
     reads,
@@ -28,6 +29,7 @@ from sensorthings_operator.conditions.observed import Observed
 PARTS: Final[tuple[Chain, ...]] = (
     database.DATABASE_REACHABLE,
     replication.DATABASE_REPLICATED,
+    instances.INSTANCES_AVAILABLE,
     schema.SCHEMA_UP_TO_DATE,
     bus.BUS_CONNECTED,
     certificate.CERTIFICATE_READY,

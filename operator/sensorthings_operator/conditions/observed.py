@@ -60,6 +60,15 @@ class PodProblem:
 
 
 @dataclass(frozen=True)
+class DatabaseInstance:
+    """A pod of a managed pair to which Patroni gave a role."""
+
+    pod: str
+    role: str
+    ready: bool
+
+
+@dataclass(frozen=True)
 class PodState:
     """What is kept of a pod."""
 
@@ -68,6 +77,8 @@ class PodState:
     """The schema Job whose work this pod has done; empty for every other pod."""
     restarts: int = 0
     """Of its containers: a bus that began anew within a moment was ready all the time, and may have forgotten much."""
+    instance: DatabaseInstance | None = None
+    """None for every other pod."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,8 @@ class Observed:
     mqtt: Workload | None = None
     reads: Workload | None = None
     managed_database: Workload | None = None
+    instances: tuple[DatabaseInstance, ...] = ()
+    """Of a managed pair, those that have a role, by their pods' names."""
     autoscalers: Mapping[str, Answer] = field(default_factory=dict)
     """Whether each HorizontalPodAutoscaler can act, by component."""
     certificate: Answer | None = None

@@ -15,7 +15,6 @@ from sensorthings_operator.desired import (
     buscertificates,
     catalogue,
     certificate,
-    credentials,
     database,
     disruption,
     envoygateway,
@@ -46,7 +45,7 @@ class Stage:
     builders: tuple[Builder, ...]
 
 
-SECRETS: Final = Stage("secrets", (credentials.build, basic.build, buscertificates.build))
+SECRETS: Final = Stage("secrets", (database.secrets, basic.build, buscertificates.build))
 """Comes first: pods carry hashes of what the Secrets hold."""
 FOUNDATION: Final = Stage(
     "foundation",

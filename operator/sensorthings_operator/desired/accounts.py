@@ -1,4 +1,7 @@
-"""The ServiceAccounts that the pods run as. None of them has a right or a token: they separate what later gets one."""
+"""The ServiceAccounts that the pods run as. None of them has a right, but that of a pair of databases.
+
+Nor does a pod have its token, unless it says so itself.
+"""
 
 from typing import Final
 

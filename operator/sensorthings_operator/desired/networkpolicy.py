@@ -44,6 +44,8 @@ DNS_PORTS: Final = (53, 5353)
 HTTPS_PORTS: Final = (443, 8443)
 """A policy sees the port of the pod behind a Service: of an ingress controller, where Keycloak is in the cluster."""
 HTTP_PORTS: Final = (80, 8080)
+API_SERVER_PORTS: Final = (443, 6443)
+"""Where API servers listen, in front of their Service and behind it: on no pod's address, so that no selector helps."""
 _EVERY_POD: Final[Manifest] = {"namespaceSelector": {}}
 
 
@@ -69,9 +71,24 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         modules = _parts(service, http.COMPONENT, mqtt.COMPONENT)
         policies.append(_policy(service, bus.COMPONENT, ingress=[rule([addresses.BUS_PORT], source=[modules])]))
     if service.spec.database.type == "Managed":
-        clients = [_parts(service, http.COMPONENT, mqtt.COMPONENT, schema.COMPONENT), _operator(settings)]
-        policies.append(_policy(service, database.COMPONENT, ingress=[rule([addresses.DATABASE_PORT], source=clients)]))
+        policies.append(_database_policy(service, settings))
     return policies
+
+
+def _database_policy(service: Service, settings: OperatorSettings) -> Manifest:
+    read = [reads.COMPONENT] if reads.is_wanted(service) else []
+    modules = _parts(service, http.COMPONENT, *read, mqtt.COMPONENT, schema.COMPONENT)
+    ingress = [rule([addresses.DATABASE_PORT], source=[modules, _operator(settings)])]
+    if not addresses.is_pair(service):
+        return _policy(service, database.COMPONENT, ingress=ingress)
+    ports = [addresses.DATABASE_PORT, database.PATRONI_PORT]
+    others = [_parts(service, database.COMPONENT)]
+    return _policy(
+        service,
+        database.COMPONENT,
+        ingress=[*ingress, rule(ports, source=others)],
+        egress=[*_dns(), rule(ports, destination=others), rule(API_SERVER_PORTS)],
+    )
 
 
 def _reads(service: Service, settings: OperatorSettings, tokens: list[Manifest]) -> list[Manifest]:

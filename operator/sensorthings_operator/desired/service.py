@@ -24,6 +24,9 @@ class Service:
 
     reading: Reading | None = None
     """What the service's data held when it was last asked, for its catalogue; None where that is not known."""
+    database_adopted: bool = True
+    """Whether the pod of a single managed database that becomes a pair runs what a pair runs: then more may join it."""
+
     host_holder: tuple[str, str] | None = None
     """Namespace and name of an older service that asks for the same host, and has it; then this one gets no routes."""
 

@@ -68,9 +68,13 @@ def _routes(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
 
 
 def _reads(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
-    external = spec.database.external
-    if spec.http.read_replicas > 0 and (external is None or not external.replicas):
-        told = "needs spec.database.external.replicas: there is no standby to read from"
+    external, managed = spec.database.external, spec.database.managed
+    standbys = (0 if external is None else len(external.replicas)) + (0 if managed is None else managed.instances - 1)
+    if spec.http.read_replicas > 0 and standbys == 0:
+        told = (
+            "needs spec.database.external.replicas, or two spec.database.managed.instances: "
+            "there is no standby to read from"
+        )
         yield SpecProblem("InvalidSpec", "spec.http.readReplicas", told)
 
 

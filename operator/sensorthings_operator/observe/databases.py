@@ -23,7 +23,7 @@ from sensorthings_operator.conditions.reads import READS_AT_PRIMARY, READS_AVAIL
 from sensorthings_operator.conditions.replication import DATABASE_REPLICATED
 from sensorthings_operator.desired import addresses, frost, reads
 from sensorthings_operator.desired.addresses import DatabaseAddress
-from sensorthings_operator.desired.queues import quantity_bytes
+from sensorthings_operator.desired.quantities import number
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.versions import VERSIONS
@@ -59,7 +59,7 @@ def target(service: Service, settings: OperatorSettings, credentials: Credential
         Limits(
             connections=frost.most_connections(service),
             standby_lag_seconds=spec.database.max_standby_lag_seconds,
-            volume_bytes=quantity_bytes(managed.storage.size) if spec.database.type == "Managed" else None,
+            volume_bytes=int(number(managed.storage.size)) if spec.database.type == "Managed" else None,
             oldest_postgresql=version.oldest_postgresql,
             oldest_postgis=version.oldest_postgis,
         ),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sensorthings_operator.apply.outcome import Applied, Outcome
-from sensorthings_operator.clients.owned import OwnedStore
+from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions import gatewayroutes
 from sensorthings_operator.conditions.observed import (
     Answer,
@@ -48,11 +48,12 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         mqtt=workload("Deployment", addresses.mqtt_name(service)),
         reads=workload("Deployment", reads.name(service)),
         managed_database=workload("StatefulSet", addresses.database_name(service)),
+        instances=tuple(pod.instance for pod in pods(store, service.key) if pod.instance is not None),
         autoscalers=_autoscalers(store, service),
         certificate=_certificate(store, service),
         ingresses=_ingresses(store, service),
         gateway_routes=_gateway_routes(store, service),
-        pod_problems=tuple(problem for pod in _pods(store, service) for problem in pod.problems),
+        pod_problems=tuple(problem for pod in pods(store, service.key) for problem in pod.problems),
         apply_problems=tuple(
             ApplyProblem(child.kind, child.name, child.reason, child.message)
             for child in applied
@@ -67,7 +68,7 @@ def _schema_job(store: OwnedStore, service: Service, name: str) -> SchemaJob | N
     child = store.get("Job", service.namespace, name)
     if child is None or not isinstance(child.summary, SchemaJob):
         return None
-    done = any(pod.schema_job == name for pod in _pods(store, service))
+    done = any(pod.schema_job == name for pod in pods(store, service.key))
     return SchemaJob("Complete") if done else child.summary
 
 
@@ -94,7 +95,8 @@ def _certificate(store: OwnedStore, service: Service) -> Answer | None:
     return child.summary if child is not None and isinstance(child.summary, Answer) else None
 
 
-def _pods(store: OwnedStore, service: Service) -> Iterator[PodState]:
-    for child in store.of_service(service.key):
+def pods(store: OwnedStore, key: ServiceKey) -> Iterator[PodState]:
+    """What is known of a service's pods."""
+    for child in store.of_service(key):
         if isinstance(child.summary, PodState):
             yield child.summary

@@ -13,6 +13,7 @@ from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.resources import SECRETS
 from sensorthings_operator.desired import basic, buscertificates
 from sensorthings_operator.desired.addresses import DatabaseAddress
+from sensorthings_operator.desired.database import credentials
 from sensorthings_operator.desired.metadata import secret_digest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe.passwords import unusable
@@ -56,26 +57,27 @@ class SecretReader:
         wanted: dict[str, tuple[str, ...]] = {address.credentials_secret: ("username", "password")}
         if address.ca_secret is not None:
             wanted[address.ca_secret] = (*wanted.get(address.ca_secret, ()), "ca.crt")
-        own = buscertificates.secret_name(service)
+        own = credentials.read_by_pods(service)
         if buscertificates.is_wanted(service):
-            wanted[own] = buscertificates.MOUNTED
+            own[buscertificates.secret_name(service)] = buscertificates.MOUNTED
+        wanted |= own
         data: dict[str, dict[str, str]] = {}
         missing: dict[str, str] = {}
         remembered = False
         for name, keys in wanted.items():
             live, just_read = await self._look(service.namespace, name, known)
             remembered = remembered or just_read
-            problem = _problem(name, keys, live, ours=name == own)
+            problem = _problem(name, keys, live, ours=name in own)
             if live is None or problem is not None:
                 missing[name] = problem or ""
                 self._just_read.pop((service.namespace, name), None)
             else:
                 data[name] = live["data"]
         digests = {name: secret_digest(service, {k: held[k] for k in wanted[name]}) for name, held in data.items()}
-        credentials = _credentials(address, data) if address.secrets <= data.keys() else None
+        owner = _credentials(address, data) if address.secrets <= data.keys() else None
         passwords, without, just_read = await self._passwords(service, known)
         look_again = MOMENT_SECONDS if remembered or just_read else None
-        return SecretsRead(digests, missing, passwords, without, credentials, look_again)
+        return SecretsRead(digests, missing, passwords, without, owner, look_again)
 
     async def _passwords(
         self, service: Service, known: Mapping[str, dict[str, Any]]

@@ -7,9 +7,16 @@ from typing import Any, Final
 from sensorthings_operator.clients.owned import Summarise
 from sensorthings_operator.conditions.autoscaling import AutoscalerState
 from sensorthings_operator.conditions.certificate import CertificateState
-from sensorthings_operator.conditions.observed import Answer, PodProblem, PodState, SchemaJob, Workload
+from sensorthings_operator.conditions.observed import (
+    Answer,
+    DatabaseInstance,
+    PodProblem,
+    PodState,
+    SchemaJob,
+    Workload,
+)
 from sensorthings_operator.desired import schema
-from sensorthings_operator.desired.metadata import COMPONENT_LABEL
+from sensorthings_operator.desired.metadata import COMPONENT_LABEL, ROLE_LABEL
 from sensorthings_operator.desired.workloads import MIN_REPLICAS_ANNOTATION
 from sensorthings_operator.observe import gateways
 
@@ -153,7 +160,16 @@ def pod(live: Mapping[str, Any]) -> PodState:
         PodProblem(labels.get(COMPONENT_LABEL, ""), live["metadata"]["name"], reason, message[:_LONGEST_MESSAGE])
         for reason, message in _troubles(live.get("status", {}))
     )
-    return PodState(problems, done, restarts)
+    return PodState(problems, done, restarts, _instance(live))
+
+
+def _instance(live: Mapping[str, Any]) -> DatabaseInstance | None:
+    role = live["metadata"].get("labels", {}).get(ROLE_LABEL)
+    if role is None:
+        return None
+    conditions = live.get("status", {}).get("conditions", ())
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return DatabaseInstance(live["metadata"]["name"], role, ready)
 
 
 def _has_migrated(live: Mapping[str, Any]) -> bool:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.unit.api.examples import Manifest
 
 _COMPONENT: Final = "app.kubernetes.io/component"
+_DATABASE: Final = "sensorthings.city/database"
+_ROLE: Final = "sensorthings.city/role"
 _NOW: Final = "2026-01-01T00:00:00Z"
 _ALL: Final = ("bus", "database", "http", "http-read", "mqtt")
 
@@ -29,6 +31,16 @@ class Kubelet:
         for pod in self._awaited(components) if components else self._pods(_ALL):
             if pod["status"]["phase"] == "Pending":
                 self._write(pod, {"phase": "Running", "conditions": _ready(), "containerStatuses": _running(pod)})
+
+    def give_roles(self) -> None:
+        """Patroni says of the pods of a pair who is the primary, where it has not said so yet."""
+        for pod in self._pods(("database",)):
+            described = pod["metadata"]
+            if _DATABASE in described["labels"] and _ROLE not in described["labels"]:
+                role = "primary" if described["name"].endswith("-0") else "replica"
+                patch = {"metadata": {"labels": {_ROLE: role}}}
+                with suppress(NotFoundError):
+                    self._cluster.patch("Pod", described["name"], patch, field_manager="Patroni")
 
     def end_schema_jobs(self, *, awaited: bool = False) -> None:
         """Pods of schema Jobs succeed: those that are there, or the first one to come."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.desired import children, networkpolicy
+from sensorthings_operator.desired import addresses, children, networkpolicy
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
@@ -26,11 +26,12 @@ _EXPOSED: Final = {
 }
 _KEYCLOAK: Final = {"auth": {"type": "Keycloak", "keycloak": {"realm": "city"}}}
 _EXTERNAL_BUS: Final = {"bus": {"type": "External", "external": {"host": "bus.city.internal", "port": 8885}}}
+_PAIR: Final = {"database": {"type": "Managed", "managed": {"instances": 2}}}
 _LATER: Final = {"version": "2.8.0", "monitoring": {"podMonitor": True}}
 _PUBLISHING: Final = {"mqtt": {"publishing": {"enabled": True}}}
 _SPECS: Final = st.builds(
     lambda *parts: {key: value for part in parts for key, value in part.items()},
-    st.sampled_from([{}, EXTERNAL]),
+    st.sampled_from([{}, EXTERNAL, _PAIR]),
     st.sampled_from([{}, _EXTERNAL_BUS]),
     st.sampled_from([{}, _EXPOSED]),
     st.sampled_from([{}, _KEYCLOAK]),
@@ -53,7 +54,28 @@ _SOLVER: Final = Pod("cm-acme-http-solver-x", _HAMBURG, (("acme.cert-manager.io/
 _STRANGER: Final = Pod("shell", _HAMBURG, (("app.kubernetes.io/component", "http"),))
 _OUTSIDE: Final = Outside()
 _STRANGERS: Final[tuple[Peer, ...]] = (_INGRESS, _OPERATOR, _BESIDE_OPERATOR, _PROMETHEUS, _SOLVER, _STRANGER, _OUTSIDE)
-_PORTS: Final = (53, 80, 443, 1883, 5353, 5432, 5433, 8080, 8081, 8082, 8443, 8883, 8884, 8885, 9400, 9443, 9876, 8180)
+_PORTS: Final = (
+    53,
+    80,
+    443,
+    1883,
+    5353,
+    5432,
+    5433,
+    6443,
+    8008,
+    8080,
+    8081,
+    8082,
+    8443,
+    8883,
+    8884,
+    8885,
+    9400,
+    9443,
+    9876,
+    8180,
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +131,8 @@ def test_a_managed_database_is_of_the_modules_the_migration_and_the_operator_alo
         return
     for component in _COMPONENTS:
         expected = {5432} if component in ("http", "mqtt", "schema") else set()
+        if component == "database" and addresses.is_pair(world.service):
+            expected = {5432, 8008}
         assert world.ports(world.pod(component), database) == expected
         assert world.ports(world.pod(component, of="water"), database) == set()
     for stranger in _STRANGERS:
@@ -118,12 +142,27 @@ def test_a_managed_database_is_of_the_modules_the_migration_and_the_operator_alo
 @given(_WORLDS, st.sampled_from(["bus", "database"]))
 def test_bus_and_database_reach_nobody(world: _World, component: str) -> None:
     part = getattr(world.service.spec, component)
-    if part.type == "External":
+    if part.type == "External" or (component == "database" and addresses.is_pair(world.service)):
         return
     others = [world.pod(other, of=of) for other, of in product(_COMPONENTS, ("air", "water"))]
     for destination in (*others, *_STRANGERS):
         assert world.ports(world.pod(component), destination) == set()
         assert not world.allows(world.pod(component), destination, 53, "UDP")
+
+
+@given(_WORLDS)
+def test_instances_of_a_pair_reach_each_other_and_the_api_server(world: _World) -> None:
+    """The API server is on no pod's address, so that its ports are open to everywhere."""
+    if not addresses.is_pair(world.service):
+        return
+    source = world.pod("database")
+    anywhere = {53, 5353, 443, 6443}
+    assert world.allows(source, _OUTSIDE, 53, "UDP")
+    assert world.ports(source, _OUTSIDE) == anywhere
+    assert world.ports(source, world.pod("database")) == {5432, 8008}
+    for component, of in product(_COMPONENTS, ("air", "water")):
+        if (component, of) != ("database", "air"):
+            assert world.ports(source, world.pod(component, of=of)) <= anywhere
 
 
 @given(_WORLDS)
@@ -227,7 +266,9 @@ def test_pods_reach_what_they_are_configured_with(world: _World) -> None:
                 assert world.allows(pod, _OUTSIDE, port), (pod.name, host, port)
                 asked += 1
                 continue
-            selector = {"matchLabels": services[host.partition(".")[0]]["selector"]}
+            # A pod's own name has the Service behind it.
+            first, second = host.split(".")[:2]
+            selector = {"matchLabels": services[first if first in services else second]["selector"]}
             targets = [target for target, _ in pods if matches(selector, dict(target.labels))]
             assert targets, f"nothing stands behind {host}"
             for target in targets:

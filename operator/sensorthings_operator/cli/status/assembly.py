@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PARTS: Final = (
     ("database", "Database", "DatabaseReachable"),
+    ("instances", "Instances", "InstancesAvailable"),
     ("schema", "Schema", "SchemaUpToDate"),
     ("bus", "Message bus", "BusConnected"),
     ("http", "HTTP", "HTTPAvailable"),
