@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sensorthings_operator.api.backup import Backup, FormerDatabaseName, Restore
 from sensorthings_operator.api.base import (
     Hostname,
     Model,
@@ -66,6 +67,20 @@ class ExternalDatabase(Model):
 class ManagedDatabase(Model):
     """A PostgreSQL with PostGIS that the operator runs in the cluster."""
 
+    model_config = rules(
+        cel(
+            "!has(self.restore) || has(self.backup)",
+            "restore needs backup: it says where the backups lie",
+            field_path=".restore",
+        ),
+        cel(
+            "self.serving == oldSelf.serving || (has(self.restore) && self.serving in "
+            "[self.restore.name, self.restore.source])",
+            "serving can be changed to the database that restore makes, and back to restore.source",
+            field_path=".serving",
+        ),
+    )
+
     instances: Annotated[int, Field(ge=1, le=3)] = 1
     """Number of PostgreSQL instances: one, or a primary and standbys that take over from it. Two or three never become
     one again."""
@@ -73,6 +88,12 @@ class ManagedDatabase(Model):
     """Volume of each instance. It outlives the service unless whenDeleted says Delete."""
     resources: ResourceRequirements = ResourceRequirements()
     """Compute resources of each instance."""
+    backup: Backup | None = None
+    """Backups and the archive of the write-ahead log; none where it is not given."""
+    restore: Restore | None = None
+    """A database to be restored beside the one that serves. While it is there, so is the other's volume."""
+    serving: FormerDatabaseName = ""
+    """Which database serves: the name of a restored one, or empty for the service's first one."""
 
 
 class Database(Model):
@@ -93,6 +114,11 @@ class Database(Model):
             "self.type == oldSelf.type",
             "database.type can't be changed: the data would stay behind; make a new service and move the data",
             field_path=".type",
+        ),
+        cel(
+            "!has(oldSelf.managed) || oldSelf.managed.serving == '' || has(self.managed)",
+            "database.managed can't be left out while a restored database serves: the first one would serve again",
+            field_path=".managed",
         ),
         cel(
             # On the database, so that leaving managed out is no way round it.

@@ -13,6 +13,10 @@ Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 """A metadata.generation."""
 ObservedGeneration = Annotated[int, Field(ge=-1, json_schema_extra={"format": "int64"})]
 """The metadata.generation that a status is about; -1 until somebody has looked."""
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""A time as Kubernetes writes it."""
+Bytes = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
+"""A number of bytes."""
 UNSEEN: Final = -1
 """What a status is about until the operator has looked: kstatus takes an object without any for one that is ready."""
 
@@ -63,8 +67,91 @@ class DatabaseHost(Model):
     """What it was when it last answered."""
 
 
+class BackupEntry(Model):
+    """A backup that is kept."""
+
+    label: Annotated[str, Field(max_length=64)]
+    """pgBackRest's name of it: it ends with F where it holds everything, else with D."""
+    time: Time
+    """When it was complete: the earliest time to which it can be restored."""
+    size_bytes: Bytes
+    """Of the database then."""
+    stored_bytes: Bytes
+    """What it added to the repository, compressed."""
+
+
+class BackupFailure(Model):
+    """A run that failed."""
+
+    time: Time
+    """When."""
+    message: Annotated[str, Field(max_length=1024)]
+    """Why, in the words of what failed."""
+
+
+class DrillStatus(Model):
+    """The last restore for practice."""
+
+    time: Time
+    """When it ended."""
+    succeeded: bool
+    """Whether the database came up and answered."""
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """Why not."""
+    label: Annotated[str, Field(max_length=64)] = ""
+    """The backup that was restored."""
+    seconds: Annotated[int, Field(ge=0)] = 0
+    """How long it took."""
+    observations: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | None = None
+    """How many Observations it had."""
+    newest_observation: Time | None = None
+    """The latest phenomenonTime among them."""
+
+
+class BackupStatus(Model):
+    """The backups of a managed database."""
+
+    database: Annotated[str, Field(max_length=63)]
+    """Whose they are: the name of the database's StatefulSet, which is pgBackRest's stanza."""
+    last_success_time: Time | None = None
+    """When the newest backup was complete."""
+    oldest_restorable_time: Time | None = None
+    """The database can be restored to any time from this one on."""
+    next_schedule_time: Time | None = None
+    """When the next backup is due."""
+    last_failure: BackupFailure | None = None
+    """The last backup, where it failed."""
+    last_drill: DrillStatus | None = None
+    """The last drill."""
+    backups: Annotated[
+        list[BackupEntry],
+        Field(
+            max_length=40,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["label"]},
+        ),
+    ] = Field(default_factory=list)
+    """Those that are kept, the newest first; forty of them at most."""
+
+
+class RestoreStatus(Model):
+    """A database that was restored."""
+
+    name: Annotated[str, Field(max_length=8)]
+    """The name that spec.database.managed.restore gave it."""
+    label: Annotated[str, Field(max_length=64)] = ""
+    """The backup it was made from."""
+    seconds: Annotated[int, Field(ge=0)] = 0
+    """How long it took."""
+    last_transaction_time: Time | None = None
+    """When the last transaction that it holds was committed."""
+    observations: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | None = None
+    """How many Observations it had then."""
+    newest_observation: Time | None = None
+    """The latest phenomenonTime among them."""
+
+
 class DatabaseStatus(Model):
-    """The servers of a database that has several."""
+    """The servers of a database that has several, and the backups of a managed one."""
 
     primary: Annotated[str, Field(max_length=259)] | None = None
     """The server that takes writes; not there while there is none, or more than one."""
@@ -73,6 +160,10 @@ class DatabaseStatus(Model):
         Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["host"]}),
     ] = Field(default_factory=list)
     """The servers and their roles."""
+    backup: BackupStatus | None = None
+    """The backups, where the spec asks for some."""
+    restored: RestoreStatus | None = None
+    """The database that spec.database.managed.restore made."""
 
 
 class ServiceStatus(Model):
@@ -93,7 +184,7 @@ class ServiceStatus(Model):
     version: str | None = None
     """The version of FROST-Server that the database's schema is at."""
     database: DatabaseStatus | None = None
-    """The database's servers, where it has several."""
+    """The database's servers, where it has several, and its backups."""
     http: TierStatus | None = None
     """Pods of the HTTP module."""
     mqtt: TierStatus | None = None

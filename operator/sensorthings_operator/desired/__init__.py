@@ -10,6 +10,7 @@ from typing import Final
 from sensorthings_operator.desired import (
     accounts,
     autoscaling,
+    backuppolicies,
     basic,
     bus,
     buscertificates,
@@ -58,13 +59,14 @@ FOUNDATION: Final = Stage(
         mqttgate.build,
         keycloak.build,
         networkpolicy.build,
+        backuppolicies.build,
         podmonitor.build,
         disruption.build,
     ),
 )
 """What needs nothing else."""
-SCHEMA: Final = Stage("schema", (schema.build,))
-"""Needs a database that answers."""
+SCHEMA: Final = Stage("schema", (schema.build, database.first_backup))
+"""Needs a database that answers. The schema Job comes first."""
 HTTP: Final = Stage("http", (http.build, reads.build, autoscaling.http))
 """Needs the schema of the service's version."""
 MQTT: Final = Stage("mqtt", (mqtt.build, autoscaling.mqtt))

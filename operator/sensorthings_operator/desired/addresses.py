@@ -64,9 +64,34 @@ def bus_name(service: Service) -> str:
     return f"{service.name}-bus"
 
 
+def first_database_name(service: Service) -> str:
+    """Name of the managed database that a service began with, and of what all of its databases have in common."""
+    return f"{service.name}-db"
+
+
 def database_name(service: Service) -> str:
     """Name of the managed database's StatefulSet, governing Service and ConfigMap."""
-    return f"{service.name}-db"
+    return named_database(service, database_in_use(service))
+
+
+def named_database(service: Service, name: str) -> str:
+    """The same of the database that was restored under a name; of the first one where that is empty."""
+    first = first_database_name(service)
+    return f"{first}-{name}" if name else first
+
+
+def database_component(service: Service) -> str:
+    """What the label of a database's objects says: pods of a restored one are another part than those of the first."""
+    name = database_in_use(service)
+    return f"database-{name}" if name else "database"
+
+
+def database_in_use(service: Service) -> str:
+    """What tells the managed database from others of the service: the one that serves, unless another is meant."""
+    if service.database is not None:
+        return service.database
+    managed = service.spec.database.managed
+    return "" if managed is None else managed.serving
 
 
 def primary_name(service: Service) -> str:
@@ -166,7 +191,7 @@ def database_address(service: Service, settings: OperatorSettings) -> DatabaseAd
     return DatabaseAddress(
         endpoints=(DatabaseEndpoint(host=host, port=DATABASE_PORT),),
         name=DATABASE_NAME,
-        credentials_secret=f"{database_name(service)}-credentials",
+        credentials_secret=f"{first_database_name(service)}-credentials",
         tls_mode="disable",
         ca_secret=None,
     )
@@ -189,7 +214,7 @@ def _pair_address(service: Service, settings: OperatorSettings) -> DatabaseAddre
     return DatabaseAddress(
         endpoints=tuple(DatabaseEndpoint(host=host, port=DATABASE_PORT) for host in hosts),
         name=DATABASE_NAME,
-        credentials_secret=f"{database_name(service)}-credentials",
+        credentials_secret=f"{first_database_name(service)}-credentials",
         tls_mode="verify-full",
         ca_secret=database_certificates_name(service),
     )

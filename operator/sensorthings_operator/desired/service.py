@@ -27,6 +27,10 @@ class Service:
     database_adopted: bool = True
     """Whether the pod of a single managed database that becomes a pair runs what a pair runs: then more may join it."""
 
+    database: str | None = None
+    """Which of the service's managed databases is meant, by the name that it was restored under; None: the one that
+    serves."""
+
     host_holder: tuple[str, str] | None = None
     """Namespace and name of an older service that asks for the same host, and has it; then this one gets no routes."""
 

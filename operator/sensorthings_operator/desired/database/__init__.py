@@ -7,12 +7,14 @@ Service, a Service for the primary, pods that start side by side.
 from importlib.resources import files
 from typing import Final
 
-from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired import addresses, databases
 from sensorthings_operator.desired.database import (
+    backups,
     configuration,
     credentials,
     names,
     patroni,
+    repository,
     rights,
     services,
     statefulset,
@@ -21,22 +23,34 @@ from sensorthings_operator.desired.metadata import Manifest, metadata
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 
-COMPONENT: Final = names.COMPONENT
 PATRONI_PORT: Final = names.PATRONI_PORT
 _FILES: Final = files("sensorthings_operator.desired").joinpath("files")
 
 
 def secrets(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The Secrets; nothing where the database is run elsewhere."""
-    return credentials.build(service, settings)
+    return [*credentials.build(service, settings), *backups.secrets(service, settings)]
 
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
-    """All else: rights, ConfigMaps, Services and the StatefulSet; nothing where the database is run elsewhere."""
-    if addresses.instances(service) == 0:
-        return []
+    """All else: rights, ConfigMaps, Services and StatefulSets; nothing where the database is run elsewhere."""
+    kept = databases.kept(service)
+    return [
+        *repository.build(service, settings),
+        *backups.build(service, settings),
+        *(manifest for each in databases.running(service) for manifest in _running(each, settings)),
+        *([] if kept is None else [statefulset.build(kept, settings, _files(kept))]),
+    ]
+
+
+def first_backup(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """A backup that is made as soon as the database answers; nothing without backups."""
+    return backups.first(service, settings)
+
+
+def _running(service: Service, settings: OperatorSettings) -> list[Manifest]:
     held = _files(service)
-    described = metadata(service, COMPONENT, addresses.database_name(service))
+    described = metadata(service, addresses.database_component(service), addresses.database_name(service))
     return [
         *rights.build(service, settings),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": described, "data": held},

@@ -1,4 +1,4 @@
-"""What PostgreSQL is told: its settings, and who may connect. Used by what starts one instance, or several."""
+"""What PostgreSQL is told: its settings, and who may connect. Used by what starts one instance, or databases."""
 
 import math
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from sensorthings_operator.api.database import ManagedDatabase
 from sensorthings_operator.desired import frost
 from sensorthings_operator.desired.addresses import DATABASE_PORT
-from sensorthings_operator.desired.database import names, tuning
+from sensorthings_operator.desired.database import names, pgbackrest, tuning
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import resources
 from sensorthings_operator.desired.service import Service
@@ -63,6 +63,7 @@ def parameters(service: Service) -> dict[str, str]:
         "logging_collector": "off",
         "log_destination": "stderr",
         "timezone": "UTC",
+        **pgbackrest.parameters(service),
     }
 
 

@@ -4,8 +4,9 @@ Values are drawn or issued where they are missing, and kept nowhere else.
 """
 
 from base64 import b64encode
+from dataclasses import replace
 
-from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired import addresses, databases
 from sensorthings_operator.desired.buscertificates import CA, CLIENT, CLIENT_KEY, SERVER, SERVER_KEY
 from sensorthings_operator.desired.database import names
 from sensorthings_operator.desired.metadata import (
@@ -26,20 +27,26 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The Secrets, with annotations that name what is to be drawn or issued; nothing for a database run elsewhere."""
     if addresses.instances(service) == 0:
         return []
+    # What all databases of the service have in common is called after the first.
+    common = replace(service, database="")
     owner = {
-        **_secret(service, names.credentials_name(service), {GENERATED_KEYS_ANNOTATION: "password"}),
+        **_secret(common, names.credentials_name(service), {GENERATED_KEYS_ANNOTATION: "password"}),
         "type": "kubernetes.io/basic-auth",
         "data": {"username": b64encode(names.USERNAME.encode()).decode()},
     }
     if not addresses.is_pair(service):
         return [owner]
     passwords = f"{names.REPLICATION_PASSWORD},{names.REWIND_PASSWORD}"
-    hosts = ",".join(_hosts(service, settings))
     return [
         owner,
-        _secret(service, names.replication_name(service), {GENERATED_KEYS_ANNOTATION: passwords}),
-        _secret(service, addresses.database_certificates_name(service), {CERTIFICATE_HOSTS_ANNOTATION: hosts}),
+        _secret(common, names.replication_name(service), {GENERATED_KEYS_ANNOTATION: passwords}),
+        *(_certificates(each, settings) for each in databases.running(service)),
     ]
+
+
+def _certificates(service: Service, settings: OperatorSettings) -> Manifest:
+    hosts = ",".join(_hosts(service, settings))
+    return _secret(service, addresses.database_certificates_name(service), {CERTIFICATE_HOSTS_ANNOTATION: hosts})
 
 
 def read_by_pods(service: Service) -> dict[str, tuple[str, ...]]:
@@ -48,7 +55,7 @@ def read_by_pods(service: Service) -> dict[str, tuple[str, ...]]:
         return {}
     return {
         names.replication_name(service): (names.REPLICATION_PASSWORD, names.REWIND_PASSWORD),
-        addresses.database_certificates_name(service): _CERTIFICATES,
+        **{addresses.database_certificates_name(each): _CERTIFICATES for each in databases.running(service)},
     }
 
 
@@ -64,7 +71,7 @@ def certificates_volume(service: Service) -> Manifest:
 
 
 def _secret(service: Service, name: str, annotations: dict[str, str]) -> Manifest:
-    described = metadata(service, names.COMPONENT, name)
+    described = metadata(service, addresses.database_component(service), name)
     return {
         "apiVersion": "v1",
         "kind": "Secret",

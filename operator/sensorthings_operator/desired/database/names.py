@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from sensorthings_operator.desired.addresses import database_name
+from sensorthings_operator.desired.addresses import first_database_name
 from sensorthings_operator.desired.service import Service
 
-COMPONENT: Final = "database"
 USERNAME: Final = "sensorthings"
 """Owner of the data."""
 REPLICATION_USERNAME: Final = "sensorthings_replication"
@@ -31,9 +30,9 @@ CERTIFICATES_PATH: Final = "/run/sensorthings/certificates"
 
 def credentials_name(service: Service) -> str:
     """Name of the Secret with username and password of the database's owner."""
-    return f"{database_name(service)}-credentials"
+    return f"{first_database_name(service)}-credentials"
 
 
 def replication_name(service: Service) -> str:
     """Name of the Secret with the passwords by which the pods of a pair know each other."""
-    return f"{database_name(service)}-replication"
+    return f"{first_database_name(service)}-replication"

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 import yaml
 
-from sensorthings_operator.desired.addresses import DATABASE_PORT, database_name
+from sensorthings_operator.desired.addresses import DATABASE_PORT, database_component, database_name
 from sensorthings_operator.desired.buscertificates import CA, CLIENT, CLIENT_KEY, SERVER, SERVER_KEY
 from sensorthings_operator.desired.database import configuration, names
 from sensorthings_operator.desired.metadata import DATABASE_LABEL, ROLE_LABEL, SERVICE_LABEL, Manifest, metadata
@@ -62,7 +62,7 @@ def states(service: Service) -> list[Manifest]:
     """The ConfigMaps."""
     made = []
     for name in state_names(service):
-        described = metadata(service, names.COMPONENT, name)
+        described = metadata(service, database_component(service), name)
         described["labels"] |= {DATABASE_LABEL: database_name(service)}
         if name.endswith(f"-{_CONFIG}"):
             described["annotations"] = {_CONFIG: _json(dynamic_configuration(service))}

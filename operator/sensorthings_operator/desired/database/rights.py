@@ -6,7 +6,7 @@ breaks into a database would have all of them. The operator has each of these ri
 """
 
 from sensorthings_operator.desired import addresses
-from sensorthings_operator.desired.database import names, patroni
+from sensorthings_operator.desired.database import patroni
 from sensorthings_operator.desired.metadata import Manifest, metadata
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -23,13 +23,13 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         {
             "apiVersion": f"{_GROUP}/v1",
             "kind": "Role",
-            "metadata": metadata(service, names.COMPONENT, name),
+            "metadata": metadata(service, addresses.database_component(service), name),
             "rules": _rules(service),
         },
         {
             "apiVersion": f"{_GROUP}/v1",
             "kind": "RoleBinding",
-            "metadata": metadata(service, names.COMPONENT, name),
+            "metadata": metadata(service, addresses.database_component(service), name),
             "roleRef": {"apiGroup": _GROUP, "kind": "Role", "name": name},
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": service.namespace}],
         },

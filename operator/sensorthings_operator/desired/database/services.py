@@ -14,10 +14,12 @@ _PORTS: Final = [{"name": "postgresql", "port": addresses.DATABASE_PORT, "protoc
 def build(service: Service) -> list[Manifest]:
     """The governing Service names pods that are not ready, too: they have to find each other before they are."""
     name = addresses.database_name(service)
-    governing = headless_service(service, names.COMPONENT, name, ports=_PORTS, publish_not_ready=True)
+    governing = headless_service(
+        service, addresses.database_component(service), name, ports=_PORTS, publish_not_ready=True
+    )
     primary = headless_service(
         service,
-        names.COMPONENT,
+        addresses.database_component(service),
         addresses.primary_name(service),
         ports=_PORTS,
         # A single database that becomes a pair has no role until Patroni runs it, and serves until then.
@@ -27,7 +29,7 @@ def build(service: Service) -> list[Manifest]:
         return [governing, primary]
     replica = headless_service(
         service,
-        names.COMPONENT,
+        addresses.database_component(service),
         addresses.replica_name(service),
         ports=_PORTS,
         more_labels={ROLE_LABEL: names.REPLICA},

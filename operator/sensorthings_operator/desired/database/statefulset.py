@@ -5,8 +5,8 @@ Names, labels, volume and data directory are the same in both, so that the one g
 
 from typing import Final
 
-from sensorthings_operator.desired import addresses
-from sensorthings_operator.desired.database import configuration, credentials, names
+from sensorthings_operator.desired import addresses, databases
+from sensorthings_operator.desired.database import configuration, credentials, names, pgbackrest, repository
 from sensorthings_operator.desired.metadata import (
     CONFIGURATION_HASH_ANNOTATION,
     CREDENTIALS_HASH_ANNOTATION,
@@ -15,7 +15,15 @@ from sensorthings_operator.desired.metadata import (
     Manifest,
     digest,
 )
-from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, container, env_from_secret, pod_spec
+from sensorthings_operator.desired.pods import (
+    TMP_MOUNT,
+    TMP_VOLUME,
+    container,
+    env,
+    env_from_secret,
+    pod_spec,
+    resources,
+)
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.workloads import stateful_set
@@ -27,6 +35,9 @@ _FROZEN_GRACE_SECONDS: Final = 10
 _CLONING_SECONDS: Final = 24 * 60 * 60
 """How long a standby may take to copy the primary: as long as it takes, within reason."""
 _RECOVERY_SECONDS: Final = 60 * 60
+RESTORES: Final = "restore"
+"""Name of the container that makes a database from backups."""
+_SERVER_RESOURCES: Final = {"requests": {"cpu": "20m", "memory": "128Mi"}, "limits": {"memory": "128Mi"}}
 
 
 def build(service: Service, settings: OperatorSettings, files: dict[str, str]) -> Manifest:
@@ -35,16 +46,20 @@ def build(service: Service, settings: OperatorSettings, files: dict[str, str]) -
     pair = addresses.is_pair(service)
     return stateful_set(
         service,
-        names.COMPONENT,
+        addresses.database_component(service),
         name,
         replicas=_replicas(service),
         annotations={CONFIGURATION_HASH_ANNOTATION: digest(files), **_secret_hashes(service)},
         pod=pod_spec(
             service,
-            names.COMPONENT,
+            addresses.database_component(service),
             user=names.USER,
             service_account=name,
-            containers=[_pair_container(service, settings) if pair else _single_container(service, settings)],
+            init_containers=_restores(service, settings),
+            containers=[
+                _pair_container(service, settings) if pair else _single_container(service, settings),
+                *_serves_files(service, settings),
+            ],
             volumes=_volumes(service),
             grace_seconds=_GRACE_SECONDS,
             api_token=pair,
@@ -86,6 +101,8 @@ def _volumes(service: Service) -> list[Manifest]:
         {"name": "config", "configMap": {"name": addresses.database_name(service)}},
         {"name": "credentials", "secret": {"secretName": names.credentials_name(service)}},
     ]
+    if pgbackrest.wanted(service) is not None:
+        common += pgbackrest.database_volumes(service)
     if not addresses.is_pair(service):
         return common
     replication = {"name": "replication", "secret": {"secretName": names.replication_name(service)}}
@@ -124,11 +141,68 @@ def _started(within_seconds: int) -> Manifest:
     return {"exec": {"command": exists}, **probe}
 
 
+def _image(service: Service, settings: OperatorSettings) -> str:
+    """The image that has Patroni has pgBackRest, too."""
+    several_or_archived = addresses.is_pair(service) or pgbackrest.wanted(service) is not None
+    return settings.images.postgresql_pair if several_or_archived else settings.images.postgresql
+
+
+def _mounts(service: Service) -> list[Manifest]:
+    archives = pgbackrest.mounts(service) if pgbackrest.wanted(service) is not None else []
+    return [*(_PAIR_MOUNTS if addresses.is_pair(service) else _MOUNTS), *archives]
+
+
+def _serves_files(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """What gives the database's files to a Job that makes a backup; nothing without backups."""
+    if pgbackrest.wanted(service) is None:
+        return []
+    data = {"name": "data", "mountPath": names.DATA_PATH, "readOnly": True}
+    return [
+        container(
+            "pgbackrest",
+            settings.images.postgresql_pair,
+            settings,
+            command=pgbackrest.SERVE,
+            ports=[{"name": "pgbackrest", "containerPort": pgbackrest.PORT, "protocol": "TCP"}],
+            resources=_SERVER_RESOURCES,
+            livenessProbe={**repository.answers(), "periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 6},
+            volumeMounts=[TMP_MOUNT, data, *pgbackrest.mounts(service)],
+        )
+    ]
+
+
+def _restores(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """What makes the files of a restored database before it starts the first time."""
+    wanted, backup = databases.restore(service), pgbackrest.wanted(service)
+    if wanted is None or backup is None or not databases.is_restored(service):
+        return []
+    variables = {
+        "STANZA": addresses.database_name(service),
+        "SOURCE": addresses.named_database(service, wanted.source),
+        "TARGET": wanted.to or "",
+        "INSTANCES": str(addresses.instances(service)),
+        "DATA": names.DATA_PATH,
+        "PGDATA": names.PGDATA,
+    }
+    pod = {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    return [
+        container(
+            RESTORES,
+            settings.images.postgresql_pair,
+            settings,
+            command=[*pgbackrest.PROGRAM, "restore"],
+            env=[*env(variables), pod],
+            resources=resources(backup.resources, cpu="100m", memory="512Mi"),
+            volumeMounts=[TMP_MOUNT, {"name": "data", "mountPath": names.DATA_PATH}, *pgbackrest.mounts(service)],
+        )
+    ]
+
+
 def _single_container(service: Service, settings: OperatorSettings) -> Manifest:
     answers = {"exec": {"command": ["pg_isready", "--quiet", f"--host={names.SOCKET_PATH}"]}}
     return container(
         "postgresql",
-        settings.images.postgresql,
+        _image(service, settings),
         settings,
         command=["bash", f"{names.CONFIG_PATH}/start.sh"],
         env=_ENVIRONMENT,
@@ -138,14 +212,14 @@ def _single_container(service: Service, settings: OperatorSettings) -> Manifest:
         startupProbe=_started(_RECOVERY_SECONDS),
         readinessProbe={**answers, "periodSeconds": 5, "timeoutSeconds": 5},
         livenessProbe={**answers, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
-        volumeMounts=_MOUNTS,
+        volumeMounts=_mounts(service),
     )
 
 
 def _pair_container(service: Service, settings: OperatorSettings) -> Manifest:
     return container(
         "postgresql",
-        settings.images.postgresql_pair,
+        _image(service, settings),
         settings,
         command=["bash", f"{names.CONFIG_PATH}/start.sh"],
         env=[*_ENVIRONMENT, *_pair_environment(service, settings)],
@@ -162,7 +236,7 @@ def _pair_container(service: Service, settings: OperatorSettings) -> Manifest:
         },
         # What is not on the disk yet would keep clients waiting while the primary ends, and its standby with them.
         lifecycle={"preStop": {"exec": {"command": ["timeout", "60", *_psql("postgres", "checkpoint")]}}},
-        volumeMounts=_PAIR_MOUNTS,
+        volumeMounts=_mounts(service),
     )
 
 

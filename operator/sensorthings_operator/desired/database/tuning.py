@@ -1,4 +1,4 @@
-"""PostgreSQL's settings by the size of its container and volume, the same for one instance and for several.
+"""PostgreSQL's settings by the size of its container and volume, the same for one instance and for databases.
 
 Sources: PostgreSQL's manual, chapters 20.4 and 20.5, and its wiki, "Tuning Your PostgreSQL Server". The figures are
 those of the machines that the Pulumi stacks make (stacks/sensorthings_stacks/tuning.py), which are never as small.

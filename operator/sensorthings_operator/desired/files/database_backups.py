@@ -1,0 +1,266 @@
+"""Makes backups of a managed database and restores them, with pgBackRest; says what came of it in a few lines of JSON.
+
+Mounted by the operator into pods of PostgreSQL's image, and run there by Debian's Python: nothing but its standard
+library. What it says is the container's termination message, which the operator reads (observe/backups.py).
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+_PGBACKREST: Final = ("bash", "/etc/pgbackrest/run.sh")
+_SAID: Final = Path(os.environ.get("TERMINATION_LOG", "/dev/termination-log"))
+_SOCKETS: Final = "/tmp"  # noqa: S108 - a volume of the pod's own
+_STANDBY_MISSING: Final = 56
+"""pgBackRest's DbConnectError."""
+_LISTED: Final = 40
+"""Backups that are told of: a termination message holds 4096 bytes."""
+_LONGEST_REASON: Final = 700
+_DAY_SECONDS: Final = 86400
+_RECOVERY_SECONDS: Final = 7 * _DAY_SECONDS
+"""How long the write-ahead log may take to be replayed."""
+
+_LOOK: Final = """
+select json_build_object('last_transaction', extract(epoch from pg_last_xact_replay_timestamp()))
+"""
+_COUNT: Final = """
+select json_build_object('observations', count(*), 'newest', extract(epoch from max("PHENOMENON_TIME_START")))
+from "OBSERVATIONS"
+"""
+"""FROST-Server's own table."""
+_HAS_DATA: Final = """select to_regclass('"OBSERVATIONS"') is not null"""
+_FORGET: Final = (
+    "restore_command",
+    "recovery_target_time",
+    "recovery_target_action",
+    "recovery_target_timeline",
+    "recovery_target",
+)
+"""What pgBackRest wrote for the recovery: a standby that copied it would stop there, too."""
+
+
+class FailedError(Exception):
+    """A step failed; the message is for people."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def run(*command: str, env: Mapping[str, str] | None = None) -> str:
+    """Run a command with its output in the log, too.
+
+    Returns:
+        What it wrote to its standard output.
+
+    Raises:
+        FailedError: It ended with another code than 0.
+    """
+    written: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env) as process:
+        for line in process.stdout or ():
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            written.append(line)
+    if process.returncode != 0:
+        raise FailedError(reason(written) or f"{command[0]} ended with code {process.returncode}", process.returncode)
+    return "".join(written)
+
+
+def reason(written: Sequence[str]) -> str:
+    """The last error that a program wrote, with what it hints at."""
+    errors = [number for number, line in enumerate(written) if "ERROR:" in line or "FATAL:" in line]
+    if not errors:
+        return " ".join(" ".join(written[-3:]).split())[:_LONGEST_REASON]
+    first = written[errors[-1]]
+    for word in ("ERROR:", "FATAL:"):
+        first = first.partition(word)[2] or first
+    following = [line for line in written[errors[-1] + 1 :] if "HINT:" in line or "DETAIL:" in line]
+    return " ".join(" ".join([first, *following]).split())[:_LONGEST_REASON]
+
+
+def asked(stanza: str) -> dict[str, Any]:
+    """What pgBackRest knows of a database's backups."""
+    command = (*_PGBACKREST, f"--stanza={stanza}", "--log-level-console=off", "--output=json", "info")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise FailedError(reason([*done.stdout.splitlines(), *done.stderr.splitlines()]), done.returncode)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return next((each for each in found if each["name"] == stanza), {})
+
+
+def backups(known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Its good backups, the newest first, with times in seconds since 1970 and sizes in bytes."""
+    found = [
+        {
+            "label": each["label"],
+            "time": each["timestamp"]["stop"],
+            "size": each["info"]["size"],
+            "stored": each["info"]["repository"]["delta"],
+        }
+        for each in known.get("backup", ())
+        if not each.get("error")
+    ]
+    return sorted(found, key=lambda each: each["time"], reverse=True)
+
+
+def kind(known: Sequence[Mapping[str, Any]], full_every_days: int, now: float) -> str:
+    """Whether a backup has to hold everything, or what changed since the last one that does."""
+    # An hour less, or a backup that was a moment later than usual would put it off by a day.
+    since = now - full_every_days * _DAY_SECONDS + 3600
+    return "diff" if any(each["label"].endswith("F") and each["time"] > since for each in known) else "full"
+
+
+def report(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is said of the backups there are."""
+    return {
+        "backups": [[each["label"], each["time"], each["size"], each["stored"]] for each in known[:_LISTED]],
+        "oldest": min((each["time"] for each in known), default=None),
+    }
+
+
+def backup(stanza: str, *, full_every_days: int, has_standby: bool) -> dict[str, Any]:
+    """Take a backup, and let those go that are too old."""
+    stanza_option = f"--stanza={stanza}"
+    run(*_PGBACKREST, stanza_option, "stanza-create")
+    type_ = kind(backups(asked(stanza)), full_every_days, time.time())
+    command = (*_PGBACKREST, stanza_option, f"--type={type_}", "backup")
+    try:
+        run(*command, "--backup-standby" if has_standby else "--no-backup-standby")
+    except FailedError as error:
+        if not (has_standby and error.code == _STANDBY_MISSING):
+            raise
+        run(*command, "--no-backup-standby")
+    return report(backups(asked(stanza)))
+
+
+def target(to: str) -> str:
+    """A time of the spec as PostgreSQL reads it."""
+    moment = datetime.fromisoformat(to).astimezone(UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f") + "+00"
+
+
+def restore(stanza: str, folder: Path, *, to: str) -> dict[str, Any]:
+    """Restore a database into a folder, replay its write-ahead log, and count what is there; PostgreSQL is ended.
+
+    Args:
+        stanza: Whose backups.
+        folder: PostgreSQL's data directory; what is in it goes.
+        to: Up to when; all that was archived where it is empty.
+    """
+    began = time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    wanted = ("--type=time", f"--target={target(to)}", "--target-action=promote") if to else ("--type=default",)
+    written = run(*_PGBACKREST, f"--stanza={stanza}", *wanted, "restore")
+    # Patroni would take it for what it knows already.
+    for left in folder.glob("patroni.dynamic.json*"):
+        left.unlink()
+    _recover(folder)
+    try:
+        found = {"label": label(written), **json.loads(ask("postgres", _LOOK))}
+        if ask("sensorthings", _HAS_DATA) == "t":
+            found |= json.loads(ask("sensorthings", _COUNT))
+        for setting in _FORGET:
+            ask("postgres", f"alter system reset {setting}")
+    finally:
+        run("pg_ctl", "stop", f"--pgdata={folder}", "--wait", f"--timeout={_DAY_SECONDS}", "--mode=fast", "--silent")
+    return {**found, "seconds": round(time.monotonic() - began)}
+
+
+def label(written: str) -> str:
+    """The backup that was restored, as pgBackRest says: ``restore backup set 20260101-010203F``."""
+    for line in written.splitlines():
+        _, said, rest = line.partition("restore backup set ")
+        if said:
+            return rest.split(",")[0].split()[0]
+    return ""
+
+
+def _recover(folder: Path) -> None:
+    """Start PostgreSQL for nobody else, with settings of its own, until all is replayed."""
+    settings, hba, log = (Path(_SOCKETS, f"recovery.{end}") for end in ("conf", "hba", "log"))
+    # Connections are taken when all is replayed: before, there would have to be as many as in the database's own time.
+    settings.write_text(
+        "hot_standby = 'off'\narchive_mode = 'off'\nlisten_addresses = ''\n"
+        f"unix_socket_directories = '{_SOCKETS}'\nhba_file = '{hba}'\nmax_wal_size = '4GB'\n"
+    )
+    hba.write_text("local all postgres peer\n")
+    start = ("pg_ctl", "start", f"--pgdata={folder}", "--wait", f"--timeout={_RECOVERY_SECONDS}", f"--log={log}")
+    try:
+        run(*start, f"--options=-c config_file={settings}")
+    except FailedError as error:
+        raise FailedError(reason(log.read_text().splitlines() if log.exists() else []) or str(error)) from None
+    finally:
+        if log.exists():
+            sys.stdout.write(log.read_text())
+
+
+def ask(database: str, statement: str) -> str:
+    """One value."""
+    command = ("psql", f"--host={_SOCKETS}", "--username=postgres", f"--dbname={database}", "-XAtq")
+    done = subprocess.run(
+        (*command, "--set=ON_ERROR_STOP=1", f"--command={statement}"), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise FailedError(reason(done.stderr.splitlines()))
+    return done.stdout.strip()
+
+
+def restore_once(variables: Mapping[str, str]) -> dict[str, Any] | None:
+    """Make a restored database's files, the first time that its first pod starts; nothing for its other pods."""
+    pod, volume = variables["POD"], Path(variables["DATA"])
+    done = volume / ".restored"
+    if not pod.endswith("-0"):
+        return None
+    if done.exists():
+        said: dict[str, Any] = json.loads(done.read_text())
+        return said
+    if backups(asked(variables["STANZA"])):
+        if variables["INSTANCES"] != "1":
+            # Its volume is another one than before: it copies the primary.
+            return None
+        raise FailedError(
+            f"{variables['STANZA']} has backups of its own, and an empty volume: restoring it from "
+            f"{variables['SOURCE']} would lose what was written since; restore its own backups under another name"
+        )
+    said = restore(variables["SOURCE"], Path(variables["PGDATA"]), to=variables["TARGET"])
+    written = done.with_suffix(".new")
+    written.write_text(json.dumps(said))
+    written.rename(done)
+    return said
+
+
+def drill(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Restore the newest backup with all that was archived since."""
+    return restore(variables["STANZA"], Path(variables["PGDATA"]), to="")
+
+
+def main(command: str) -> int:
+    """Do one thing, say what came of it, and return the exit code."""
+    variables = os.environ
+    try:
+        if command == "backup":
+            days, standby = int(variables["FULL_EVERY_DAYS"]), variables["INSTANCES"] != "1"
+            said: dict[str, Any] | None = backup(variables["STANZA"], full_every_days=days, has_standby=standby)
+        elif command == "drill":
+            said = drill(variables)
+        else:
+            said = restore_once(variables)
+    except FailedError as error:
+        _SAID.write_text(json.dumps({"failed": str(error)}))
+        return 1
+    if said is not None:
+        _SAID.write_text(json.dumps(said, separators=(",", ":")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
