@@ -30,10 +30,10 @@ from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.gates import Gate, gate, rounds
-from sensorthings_operator.observe import databases, pairs, references, users
+from sensorthings_operator.observe import backups, databases, pairs, references, users
 from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.databases import Target, last_database_answer
-from sensorthings_operator.observe.gather import gather
+from sensorthings_operator.observe.gather import gather, pods
 from sensorthings_operator.observe.keycloak import realm_ca
 from sensorthings_operator.observe.probes import Probes
 from sensorthings_operator.observe.secrets import SecretReader, SecretsRead
@@ -72,7 +72,7 @@ def _database_in_doubt(observed: Observed) -> bool:
 def _secret_in_doubt(observed: Observed, secrets: SecretsRead) -> bool:
     """Whether somebody is to change a Secret."""
     refused = observed.database is not None and observed.database.reason in _SECRET_REASONS
-    return bool(secrets.missing or secrets.missing_passwords or refused)
+    return bool(secrets.missing or secrets.missing_passwords or secrets.missing_for_backups or refused)
 
 
 class Reconciler:
@@ -230,6 +230,7 @@ class Reconciler:
         observed = gather(
             self._store, service, schema_job=now.plan.schema_job, secrets=secrets, database=answer, applied=results
         )
+        observed = backups.look(observed, now.body, pods(self._store, service.key), self._reporter.now())
         if _database_in_doubt(observed):
             self._probes.doubt(service.key)
         wanted = users.target(observed, secrets, self._settings)

@@ -8,6 +8,7 @@ from typing import Final
 from sensorthings_operator.conditions import (
     auth,
     autoscaling,
+    backup,
     bus,
     catalogue,
     certificate,
@@ -30,6 +31,8 @@ PARTS: Final[tuple[Chain, ...]] = (
     database.DATABASE_REACHABLE,
     replication.DATABASE_REPLICATED,
     instances.INSTANCES_AVAILABLE,
+    backup.BACKED_UP,
+    backup.RESTORED,
     schema.SCHEMA_UP_TO_DATE,
     bus.BUS_CONNECTED,
     certificate.CERTIFICATE_READY,

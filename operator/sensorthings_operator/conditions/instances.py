@@ -27,7 +27,11 @@ def _adopted(observed: Observed) -> Verdict | None:
 def _starting(observed: Observed) -> Verdict | None:
     """Before FROST-Server nobody could have written anything; a pod that has trouble is told all the same."""
     complete = _has_primary(observed) and _missing(observed) == 0
-    if complete or observed.http is not None or pod_problem(observed, "database") is not None:
+    if (
+        complete
+        or observed.http is not None
+        or pod_problem(observed, addresses.database_component(observed.service)) is not None
+    ):
         return None
     return Verdict("False", "DatabaseStarting", "the instances of the managed PostgreSQL are starting", expected=True)
 
@@ -62,7 +66,7 @@ def _missing(observed: Observed) -> int:
 
 def _with_trouble(observed: Observed, told: str) -> str:
     """What is missing, and why where a pod says it."""
-    problem = pod_problem(observed, "database")
+    problem = pod_problem(observed, addresses.database_component(observed.service))
     return told if problem is None else f"{told}; pod {problem.pod}: {problem.message}"
 
 

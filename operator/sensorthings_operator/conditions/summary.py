@@ -10,7 +10,7 @@ from typing import Final
 from sensorthings_operator.conditions import auth, delivery, references, routes
 from sensorthings_operator.conditions.chain import Verdict, pod_problem
 from sensorthings_operator.conditions.observed import Observed, Workload
-from sensorthings_operator.desired import bus, database, http, mqtt, reads
+from sensorthings_operator.desired import addresses, bus, http, mqtt, reads
 
 _FINE_UNKNOWN: Final = {"BusExternal", *delivery.FINE_UNKNOWN}
 _NEEDS_SOMEBODY: Final = frozenset(
@@ -67,7 +67,7 @@ def _ready(observed: Observed, parts: Mapping[str, Verdict], stalled: Verdict) -
         reads.COMPONENT: observed.reads,
         mqtt.COMPONENT: observed.mqtt,
         bus.COMPONENT: observed.bus,
-        database.COMPONENT: observed.managed_database,
+        addresses.database_component(observed.service): observed.managed_database,
     }
     rolling = [part for part, workload in parts_with_pods.items() if workload is not None and not _complete(workload)]
     if rolling or observed.waiting_children:

@@ -8,6 +8,8 @@ from typing import Any, Final
 from sensorthings_operator.api.database import ManagedDatabase
 from sensorthings_operator.clients.database import Credentials
 from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.conditions.backup import ARCHIVING_FAILS, BACKED_UP
+from sensorthings_operator.conditions.backups import Archive
 from sensorthings_operator.conditions.database import DATABASE_REACHABLE
 from sensorthings_operator.conditions.databasehosts import (
     DatabaseAnswer,
@@ -60,6 +62,7 @@ def target(service: Service, settings: OperatorSettings, credentials: Credential
             connections=frost.most_connections(service),
             standby_lag_seconds=spec.database.max_standby_lag_seconds,
             volume_bytes=int(number(managed.storage.size)) if spec.database.type == "Managed" else None,
+            is_archived=managed.backup is not None,
             oldest_postgresql=version.oldest_postgresql,
             oldest_postgis=version.oldest_postgis,
         ),
@@ -113,7 +116,11 @@ def _once_more(before: Answer | None, first: Answer) -> Answer:
 def last_database_answer(body: Mapping[str, Any]) -> Answer | None:
     """What the status of a service says that its database answered."""
     answer = last_answer(body, DATABASE_REACHABLE.type, set(DatabaseAnswer))
-    return None if answer is None else replace(answer, replication=_last_replication(body))
+    if answer is None:
+        return None
+    failing = last_answer(body, BACKED_UP.type, {ARCHIVING_FAILS}) is not None
+    archived = Archive(failing=True, waiting_bytes=0) if failing else None
+    return replace(answer, replication=_last_replication(body), archive=archived)
 
 
 def _last_replication(body: Mapping[str, Any]) -> Replication | None:

@@ -9,12 +9,13 @@ from sensorthings_operator.conditions import gatewayroutes
 from sensorthings_operator.conditions.observed import (
     Answer,
     ApplyProblem,
+    DatabaseInstance,
     Observed,
     PodState,
     SchemaJob,
     Workload,
 )
-from sensorthings_operator.desired import addresses, autoscaling, certificate, http, ingress, mqtt, reads
+from sensorthings_operator.desired import addresses, autoscaling, certificate, databases, http, ingress, mqtt, reads
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe.secrets import SecretsRead
 
@@ -37,10 +38,12 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         seen = child.summary.seen >= child.sent_generation
         return replace(child.summary, settled=child.summary.settled and seen)
 
+    restored = databases.beside(service)
     return Observed(
         service=service,
         missing_secrets={} if secrets is None else secrets.missing,
         missing_passwords={} if secrets is None else secrets.missing_passwords,
+        missing_backup_secrets={} if secrets is None else secrets.missing_for_backups,
         database=database,
         schema=_schema_job(store, service, schema_job),
         bus=workload("StatefulSet", addresses.bus_name(service)),
@@ -48,7 +51,8 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         mqtt=workload("Deployment", addresses.mqtt_name(service)),
         reads=workload("Deployment", reads.name(service)),
         managed_database=workload("StatefulSet", addresses.database_name(service)),
-        instances=tuple(pod.instance for pod in pods(store, service.key) if pod.instance is not None),
+        restored_database=None if restored is None else workload("StatefulSet", addresses.database_name(restored)),
+        instances=instances(store, service),
         autoscalers=_autoscalers(store, service),
         certificate=_certificate(store, service),
         ingresses=_ingresses(store, service),
@@ -93,6 +97,13 @@ def _gateway_routes(store: OwnedStore, service: Service) -> dict[tuple[str, str]
 def _certificate(store: OwnedStore, service: Service) -> Answer | None:
     child = store.get(certificate.KIND, service.namespace, certificate.name(service))
     return child.summary if child is not None and isinstance(child.summary, Answer) else None
+
+
+def instances(store: OwnedStore, service: Service) -> tuple[DatabaseInstance, ...]:
+    """The pods of the database that serves to which Patroni gave a role; one that is restored beside it has others."""
+    database = addresses.database_name(service)
+    found = (pod.instance for pod in pods(store, service.key) if pod.instance is not None)
+    return tuple(each for each in found if each.pod.rpartition("-")[0] == database)
 
 
 def pods(store: OwnedStore, key: ServiceKey) -> Iterator[PodState]:

@@ -4,7 +4,7 @@ from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions.observed import Workload
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.service import Service
-from sensorthings_operator.observe.gather import pods
+from sensorthings_operator.observe.gather import instances
 
 
 def is_adopted(store: OwnedStore, service: Service) -> bool:
@@ -13,4 +13,4 @@ def is_adopted(store: OwnedStore, service: Service) -> bool:
         return True
     child = store.get("StatefulSet", service.namespace, addresses.database_name(service))
     single = child is not None and isinstance(child.summary, Workload) and child.summary.wanted == 1
-    return not single or any(pod.instance is not None for pod in pods(store, service.key))
+    return not single or bool(instances(store, service))

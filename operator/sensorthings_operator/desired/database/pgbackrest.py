@@ -89,6 +89,19 @@ def held(service: Service, settings: OperatorSettings) -> dict[str, str]:
     return made if _is_bucket(service) else {_REPOSITORY: _repository(service), **made}
 
 
+def secrets(service: Service) -> dict[str, tuple[str, ...]]:
+    """The Secrets that somebody else makes for the backups, and their keys."""
+    backup = wanted(service)
+    bucket = None if backup is None else backup.storage.s3
+    if bucket is None:
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    if bucket.ca_secret_ref is not None:
+        found[bucket.ca_secret_ref.name] = (CA,)
+    name = bucket.credentials_secret_ref.name
+    return {**found, name: (*found.get(name, ()), *KEYS)}
+
+
 def database_volumes(service: Service) -> list[Manifest]:
     """Volumes of a pod that has a database's files: its own, or those of one that it restores."""
     return _volumes(service, _DATABASE)
