@@ -26,6 +26,7 @@ from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired import addresses, basic, buscertificates
+from sensorthings_operator.desired.database import pgbackrest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
@@ -263,9 +264,19 @@ class Reconciler:
 
     async def _prune_secrets(self, service: Service) -> None:
         """Before what mounts them: no watch tells of a Secret that is left."""
-        bus = self._store.get("StatefulSet", service.namespace, addresses.bus_name(service))
-        if not buscertificates.is_wanted(service) and bus is not None and bus.owner_uid == service.uid:
-            await self._own_secrets.remove(service.namespace, buscertificates.secret_name(service), service.uid)
+        left = (
+            (
+                buscertificates.is_wanted(service),
+                "StatefulSet",
+                addresses.bus_name(service),
+                buscertificates.secret_name,
+            ),
+            (pgbackrest.wanted(service), "CronJob", pgbackrest.name(service), pgbackrest.certificates_name),
+        )
+        for wanted, kind, name, secret in left:
+            user = self._store.get(kind, service.namespace, name)
+            if not wanted and user is not None and user.owner_uid == service.uid:
+                await self._own_secrets.remove(service.namespace, secret(service), service.uid)
 
     async def _apply_round(self, now: _Pass, gates: Mapping[desired.Stage, Gate]) -> list[Applied]:
         """Apply the children of stages side by side, where they do not stand as they should."""

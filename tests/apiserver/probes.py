@@ -76,6 +76,19 @@ PROBES: Final = {
         {"spec": {"parallelism": 2}},
         "spec.parallelism",
     ),
+    "CronJob": Probe(
+        "batch/v1",
+        {
+            "spec": {
+                "schedule": "0 0 1 1 *",
+                "jobTemplate": {
+                    "spec": {"template": {**_POD, "spec": {**_POD["spec"], "restartPolicy": "Never"}}},
+                },
+            }
+        },
+        {"spec": {"schedule": "0 0 2 1 *"}},
+        "spec.schedule",
+    ),
     "PodDisruptionBudget": Probe(
         "policy/v1",
         {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": _LABELS}}},

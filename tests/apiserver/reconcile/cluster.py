@@ -42,6 +42,7 @@ CHILD_KINDS: Final = (
     "Deployment",
     "StatefulSet",
     "Job",
+    "CronJob",
     "PodDisruptionBudget",
     "HorizontalPodAutoscaler",
     "NetworkPolicy",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.desired import addresses, children, networkpolicy
+from sensorthings_operator.desired import addresses, backuppolicies, children, networkpolicy
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
@@ -67,6 +67,7 @@ _PORTS: Final = (
     8080,
     8081,
     8082,
+    8432,
     8443,
     8883,
     8884,
@@ -89,7 +90,10 @@ class _World:
     def policies(self) -> list[Manifest]:
         """Of the service and of its neighbour."""
         neighbour = service({}, name="water")
-        return [policy for each in (self.service, neighbour) for policy in networkpolicy.build(each, self.settings)]
+        builders = (networkpolicy.build, backuppolicies.build)
+        return [
+            policy for each in (self.service, neighbour) for build in builders for policy in build(each, self.settings)
+        ]
 
     def pod(self, component: str, *, of: str = "air", namespace: Namespace = _HAMBURG) -> Pod:
         labels = (("sensorthings.city/service", of), ("app.kubernetes.io/component", component))
@@ -390,3 +394,55 @@ def test_the_evaluator_does_not_guess() -> None:
         allowed([_policy(policyTypes=["Ingress"], ingress=[{"from": [{"ipBlock": {"cidr": "::/0"}}]}])], _WEB, _DB, 1)
     with pytest.raises(AssertionError, match="Near"):
         matches({"matchExpressions": [{"key": "a", "operator": "Near", "values": []}]}, {})
+
+
+_BACKED_UP: Final = ("http", "mqtt", "bus", "database", "database-r1", "schema", "backup", "drill", "repository")
+
+
+def _backed_up(storage: Manifest, instances: int) -> _World:
+    managed = {"instances": instances, "backup": {"storage": storage}, "restore": {"name": "r1"}}
+    return _world({"database": {"type": "Managed", "managed": managed}})
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_backups_on_a_volume_are_of_the_databases_and_the_drill_alone(instances: int) -> None:
+    world = _backed_up({"volume": {}}, instances)
+    repository = world.pod("repository")
+    for component in _BACKED_UP:
+        expected = {8432} if component in ("database", "database-r1", "drill") else set()
+        assert world.ports(world.pod(component), repository) == expected, component
+        assert world.ports(world.pod(component, of="water"), repository) == set()
+    for stranger in _STRANGERS:
+        assert world.ports(stranger, repository) == set()
+        assert world.ports(repository, stranger) == set()
+        assert world.ports(world.pod("backup"), stranger) <= {53, 5353}
+        assert world.ports(world.pod("drill"), stranger) <= {53, 5353}
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_files_of_the_database_that_serves_are_read_by_its_backups_alone(instances: int) -> None:
+    world = _backed_up({"volume": {}}, instances)
+    database = world.pod("database")
+    readers = [component for component in _BACKED_UP if 8432 in world.ports(world.pod(component), database)]
+    assert readers == ["backup"]
+    assert 8432 not in world.ports(world.pod("backup", of="water"), database)
+    assert 8432 not in {port for stranger in _STRANGERS for port in world.ports(stranger, database)}
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_store_is_reached_by_its_port_alone(instances: int) -> None:
+    bucket = {"endpoint": "https://minio.city.internal:9400", "bucket": "air", "credentialsSecretRef": {"name": "s3"}}
+    world = _backed_up({"s3": bucket}, instances)
+    agree = {443, 6443} if instances > 1 else set()
+    for component in ("database", "database-r1"):
+        assert world.ports(world.pod(component), _OUTSIDE) == {53, 5353, 9400} | agree
+    for component in ("backup", "drill"):
+        assert world.ports(world.pod(component), _OUTSIDE) == {53, 5353, 9400}
+    assert 9400 not in world.ports(world.pod("http"), _OUTSIDE)
+
+
+def test_a_restored_database_and_the_one_that_serves_have_nothing_to_do_with_each_other() -> None:
+    world = _backed_up({"volume": {}}, 2)
+    for one, other in (("database", "database-r1"), ("database-r1", "database")):
+        assert world.ports(world.pod(one), world.pod(other)) & {5432, 8008, 8432} == set()
+        assert world.ports(world.pod(one), world.pod(one)) >= {5432, 8008}
