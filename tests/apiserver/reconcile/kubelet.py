@@ -48,6 +48,26 @@ class Kubelet:
             if pod["status"]["phase"] == "Pending":
                 self._write(pod, {"phase": "Succeeded"})
 
+    def end(self, component: str, said: str, *, well: bool = True, at: str = _NOW) -> None:
+        """The container of the part's next pod ends, and says something as it does."""
+
+        def check() -> Manifest:
+            pending = [pod for pod in self._pods((component,)) if pod["status"]["phase"] == "Pending"]
+            assert pending, f"there is no pod of {component} that does not run yet"
+            return pending[0]
+
+        pod = eventually(check)
+        state = _ended(said, well=well, at=at)
+        phase = "Succeeded" if well else "Failed"
+        self._write(pod, {"phase": phase, "containerStatuses": [_container(pod, state, ready=False)]})
+
+    def end_first(self, component: str, said: str, *, well: bool = True, at: str = _NOW) -> None:
+        """The first init container of the part's pods ends; where it ended badly, the kubelet is about to try again."""
+        for pod in self._awaited((component,)):
+            state = _ended(said, well=well, at=at)
+            status = {**_container(pod, state, ready=well), "name": pod["spec"]["initContainers"][0]["name"]}
+            self._write(pod, {"phase": "Pending", "initContainerStatuses": [status]})
+
     def fail_job(self, name: str) -> None:
         """The Job failed for good; what the controller says after the last of its retries, minutes apart."""
         failed = [
@@ -110,6 +130,12 @@ def _ready() -> list[dict[str, str]]:
         {"type": type_, "status": "True", "lastTransitionTime": _NOW}
         for type_ in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
     ]
+
+
+def _ended(said: str, *, well: bool, at: str) -> dict[str, Any]:
+    reason, code = ("Completed", 0) if well else ("Error", 1)
+    over = {"exitCode": code, "reason": reason, "startedAt": at, "finishedAt": at, "message": said}
+    return {"terminated": over}
 
 
 def _running(pod: Manifest) -> list[dict[str, Any]]:
