@@ -21,7 +21,6 @@ from sensorthings_operator.cataloguing import Cataloguing
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
-from sensorthings_operator.conditions.databasehosts import DatabaseAnswer
 from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.delivery import Delivery
@@ -31,7 +30,7 @@ from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.gates import Gate, gate, rounds
-from sensorthings_operator.observe import backups, databases, pairs, references, users
+from sensorthings_operator.observe import backups, databases, doubts, pairs, references, users
 from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.databases import Target, last_database_answer
 from sensorthings_operator.observe.gather import gather, pods
@@ -44,8 +43,6 @@ from sensorthings_operator.reporting import Reporter
 
 _SECRET_SECONDS: Final = 5.0
 """How soon a Secret that can't be used is looked for again: the operator watches no Secrets."""
-_SECRET_REASONS: Final = (DatabaseAnswer.CREDENTIALS_REFUSED, DatabaseAnswer.CA_INVALID)
-"""What a database answers until somebody changes a Secret."""
 _RELEASE_SECONDS: Final = 5.0
 """How soon the release of what a deleted service has outside is tried again."""
 _LONGEST_RELEASE: Final = timedelta(minutes=10)
@@ -62,18 +59,6 @@ class _Pass:
     service: Service
     secrets: SecretsRead
     plan: Plan
-
-
-def _database_in_doubt(observed: Observed) -> bool:
-    """Whether its last answer may be outdated: the schema waits for it, or pods that read it are not ready."""
-    tiers = (observed.http, observed.reads, observed.mqtt)
-    return observed.schema is None or any(tier is not None and tier.ready < tier.wanted for tier in tiers)
-
-
-def _secret_in_doubt(observed: Observed, secrets: SecretsRead) -> bool:
-    """Whether somebody is to change a Secret."""
-    refused = observed.database is not None and observed.database.reason in _SECRET_REASONS
-    return bool(secrets.missing or secrets.missing_passwords or secrets.missing_for_backups or refused)
 
 
 class Reconciler:
@@ -185,7 +170,7 @@ class Reconciler:
         if observed.database is None and self._probes.asks(service.key):
             observed = replace(observed, database=last_database_answer(body))
         await self._reporter.observed(body, observed)
-        if _secret_in_doubt(observed, secrets):
+        if doubts.of_secret(observed, secrets):
             return _SECRET_SECONDS
         # Nobody watches the ingress controller's objects, nor what the spec refers to.
         port_refused = observed.mqtt_port is not None and not observed.mqtt_port.holds
@@ -232,7 +217,7 @@ class Reconciler:
             self._store, service, schema_job=now.plan.schema_job, secrets=secrets, database=answer, applied=results
         )
         observed = backups.look(observed, now.body, pods(self._store, service.key), self._reporter.now())
-        if _database_in_doubt(observed):
+        if doubts.of_database(observed):
             self._probes.doubt(service.key)
         wanted = users.target(observed, secrets, self._settings)
         return replace(observed, users=self._outside.users(now.body, service, wanted))

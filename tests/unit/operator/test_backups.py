@@ -249,6 +249,8 @@ def test_a_third_one_is_restored_from_the_second() -> None:
         _configuration(_files(_spec(restore={"name": "r2", "source": "r1"}, serving="r1"))["database.conf"])
     ) == {
         "global",
+        "global:archive-push",
+        "global:archive-get",
         "air-db-r1",
         "air-db-r2",
     }

@@ -162,7 +162,7 @@ def _database(service: Service, settings: OperatorSettings) -> str:
     here = {"pg1-path": names.PGDATA, "pg1-socket-path": names.SOCKET_PATH}
     sections = dict.fromkeys(databases.names(service), here)
     general = {**_GENERAL, **_SERVER, **_remote_storage(service, settings)}
-    return _text({"global": general, **sections})
+    return _text({"global": general, **_QUIET, **sections})
 
 
 def _job(service: Service, settings: OperatorSettings) -> str:
@@ -236,6 +236,8 @@ _GENERAL: Final[Options] = {
     "lock-path": "/tmp/pgbackrest",  # noqa: S108 - a volume of the pod's own
     "compress-type": "zst",
 }
+# One line for each segment would be most of PostgreSQL's log.
+_QUIET: Final = {f"global:{command}": {"log-level-console": "warn"} for command in ("archive-push", "archive-get")}
 _SERVER: Final[Options] = {
     "tls-server-address": "*",
     "tls-server-port": PORT,

@@ -83,4 +83,4 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
 def answers() -> Manifest:
     """Whether pgBackRest's server in a container answers."""
     ping = ["pgbackrest", f"--tls-server-port={pgbackrest.PORT}", "--log-level-console=warn", "server-ping"]
-    return {"exec": {"command": [*ping, "localhost"]}}
+    return {"exec": {"command": [*ping, "127.0.0.1"]}}
