@@ -217,6 +217,13 @@ def test_it_serves_and_the_former_one_is_kept(backed_up: Walk) -> None:
 
     walk.change({"database": {"managed": {"restore": None}}})
     walk.disappears("StatefulSet", "air-db")
+
+    def began_anew() -> None:
+        (pod,) = walk.cluster.list("Pod", "app.kubernetes.io/component=database-r1")
+        assert "initContainers" not in pod["spec"] or not pod["spec"]["initContainers"]
+
+    eventually(began_anew)
+    walk.kubelet.run("database-r1")
     walk.becomes_ready()
     claims = {claim["metadata"]["name"] for claim in walk.cluster.list("PersistentVolumeClaim")}
     assert {"data-air-db-0", "data-air-db-r1-0"} <= claims
