@@ -79,6 +79,12 @@ class ManagedDatabase(Model):
             "serving can be changed to the database that restore makes, and back to restore.source",
             field_path=".serving",
         ),
+        cel(
+            "!has(self.restore) || self.restore.name != self.serving || self.serving != oldSelf.serving || "
+            "(has(oldSelf.restore) && oldSelf.restore.name == self.restore.name)",
+            "restore.name is the database that serves: choose another name",
+            field_path=".restore.name",
+        ),
     )
 
     instances: Annotated[int, Field(ge=1, le=3)] = 1

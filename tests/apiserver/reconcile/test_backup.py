@@ -256,6 +256,13 @@ def test_what_would_serve_other_data_by_a_slip_is_refused(walk: Walk, managed: M
         walk.change({"database": {"managed": managed}})
 
 
+def test_a_restore_over_the_database_that_serves_is_refused(walk: Walk) -> None:
+    walk.managed(_with(serving="r1"))
+    with pytest.raises(UnprocessibleEntityError, match="is the database that serves: choose another name"):
+        walk.change({"database": {"managed": {"restore": {"name": "r1"}}}})
+    walk.change({"database": {"managed": {"restore": {"name": "r2", "source": "r1"}}}})
+
+
 def test_a_restored_database_is_not_left_by_leaving_managed_out(walk: Walk) -> None:
     walk.managed(_with(restore={"name": "r1"}, serving="r1"))
     with pytest.raises(UnprocessibleEntityError, match="the first one would serve again"):

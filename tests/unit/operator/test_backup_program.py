@@ -138,6 +138,32 @@ def test_a_database_is_restored_once(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert restores.restored == [("air-db", "2026-11-23T10:00:00Z")]
 
 
+@pytest.mark.parametrize("changed", [{"TARGET": ""}, {"SOURCE": "air-db-r7"}])
+def test_a_volume_of_another_restore_is_not_taken_for_this_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: dict[str, str]
+) -> None:
+    """Volumes are kept: a name that is used again finds the old one."""
+    restores = _Restores(monkeypatch, [])
+    program.restore_once(_variables(tmp_path))
+    with pytest.raises(program.FailedError, match="restored from air-db up to 2026-11-23T10:00:00Z before"):
+        program.restore_once(_variables(tmp_path, **changed))
+    assert len(restores.restored) == 1
+
+
+def test_a_restore_that_was_cut_short_begins_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    restores = _Restores(monkeypatch, [])
+
+    def ends(*_: Any, **__: Any) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut:
+        cut.setattr(program, "restore", ends)
+        with pytest.raises(KeyboardInterrupt):
+            program.restore_once(_variables(tmp_path))
+    program.restore_once(_variables(tmp_path))
+    assert len(restores.restored) == 1
+
+
 def test_other_pods_than_the_first_restore_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     restores = _Restores(monkeypatch, [])
     assert program.restore_once(_variables(tmp_path, POD="air-db-r1-1")) is None
@@ -150,6 +176,8 @@ def test_one_with_backups_of_its_own_is_never_taken_back(monkeypatch: pytest.Mon
     with pytest.raises(program.FailedError, match="would lose what was written since"):
         program.restore_once(_variables(tmp_path))
     assert program.restore_once(_variables(tmp_path, INSTANCES="2")) is None, "it copies the primary"
+    monkeypatch.setattr(program, "asked", None)
+    assert program.restore_once(_variables(tmp_path, INSTANCES="2")) is None, "and asks nobody at its next start"
     assert restores.restored == []
 
 

@@ -150,6 +150,19 @@ def test_each_instance_gives_its_files_and_its_certificate_is_for_its_name(numbe
     assert data["readOnly"] is True
 
 
+def test_what_gives_files_to_backups_knows_no_key_and_no_store() -> None:
+    """Its children keep the environment that it began with: keys that come later would never reach them."""
+    container = _pod(_made(_spec(_S3))["StatefulSet", "air-db"])["containers"][1]
+    assert container["name"] == "pgbackrest"
+    assert {mount["name"] for mount in container["volumeMounts"]} == {
+        "tmp",
+        "data",
+        "backup-files",
+        "backup-certificates",
+    }
+    assert not [option for option in _configuration(_files(_spec(_S3))["files.conf"])["global"] if "repo" in option]
+
+
 @pytest.mark.parametrize("storage", [_VOLUME, _S3], ids=["volume", "s3"])
 def test_no_secret_stands_in_a_variable_or_an_argument(storage: Manifest) -> None:
     for manifest in _made(_spec(storage)).values():

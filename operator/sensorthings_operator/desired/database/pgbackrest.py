@@ -36,7 +36,7 @@ _RUN: Final = f"bash {CONFIG_PATH}/run.sh"
 SERVE: Final = ["bash", f"{CONFIG_PATH}/serve.sh"]
 PROGRAM: Final = ["python3", f"{CONFIG_PATH}/backups.py"]
 """Followed by what to do: backup, restore or drill."""
-_DATABASE, _JOB, _REPOSITORY = "database.conf", "job.conf", "repository.conf"
+_DATABASE, _FILES_SERVER, _JOB, _REPOSITORY = "database.conf", "files.conf", "job.conf", "repository.conf"
 _SCRIPTS: Final = {
     "run.sh": "run-pgbackrest.sh",
     "serve.sh": "serve-pgbackrest.sh",
@@ -85,7 +85,8 @@ def parameters(service: Service) -> dict[str, str]:
 def held(service: Service, settings: OperatorSettings) -> dict[str, str]:
     """The ConfigMap: configurations and scripts by their files' names."""
     scripts = {file: _FILES.joinpath(source).read_text() for file, source in _SCRIPTS.items()}
-    made = {_DATABASE: _database(service, settings), _JOB: _job(service, settings), **scripts}
+    databases_own = {_DATABASE: _database(service, settings), _FILES_SERVER: _files_server(service)}
+    made = {**databases_own, _JOB: _job(service, settings), **scripts}
     return made if _is_bucket(service) else {_REPOSITORY: _repository(service), **made}
 
 
@@ -107,6 +108,16 @@ def database_volumes(service: Service) -> list[Manifest]:
     return _volumes(service, _DATABASE)
 
 
+def files_volume(service: Service) -> Manifest:
+    """Configuration of what gives a database's files to backups; it knows nothing of where they go."""
+    return _configuration(service, "backup-files", _FILES_SERVER)
+
+
+def files_mounts() -> list[Manifest]:
+    """Where its container has that, beside the certificates."""
+    return _mounts({"backup-files": CONFIG_PATH, "backup-certificates": CERTIFICATES_PATH})
+
+
 def job_volumes(service: Service) -> list[Manifest]:
     """Volumes of a pod that makes backups."""
     return _volumes(service, _JOB)
@@ -125,16 +136,24 @@ def mounts(service: Service) -> list[Manifest]:
         paths["storage"] = STORAGE_PATH
         if backup.storage.s3.ca_secret_ref is not None:
             paths["storage-ca"] = AUTHORITY_PATH
+    return _mounts(paths)
+
+
+def _mounts(paths: Mapping[str, str]) -> list[Manifest]:
     return [{"name": each, "mountPath": path, "readOnly": True} for each, path in paths.items()]
 
 
-def _volumes(service: Service, configuration: str) -> list[Manifest]:
+def _configuration(service: Service, volume: str, configuration: str) -> Manifest:
     items = [{"key": configuration, "path": _CONFIGURATION}, *({"key": each, "path": each} for each in _SCRIPTS)]
+    return {"name": volume, "configMap": {"name": name(service), "items": items}}
+
+
+def _volumes(service: Service, configuration: str) -> list[Manifest]:
     keys = [{"key": key, "path": key} for key in (CA, SERVER, SERVER_KEY, CLIENT, CLIENT_KEY)]
     # pgBackRest takes no key that others than root and its own group can read.
     certificates = {"secretName": certificates_name(service), "defaultMode": 0o440, "items": keys}
     volumes: list[Manifest] = [
-        {"name": "backup-config", "configMap": {"name": name(service), "items": items}},
+        _configuration(service, "backup-config", configuration),
         {"name": "backup-certificates", "secret": certificates},
     ]
     backup = wanted(service)
@@ -158,11 +177,14 @@ def _is_bucket(service: Service) -> bool:
 
 
 def _database(service: Service, settings: OperatorSettings) -> str:
-    """Of pods with a database's files: what they push to or restore from, and the server that reads the files."""
-    here = {"pg1-path": names.PGDATA, "pg1-socket-path": names.SOCKET_PATH}
-    sections = dict.fromkeys(databases.names(service), here)
-    general = {**_GENERAL, **_SERVER, **_remote_storage(service, settings)}
-    return _text({"global": general, **_QUIET, **sections})
+    """Of pods with a database's files: what they push to, or restore from."""
+    here = dict.fromkeys(databases.names(service), _HERE)
+    return _text({"global": {**_GENERAL, **_remote_storage(service, settings)}, **_QUIET, **here})
+
+
+def _files_server(service: Service) -> str:
+    """Of what gives a database's files to a Job."""
+    return _text({"global": {**_GENERAL, **_SERVER}, **dict.fromkeys(databases.names(service), _HERE)})
 
 
 def _job(service: Service, settings: OperatorSettings) -> str:
@@ -175,8 +197,8 @@ def _job(service: Service, settings: OperatorSettings) -> str:
 
 
 def _repository(service: Service) -> str:
-    here = {"pg1-path": names.PGDATA}
-    return _text({"global": {**_GENERAL, **_SERVER, **_LOCAL}, **dict.fromkeys(databases.names(service), here)})
+    here = dict.fromkeys(databases.names(service), _HERE)
+    return _text({"global": {**_GENERAL, **_SERVER, **_LOCAL}, **here})
 
 
 def _pods(service: Service, settings: OperatorSettings) -> dict[str, str | int]:
@@ -236,6 +258,7 @@ _GENERAL: Final[Options] = {
     "lock-path": "/tmp/pgbackrest",  # noqa: S108 - a volume of the pod's own
     "compress-type": "zst",
 }
+_HERE: Final[Options] = {"pg1-path": names.PGDATA, "pg1-socket-path": names.SOCKET_PATH}
 # One line for each segment would be most of PostgreSQL's log.
 _QUIET: Final = {f"global:{command}": {"log-level-console": "warn"} for command in ("archive-push", "archive-get")}
 _SERVER: Final[Options] = {

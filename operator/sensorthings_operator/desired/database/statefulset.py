@@ -102,7 +102,7 @@ def _volumes(service: Service) -> list[Manifest]:
         {"name": "credentials", "secret": {"secretName": names.credentials_name(service)}},
     ]
     if pgbackrest.wanted(service) is not None:
-        common += pgbackrest.database_volumes(service)
+        common += [*pgbackrest.database_volumes(service), pgbackrest.files_volume(service)]
     if not addresses.is_pair(service):
         return common
     replication = {"name": "replication", "secret": {"secretName": names.replication_name(service)}}
@@ -166,7 +166,7 @@ def _serves_files(service: Service, settings: OperatorSettings) -> list[Manifest
             ports=[{"name": "pgbackrest", "containerPort": pgbackrest.PORT, "protocol": "TCP"}],
             resources=_SERVER_RESOURCES,
             livenessProbe={**repository.answers(), "periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 6},
-            volumeMounts=[TMP_MOUNT, data, *pgbackrest.mounts(service)],
+            volumeMounts=[TMP_MOUNT, data, *pgbackrest.files_mounts()],
         )
     ]
 

@@ -217,25 +217,44 @@ def ask(database: str, statement: str) -> str:
 def restore_once(variables: Mapping[str, str]) -> dict[str, Any] | None:
     """Make a restored database's files, the first time that its first pod starts; nothing for its other pods."""
     pod, volume = variables["POD"], Path(variables["DATA"])
-    done = volume / ".restored"
     if not pod.endswith("-0"):
         return None
+    done = volume / ".restored"
+    wanted = {"source": variables["SOURCE"], "to": variables["TARGET"]}
     if done.exists():
-        said: dict[str, Any] = json.loads(done.read_text())
-        return said
-    if backups(asked(variables["STANZA"])):
-        if variables["INSTANCES"] != "1":
-            # Its volume is another one than before: it copies the primary.
-            return None
-        raise FailedError(
-            f"{variables['STANZA']} has backups of its own, and an empty volume: restoring it from "
-            f"{variables['SOURCE']} would lose what was written since; restore its own backups under another name"
-        )
-    said = restore(variables["SOURCE"], Path(variables["PGDATA"]), to=variables["TARGET"])
+        return _made_before(json.loads(done.read_text()), wanted)
+    said = (
+        None
+        if _copies_the_primary(variables)
+        else restore(wanted["source"], Path(variables["PGDATA"]), to=wanted["to"])
+    )
     written = done.with_suffix(".new")
-    written.write_text(json.dumps(said))
+    written.write_text(json.dumps({**wanted, "said": said}))
     written.rename(done)
     return said
+
+
+def _made_before(mark: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, Any] | None:
+    """What was said when the files were made; a volume that was kept may be that of another restore."""
+    if {key: mark[key] for key in wanted} != wanted:
+        raise FailedError(
+            f"the volume holds what was restored from {mark['source']} up to {mark['to'] or 'the end'} before: "
+            "restore under another name, or delete the volume's claim"
+        )
+    said: dict[str, Any] | None = mark["said"]
+    return said
+
+
+def _copies_the_primary(variables: Mapping[str, str]) -> bool:
+    """Whether the database was restored and backed up before, and this volume is another one than then."""
+    if not backups(asked(variables["STANZA"])):
+        return False
+    if variables["INSTANCES"] != "1":
+        return True
+    raise FailedError(
+        f"{variables['STANZA']} has backups of its own, and an empty volume: restoring it from {variables['SOURCE']} "
+        "would lose what was written since; restore its own backups under another name"
+    )
 
 
 def drill(variables: Mapping[str, str]) -> dict[str, Any]:
