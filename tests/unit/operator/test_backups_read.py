@@ -1,0 +1,205 @@
+"""What pods say of backups, how it is read, and what is known of them from pods and from the status."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensorthings_operator.api.status import BackupEntry, BackupFailure, BackupStatus
+from sensorthings_operator.apply.status import build
+from sensorthings_operator.conditions import evaluate
+from sensorthings_operator.conditions.backups import SEGMENT_BYTES, Backups, Run, segment_end
+from sensorthings_operator.conditions.observed import PodState
+from sensorthings_operator.desired.metadata import Manifest
+from sensorthings_operator.observe import backups
+from tests.unit.operator.backed_up import NOW, backed_up
+from tests.unit.operator.samples import body, child, observed, service
+
+
+@given(st.integers(0, 2**30), st.sampled_from(["", ".partial", ".00000028.backup"]), st.integers(1, 2**32 - 1))
+def test_where_a_segment_ends(number: int, ending: str, timeline: int) -> None:
+    """As PostgreSQL names them: 256 segments of 16 MiB for each of the second number (wal_segment_size)."""
+    name = f"{timeline:08X}{number // 256:08X}{number % 256:08X}{ending}"
+    assert segment_end(name) == (number + 1) * SEGMENT_BYTES
+
+
+@given(st.text())
+def test_a_name_that_is_no_segment_s_has_no_end(name: str) -> None:
+    if segment_end(name) is not None:
+        assert len(name) >= 24
+    assert segment_end("0000000A.history") is None
+
+
+_JSON: Final = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+_FIELDS: Final = ("backups", "oldest", "label", "seconds", "observations", "newest", "last_transaction", "failed")
+_SAID: Final = st.dictionaries(st.sampled_from(_FIELDS), _JSON) | _JSON
+
+
+def _live(component: str, message: str, *, code: int = 0, ended: str = "2026-11-23T01:18:00Z", **env: str) -> Manifest:
+    variables = [{"name": name, "value": value} for name, value in {"STANZA": "air-db", **env}.items()]
+    init = component not in ("backup", "drill")
+    name = "restore" if init else component
+    over = {"exitCode": code, "finishedAt": ended, "message": message}
+    live = child("Pod", "x", labels={"app.kubernetes.io/component": component, "sensorthings.city/service": "air"})
+    kind = "initContainer" if init else "container"
+    return {
+        **live,
+        "spec": {f"{kind}s": [{"name": name, "env": variables}]},
+        "status": {f"{kind}Statuses": [{"name": name, "image": "x", "state": {"terminated": over}}]},
+    }
+
+
+def _run(*arguments: Any, **fields: Any) -> Run:
+    found = backups.run(_live(*arguments, **fields))
+    assert found is not None
+    return found
+
+
+def _dumped(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except (TypeError, ValueError):  # a float that is no number, half of a surrogate pair, an integer beyond 64 bits
+        return repr(value)
+
+
+@given(st.sampled_from(["backup", "drill", "database-r1"]), _SAID.map(_dumped) | st.text(), st.integers(0, 2))
+def test_whatever_a_pod_says_becomes_a_status_that_the_api_server_takes(component: str, said: str, code: int) -> None:
+    found = _run(component, said, code=code)
+    assert len(found.failed) <= 1024
+    assert len(found.backups) <= 40
+    assert len({each.label for each in found.backups}) == len(found.backups)
+    pods = [PodState(run=found)]
+    wanted = service(backed_up(restore={"name": "r1"}))
+    seen = backups.look(observed(service=wanted), body(), pods, NOW)
+    status = build(body(), seen, evaluate(seen), (), NOW)
+    BackupStatus.model_validate(status["database"]["backup"], strict=True)
+    again = backups.look(observed(service=wanted), {**body(), "status": status}, [], NOW)
+    assert again.backups == seen.backups, "what stands in the status is what was seen"
+
+
+def test_a_backup_that_ended_well() -> None:
+    listed = [["20261123-011700F", 1795396650, 1000, 200], ["20261116-011700F", 1794791850, 900, 150]]
+    found = _run("backup", orjson.dumps({"backups": listed, "oldest": 1794791850}).decode())
+    assert (found.failed, found.database, found.oldest) == ("", "air-db", "2026-11-16T01:17:30Z")
+    assert [each.label for each in found.backups] == ["20261123-011700F", "20261116-011700F"]
+    assert found.backups[0].stored_bytes == 200
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ('{"failed":"[028]: repo1: unable to reach it"}', "[028]: repo1: unable to reach it"),
+        ("Traceback ...\nKeyError: 'STANZA'", "Traceback ... KeyError: 'STANZA'"),
+        ("", "it ended without a word"),
+        ('{"failed":""}', '{"failed":""}'),
+    ],
+)
+def test_a_backup_that_failed(message: str, told: str) -> None:
+    assert _run("backup", message, code=1).failed == told
+
+
+def test_one_that_ended_well_and_says_nothing_is_no_success() -> None:
+    assert "says nothing of a backup" in _run("backup", "").failed
+
+
+def test_other_pods_and_those_that_run_tell_nothing() -> None:
+    assert backups.run(child("Pod", "x", labels={"app.kubernetes.io/component": "http"})) is None
+    running = _live("backup", "")
+    running["status"]["containerStatuses"][0]["state"] = {"running": {}}
+    assert backups.run(running) is None
+
+
+def _known(
+    runs: list[Run], before: BackupStatus | None = None, *, now: datetime = NOW, spec: Manifest | None = None
+) -> Backups:
+    found = backups.known(service(spec or backed_up()), before, runs, now)
+    assert found is not None
+    return found
+
+
+def _succeeded(time: str, ended: str) -> Run:
+    entry = BackupEntry(label=f"of {time}", time=time, size_bytes=1, stored_bytes=1)
+    return Run("backup", "air-db", ended, backups=(entry,), oldest=time)
+
+
+_EARLY: Final = _succeeded("2026-11-22T01:17:10Z", "2026-11-22T01:17:12Z")
+_LATE: Final = _succeeded("2026-11-23T01:17:10Z", "2026-11-23T01:17:12Z")
+_FAILED: Final = Run("backup", "air-db", "2026-11-23T01:16:00Z", failed="the store is away")
+
+
+@pytest.mark.parametrize("runs", [[_EARLY, _FAILED, _LATE], [_LATE, _FAILED, _EARLY]])
+def test_the_last_run_decides(runs: list[Run]) -> None:
+    found = _known(runs)
+    assert (found.succeeded, found.failure) == ("2026-11-23T01:17:10Z", None)
+
+
+def test_a_failure_after_a_success_is_told_and_the_success_kept() -> None:
+    failed = Run("backup", "air-db", "2026-11-23T05:00:00Z", failed="the store is away")
+    found = _known([_LATE, failed])
+    assert found.failure == BackupFailure(time="2026-11-23T05:00:00Z", message="the store is away")
+    assert found.succeeded == "2026-11-23T01:17:10Z"
+
+
+@given(st.permutations([_EARLY, _FAILED, _LATE]), st.integers(0, 3))
+def test_what_is_known_is_the_same_whether_pods_are_seen_together_or_one_after_the_other(
+    runs: list[Run], cut: int
+) -> None:
+    """Pods go with their Jobs: what the status remembers has to come to the same, in the order in which they ended."""
+    ordered = sorted(runs, key=lambda each: each.ended)
+    at_once = _known(runs)
+    first = _known(ordered[:cut])
+    status = BackupStatus(
+        database=first.database,
+        last_success_time=first.succeeded,
+        oldest_restorable_time=first.oldest,
+        last_failure=first.failure,
+        backups=list(first.kept),
+    )
+    assert _known(ordered[cut:], status) == at_once
+    assert _known(ordered, status) == at_once
+
+
+def test_another_database_s_backups_are_not_taken_for_its_own() -> None:
+    status = BackupStatus(database="air-db", last_success_time="2026-11-23T01:17:10Z")
+    found = _known([_LATE], status, spec=backed_up(serving="r1"))
+    assert (found.database, found.succeeded) == ("air-db-r1", None)
+
+
+def test_when_the_next_one_is_due() -> None:
+    assert _known([_LATE]).due == "2026-11-24T01:17:00Z"
+    assert _known([_LATE], spec=backed_up(backup={"schedule": "0 12 * * *"})).due == "2026-11-24T12:00:00Z"
+
+
+def test_a_backup_that_did_not_come_is_missed_after_half_a_day() -> None:
+    assert _known([_EARLY], now=datetime(2026, 11, 23, 12, 0, tzinfo=UTC)).missed is None
+    assert _known([_EARLY], now=datetime(2026, 11, 23, 14, 0, tzinfo=UTC)).missed == "2026-11-23T01:17:00Z"
+    assert _known([_LATE], now=datetime(2026, 11, 23, 14, 0, tzinfo=UTC)).missed is None
+
+
+@given(st.integers(0, 60 * 24 * 40), st.sampled_from(["17 1 * * *", "5 */6 * * *", "0 3 * * SUN", "0 0 1 * *"]))
+def test_who_has_a_backup_of_each_due_time_missed_none(minutes: int, schedule: str) -> None:
+    now = NOW + timedelta(minutes=minutes)
+    due = backups.missed(schedule, Backups("air-db", succeeded="1970-01-01T00:00:00Z"), now)
+    assert due is not None
+    assert backups.missed(schedule, Backups("air-db", succeeded=due), now) is None
+    later = backups.due(schedule, now)
+    assert later is not None
+    assert due < backups.told(now) < later
+
+
+def test_a_restore_that_failed_and_then_did_not_is_told_as_it_is() -> None:
+    failed = _run("database-r1", '{"failed":"no backup before that"}', code=1, STANZA="air-db-r1")
+    done = _run(
+        "database-r1", '{"label":"x","observations":3,"seconds":5}', ended="2026-11-23T02:00:00Z", STANZA="air-db-r1"
+    )
+    seen = observed(service=service(backed_up(restore={"name": "r1"})))
+    assert backups.look(seen, body(), [PodState(run=failed)], NOW).restore_failure == "no backup before that"
+    after = backups.look(seen, body(), [PodState(run=failed), PodState(run=done)], NOW)
+    assert (after.restore_failure, after.restored and after.restored.observations) == ("", 3)
