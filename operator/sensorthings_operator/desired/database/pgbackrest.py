@@ -179,7 +179,7 @@ def _is_bucket(service: Service) -> bool:
 def _database(service: Service, settings: OperatorSettings) -> str:
     """Of pods with a database's files: what they push to, or restore from."""
     here = dict.fromkeys(databases.names(service), _HERE)
-    return _text({"global": {**_GENERAL, **_remote_storage(service, settings)}, **_QUIET, **here})
+    return _text({"global": {**_GENERAL, **_remote_storage(service, settings)}, **_ARCHIVING, **here})
 
 
 def _files_server(service: Service) -> str:
@@ -259,8 +259,15 @@ _GENERAL: Final[Options] = {
     "compress-type": "zst",
 }
 _HERE: Final[Options] = {"pg1-path": names.PGDATA, "pg1-socket-path": names.SOCKET_PATH}
-# One line for each segment would be most of PostgreSQL's log.
-_QUIET: Final = {f"global:{command}": {"log-level-console": "warn"} for command in ("archive-push", "archive-get")}
+_ARCHIVING: Final[Mapping[str, Options]] = {
+    f"global:{command}": {
+        # A line for each segment would be most of PostgreSQL's log.
+        "log-level-console": "warn",
+        # PostgreSQL tries again by itself, and must not wait for a store that is away when it ends.
+        "io-timeout": 15,
+    }
+    for command in ("archive-push", "archive-get")
+}
 _SERVER: Final[Options] = {
     "tls-server-address": "*",
     "tls-server-port": PORT,

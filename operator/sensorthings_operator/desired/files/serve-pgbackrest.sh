@@ -5,11 +5,8 @@ set -euo pipefail
 
 bash /etc/pgbackrest/run.sh server &
 server=$!
-trap 'kill -TERM "$server" 2>/dev/null || true' TERM INT
+trap 'kill -TERM "$server"' TERM INT
 
-while kill -0 "$server" 2>/dev/null; do
-  sleep 3600 &
-  wait -n "$server" "$!" || true
-  kill -HUP "$server" 2>/dev/null || true
-done
-wait "$server"
+while sleep 3600; do kill -HUP "$server"; done &
+
+wait "$server" || wait "$server"
