@@ -191,8 +191,8 @@ def _job(service: Service, settings: OperatorSettings) -> str:
     """Of the pod that makes backups: it reaches the database's pods, and has the repository itself."""
     backup = wanted(service)
     assert backup is not None  # noqa: S101 - for the type checker: nothing is built without
-    kept = {"repo1-retention-full-type": "time", "repo1-retention-full": backup.retention.days}
-    general = {**_GENERAL, **(_bucket(service) or _LOCAL), **kept, **_BACKUP}
+    kept: Options = {"repo1-retention-full-type": "time", "repo1-retention-full": backup.retention.days}
+    general: Options = {**_GENERAL, **(_bucket(service) or _LOCAL), **kept, **_BACKUP}
     return _text({"global": general, addresses.database_name(service): _pods(service, settings)})
 
 
