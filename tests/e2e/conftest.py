@@ -77,7 +77,6 @@ def platform(_standing: None) -> dict[str, str]:
 
 def _connect(endpoints: dict[str, str]) -> Kubernetes:
     cluster = plan.find(NAME)
-    storage.recycle(cluster, kubectl_of(cluster))
     return Kubernetes.connect(Path(endpoints["kubectl"]), Path(endpoints["kubeconfig"]), cluster.netns_path)
 
 
@@ -109,6 +108,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @contextmanager
 def service_of_its_own(kubernetes: Kubernetes) -> Iterator[Service]:
     """A service's name in a new namespace; the namespace's deletion is asked for at the end and not awaited."""
+    # The stock of volumes is for a few services at once, not for all of a run.
+    cluster = plan.find(NAME)
+    storage.recycle(cluster, kubectl_of(cluster))
     namespace = f"e2e-{uuid4().hex[:8]}"
     kubernetes.create_namespace(namespace)
     try:
