@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 NAME: Final = "e2e"
 SENSORTHINGS: Final = Path(sys.executable).with_name("sensorthings")
 _UP_SECONDS: Final = 3000  # a cold machine compiles the cluster's parts first
+_EXAMPLE_NAMESPACE: Final = "hamburg"
 _KEEP: Final = os.environ.get("E2E_KEEP") == "1"
 
 
@@ -78,6 +79,11 @@ def platform(_standing: None) -> dict[str, str]:
 def _connect(endpoints: dict[str, str]) -> Kubernetes:
     cluster = plan.find(NAME)
     return Kubernetes.connect(Path(endpoints["kubectl"]), Path(endpoints["kubeconfig"]), cluster.netns_path)
+
+
+def _standing_cluster() -> Kubernetes:
+    cluster = plan.find(NAME)
+    return Kubernetes.connect(kubectl_of(cluster).binary, cluster.kubeconfig, cluster.netns_path)
 
 
 @pytest.fixture(scope="session")
@@ -169,4 +175,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     }
     for service in services:
         report.sections += list(service.kubernetes.describe(service.namespace))
+    if report.failed and "platform" in getattr(item, "fixturenames", ()):
+        report.sections += list(_standing_cluster().describe(_EXAMPLE_NAMESPACE))
     return report
