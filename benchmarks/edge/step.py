@@ -39,6 +39,8 @@ _METRICS_SECONDS: Final = 10.0
 """How often metrics-server looks."""
 _TOLERANCE: Final = 1.1
 """How much more than its target an autoscaler lets pass (kube-controller-manager's own default)."""
+_NEAR: Final = 1 / 3
+"""Where the target lies between the least and the most that it may be, as their ratio's power."""
 _WARM_SECONDS: Final = 90.0
 """Under the load of the step, before what pods use is looked at: a JVM goes on compiling after it got fast."""
 _CALIBRATION_SECONDS: Final = 75.0
@@ -233,11 +235,13 @@ def target(low: float, high: float) -> int:
     """What an autoscaler is to hold, in percent of what a pod requests; given are cores of one pod.
 
     Above what two pods use at the low load, each with what it uses for itself: else the second one would stay. And so
-    far below what one uses at the high load that it is scaled out.
+    far below what one uses at the high load that it is scaled out; nearer to the low load, as the first look at the
+    step sees an average of both.
     """
     two = 3 * low - high
-    middle = math.sqrt(max(two, low) * high / _TOLERANCE)
-    return min(100, max(1, round(100 * 1000 * middle / _MILLICORES)))
+    least, most = max(two, low), high / _TOLERANCE
+    held = least * math.pow(most / least, _NEAR)
+    return min(100, max(1, round(100 * 1000 * held / _MILLICORES)))
 
 
 def _used(edge: Edge) -> dict[str, float]:
