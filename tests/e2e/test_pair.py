@@ -6,20 +6,17 @@ know, and there were never two.
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable  # noqa: TC003 - a dataclass names one
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.e2e import pairs
 from tests.e2e.clients import Answer, Stream
 from tests.e2e.conftest import Running, service_of_its_own
-from tests.e2e.services import managed_database, processes
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
@@ -28,12 +25,8 @@ if TYPE_CHECKING:
     from tests.e2e.kubernetes import Kubernetes
     from tests.e2e.services import Service
 
-_ROLE: Final = "sensorthings.city/role"
 _PACE: Final = 0.04
 """Seconds between two POSTs."""
-_PATIENCE: Final = 240.0
-"""Seconds until all is as before: a former primary may have to copy its successor."""
-_SYNCHRONOUS: Final = "select count(*) from pg_stat_replication where state = 'streaming' and sync_state = 'sync'"
 
 
 @dataclass
@@ -53,43 +46,11 @@ class _Timed(Stream):
         return max((after - before for before, after in pairwise(self.times) if after > since), default=0.0)
 
 
-def _with(instances: int, **managed: Any) -> dict[str, Any]:
-    database = managed_database("Delete")
-    return {**database, "managed": {**database["managed"], "instances": instances, **managed}}
-
-
-def _role(pod: dict[str, Any]) -> str:
-    return str(pod["metadata"]["labels"].get(_ROLE, ""))
-
-
-def _primary(service: Service) -> dict[str, Any]:
-    """The pod that is the primary; it has to be one alone."""
-    (found,) = (pod for pod in service.ready_pods("database") if _role(pod) == "primary")
-    return found
-
-
-def _sql(service: Service, pod: dict[str, Any], statement: str) -> str:
-    psql = ("psql", "--host=/tmp", "--username=postgres", "--dbname=sensorthings", "-XAt", "--command", statement)
-    return service.kubectl("exec", pod["metadata"]["name"], "--", *psql).strip()
-
-
-def _await_pair(service: Service) -> None:
-    """Wait until a standby has whatever is acknowledged, and all is Ready."""
-    service.await_condition("InstancesAvailable", "True", seconds=_PATIENCE)
-
-    def synchronous() -> bool:
-        primaries = [pod for pod in service.ready_pods("database") if _role(pod) == "primary"]
-        return len(primaries) == 1 and _sql(service, primaries[0], _SYNCHRONOUS) == "1"
-
-    eventually("a synchronous standby", synchronous, _PATIENCE)
-    service.await_ready(_PATIENCE)
-
-
 @pytest.fixture(scope="module")
 def grown(kubernetes: Kubernetes) -> Iterator[Running]:
     """A service whose single database became a pair under a stream of POSTs; the stream is kept for the first test."""
     with service_of_its_own(kubernetes) as service:
-        http = service.start(database=_with(1))
+        http = service.start(database=pairs.of_instances(1))
         yield Running(service, http, http.create_datastream())
 
 
@@ -99,57 +60,22 @@ def test_one_grows_into_two_with_all_it_has(grown: Running, measured: Callable[[
         stream.await_acknowledged(100)
         (single,) = service.ready_pods("database")
         begun = time.monotonic()
-        service.patch(database=_with(2))
-        service.await_condition("InstancesAvailable", "True", seconds=_PATIENCE)
-        service.await_ready(_PATIENCE)
+        service.patch(database=pairs.of_instances(2))
+        service.await_condition("InstancesAvailable", "True", seconds=pairs.PATIENCE)
+        service.await_ready(pairs.PATIENCE)
         took = time.monotonic() - begun
         stream.await_acknowledged(100)
     assert len(service.pods("database")) == 2
-    assert _primary(service)["metadata"]["name"] == single["metadata"]["name"], "the one that had the data"
+    assert pairs.primary(service)["metadata"]["name"] == single["metadata"]["name"], "the one that had the data"
     _nothing_lost(grown, datastream, stream)
-    _await_pair(service)
+    pairs.await_pair(service)
     measured(f"Ready as a pair after {took:.0f} s; {_told(stream, begun)}")
-
-
-def _killed(service: Service, primary: dict[str, Any]) -> None:
-    """PostgreSQL alone, as for want of memory."""
-    _signal(primary, b"postgres", signal.SIGKILL)
-
-
-def _deleted(service: Service, primary: dict[str, Any]) -> None:
-    """The pod, without a moment to end."""
-    name = primary["metadata"]["name"]
-    service.kubectl("delete", f"pod/{name}", "--grace-period=0", "--force", "--wait=false")
-
-
-def _frozen(service: Service, primary: dict[str, Any]) -> None:
-    """Everything in the pod stands still and keeps its connections, as on a machine that hangs."""
-    _signal(primary, b"", signal.SIGSTOP)
-
-
-def _all_killed(service: Service, primary: dict[str, Any]) -> None:
-    """Everything in all pods."""
-    for pod in service.pods("database"):
-        _signal(pod, b"", signal.SIGKILL)
 
 
 def _rolled(service: Service, primary: dict[str, Any]) -> None:
     """Both pods, by a change of the spec."""
     resources = {"requests": {"cpu": "20m"}, "limits": {"cpu": "3"}}
-    service.patch(database=_with(2, resources=resources))
-
-
-def _drained(service: Service, primary: dict[str, Any]) -> None:
-    """The primary is asked to end, in time."""
-    service.kubernetes.evict(primary)
-
-
-def _signal(pod: dict[str, Any], command: bytes, number: signal.Signals) -> None:
-    """To the processes of a pod whose command line begins with ``command``, but the one that holds its network."""
-    for process in processes(pod, command):
-        with suppress(FileNotFoundError, ProcessLookupError):  # it went with another
-            if not (process / "cmdline").read_bytes().startswith(b"/pause"):
-                os.kill(int(process.name), number)
+    service.patch(database=pairs.of_instances(2, resources=resources))
 
 
 @dataclass(frozen=True)
@@ -169,33 +95,33 @@ class _Case:
 
 # The limits are loose: what is measured is printed, and the machine has other things to do.
 _CASES: Final = {
-    "PostgreSQL of the primary killed": _Case(_killed, 30),
-    "primary drained": _Case(_drained, 30),
+    "PostgreSQL of the primary killed": _Case(pairs.killed, 30),
+    "primary drained": _Case(pairs.drained, 30),
     "pods rolled": _Case(_rolled, 60, moves=False),
-    "primary's pod deleted by force": _Case(_deleted, 60),
-    "primary frozen": _Case(_frozen, 90),
-    "both pods killed": _Case(_all_killed, 120, moves=False),
+    "primary's pod deleted by force": _Case(pairs.deleted, 60),
+    "primary frozen": _Case(pairs.frozen, 90),
+    "both pods killed": _Case(pairs.all_killed, 120, moves=False),
 }
 
 
 @pytest.mark.parametrize("case", _CASES.values(), ids=list(_CASES))
 def test_nothing_acknowledged_is_lost(grown: Running, case: _Case, measured: Callable[[str], None]) -> None:
     service, http, datastream = grown.service, grown.http, grown.http.create_datastream()
-    _await_pair(service)
-    primary = _primary(service)
+    pairs.await_pair(service)
+    primary = pairs.primary(service)
     with _Timed(http, datastream, pace=_PACE) as stream:
         stream.await_acknowledged(100)
         begun = time.monotonic()
         case.cause(service, primary)
         _await_change(service, primary, case)
-        _await_pair(service)
+        pairs.await_pair(service)
         took = time.monotonic() - begun
         stream.await_acknowledged(100)
     measured(f"{_told(stream, begun)}; all as before after {took:.0f} s")
     _nothing_lost(grown, datastream, stream)
     assert stream.pause(begun) < case.within
     if case.moves:
-        assert _primary(service)["metadata"]["name"] != primary["metadata"]["name"]
+        assert pairs.primary(service)["metadata"]["name"] != primary["metadata"]["name"]
 
 
 def _await_change(service: Service, primary: dict[str, Any], case: _Case) -> None:
@@ -209,11 +135,11 @@ def _await_change(service: Service, primary: dict[str, Any], case: _Case) -> Non
     def changed() -> bool:
         name = primary["metadata"]["name"]
         pods = service.ready_pods("database")
-        moved = any(_role(pod) == "primary" and pod["metadata"]["name"] != name for pod in pods)
+        moved = any(pairs.role(pod) == "primary" and pod["metadata"]["name"] != name for pod in pods)
         same = [pod for pod in pods if pod["metadata"]["name"] == name]
         return moved if case.moves else bool(same) and began_anew(same[0])
 
-    eventually("the primary is another one, or began anew", changed, _PATIENCE)
+    eventually("the primary is another one, or began anew", changed, pairs.PATIENCE)
 
 
 def _told(stream: _Timed, since: float) -> str:

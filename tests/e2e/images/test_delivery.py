@@ -12,6 +12,8 @@ from tests.e2e.images.conftest import Http, Mqtt, Stack, call, free_port, listen
 from tests.e2e.images.containers import await_true
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sensorthings_operator.clients.keycloak import KeycloakClients
     from sensorthings_operator.conditions.observed import Answer
 
@@ -34,10 +36,15 @@ async def _remove(target: DeliveryTarget) -> str:
 
 
 def _ids(http: Http) -> dict[str, set[int]]:
-    return {
-        collection: {each["@iot.id"] for each in call(f"{http.root}/{collection}?$top=1000").json["value"]}
-        for collection in _COLLECTIONS
-    }
+    return {collection: set(_listed(f"{http.root}/{collection}?$select=id")) for collection in _COLLECTIONS}
+
+
+def _listed(address: str) -> Iterator[int]:
+    following: str | None = address
+    while following:
+        page = call(following).json
+        yield from (each["@iot.id"] for each in page["value"])
+        following = page.get("@iot.nextLink")
 
 
 def test_it_verifies_by_entities_that_are_marked_and_go_again(http: Http, mqtt: Mqtt) -> None:
