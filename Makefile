@@ -92,7 +92,7 @@ bench-edge: sync ## What HTTPS, MQTT over TLS and ingress-nginx cost; a step of 
 	$(RUN) python -m benchmarks.edge $(EDGE)
 
 .PHONY: bench-database
-bench-database: sync ## A managed pair of databases: outages when its primary is lost, a switchover, what its standby costs
+bench-database: sync ## A managed pair: outages, a switchover, what a standby costs; a restore (DATABASE="--part restore" for a part)
 	$(RUN) python -m benchmarks.database $(DATABASE)
 
 .PHONY: bench-up

@@ -1,4 +1,5 @@
-"""How long a managed pair of databases takes no writes when its primary is lost, and what its standby costs.
+"""How long a managed pair of databases takes no writes when its primary is lost, what its standby costs, and how long a
+restore to a point in time takes.
 
 Run as ``python -m benchmarks.database``; ends with BENCH lines, and with 0 also where a goal is missed.
 """
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
+from benchmarks.database import restore
 from benchmarks.database.faults import FAULTS, SWITCHOVER_SECONDS, Outage, outage
 from benchmarks.database.throughput import per_second
 from benchmarks.report import bench_line, machine
@@ -35,6 +38,14 @@ _COST_GOAL: Final = 1 / 0.8
 """Of what one Observation costs: eight tenths of the rate of a single database."""
 
 Say = Callable[[str], None]
+
+
+class Part(StrEnum):
+    """What can be measured by itself."""
+
+    COST = "cost"
+    OUTAGES = "outages"
+    RESTORE = "restore"
 
 
 @contextmanager
@@ -83,28 +94,43 @@ def _cost(single: Service, pair: Service, runs: int, seconds: float, say: Say) -
     return bench_line("database-observation", cost["pair"], "ms", floor=cost["single"], goal=_COST_GOAL)
 
 
-def main(
+def _of_a_cluster(name: str, parts: list[Part], runs: int, seconds: float, say: Say) -> Iterator[str]:
+    """What is measured in a cluster, which is brought up where it is not there."""
+    with Display(Console(stderr=True)) as display:
+        local.up(name, display, Installation(example=None, add_ons=()))
+    cluster = plan.find(name)
+    kubernetes = Kubernetes.connect(local.kubectl(cluster).binary, cluster.kubeconfig, cluster.netns_path)
+    with _started(kubernetes, 2) as pair:
+        if Part.COST in parts:
+            with _started(kubernetes, 1) as single:
+                yield _cost(single, pair, runs, seconds, say)
+        if Part.OUTAGES in parts:
+            yield from _outages(pair, runs, say)
+
+
+def main(  # noqa: PLR0913 - one parameter is one option of the command line
     *,
+    part: Annotated[list[Part] | None, typer.Option(help="All of them where none is named.")] = None,
     runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each.")] = 3,
     seconds: Annotated[float, typer.Option(min=5, help="Of each loop of throughput.")] = 30,
+    gibibytes: Annotated[float, typer.Option(min=0.01, help="Of the database that is restored.")] = 1,
     name: Annotated[str, typer.Option(help="The cluster; brought up if it is not there.")] = "bench",
     keep: Annotated[bool, typer.Option(help="Leave the cluster up.")] = False,
 ) -> None:
-    """Measure a managed pair: its outages, its switchover, and what its standby costs."""
+    """Measure a managed pair: its outages, its switchover, what its standby costs; and a restore."""
     console = Console(highlight=False, soft_wrap=True)
-    try:
-        with Display(Console(stderr=True)) as display:
-            local.up(name, display, Installation(example=None, add_ons=()))
-        cluster = plan.find(name)
-        kubernetes = Kubernetes.connect(local.kubectl(cluster).binary, cluster.kubeconfig, cluster.netns_path)
-        with _started(kubernetes, 2) as pair:
-            with _started(kubernetes, 1) as single:
-                lines = [_cost(single, pair, runs, seconds, console.print)]
-            lines += _outages(pair, runs, console.print)
-    finally:
-        if not keep:
-            subprocess.run([Path(sys.executable).with_name("sensorthings"), "down", "--name", name], check=True)
-    console.print(*machine(), f"{runs} runs of each; of outages the longest, of rates the median", *lines, sep="\n")
+    parts = part or list(Part)
+    lines: list[str] = []
+    if parts != [Part.RESTORE]:
+        try:
+            lines += _of_a_cluster(name, parts, runs, seconds, console.print)
+        finally:
+            if not keep:
+                subprocess.run([Path(sys.executable).with_name("sensorthings"), "down", "--name", name], check=True)
+    if Part.RESTORE in parts:
+        lines.append(restore.measured(runs, gibibytes, console.print))
+    told = f"{runs} runs of each; of outages the longest, of all else the median"
+    console.print(*machine(), told, *lines, sep="\n")
 
 
 if __name__ == "__main__":
