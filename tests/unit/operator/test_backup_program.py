@@ -112,6 +112,43 @@ def test_which_backup_was_restored() -> None:
     assert program.label("nothing") == ""
 
 
+@pytest.mark.parametrize(("status", "ready"), [("starting", False), ("standby ", False), ("ready   ", True)])
+def test_a_recovery_is_over_when_postgresql_is_ready_and_not_when_it_replays(
+    tmp_path: Path, status: str, ready: bool
+) -> None:
+    """As PostgreSQL 15 writes it; without hot_standby a server that replays has "standby" there."""
+    assert not program.is_ready(tmp_path)
+    file = tmp_path / "postmaster.pid"
+    lines = ["7", "/data", "1763900000", "5432", "/sockets", "", "  1234567         0"]
+    file.write_text("\n".join(lines))
+    assert not program.is_ready(tmp_path)
+    file.write_text("\n".join([*lines, status, ""]))
+    assert program.is_ready(tmp_path) is ready
+
+
+def test_a_time_that_the_log_does_not_reach_is_told_with_what_to_do() -> None:
+    log = "LOG:  x\nFATAL:  recovery ended before configured recovery target was reached\nLOG:  shutting down\n"
+    assert program.ended(log).startswith("recovery ended before")
+    assert "without a time" in program.ended(log)
+    assert "without a time" not in program.ended("FATAL:  could not locate required checkpoint record\n")
+    assert program.ended("") == "PostgreSQL ended without a word"
+
+
+def test_the_log_is_fetched_with_the_keys_of_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PostgreSQL's environment has none: pgBackRest is run by the script that reads them."""
+    commands: list[tuple[str, ...]] = []
+
+    def run(*command: str) -> str:
+        commands.append(command)
+        raise program.FailedError("enough")
+
+    monkeypatch.setattr(program, "run", run)
+    with pytest.raises(program.FailedError):
+        program.restore("air-db", tmp_path / "pgdata", to="")
+    get = 'bash /etc/pgbackrest/run.sh --stanza=air-db archive-get %f "%p"'
+    assert f"--recovery-option=restore_command={get}" in commands[0]
+
+
 class _Restores:
     """What a restore in a pod asks for."""
 
@@ -160,8 +197,19 @@ def test_a_restore_that_was_cut_short_begins_again(monkeypatch: pytest.MonkeyPat
         cut.setattr(program, "restore", ends)
         with pytest.raises(KeyboardInterrupt):
             program.restore_once(_variables(tmp_path))
+    (tmp_path / "pgdata").mkdir()
     program.restore_once(_variables(tmp_path))
     assert len(restores.restored) == 1
+
+
+def test_a_database_that_no_restore_made_is_never_restored_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    restores = _Restores(monkeypatch, [])
+    (tmp_path / "pgdata").mkdir()
+    with pytest.raises(program.FailedError, match="a database that no restore made"):
+        program.restore_once(_variables(tmp_path))
+    assert restores.restored == []
 
 
 def test_other_pods_than_the_first_restore_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

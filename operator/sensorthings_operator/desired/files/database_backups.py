@@ -7,10 +7,12 @@ library. What it says is the container's termination message, which the operator
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +26,9 @@ _LISTED: Final = 40
 """Backups that are told of: a termination message holds 4096 bytes."""
 _LONGEST_REASON: Final = 700
 _DAY_SECONDS: Final = 86400
-_RECOVERY_SECONDS: Final = 7 * _DAY_SECONDS
-"""How long the write-ahead log may take to be replayed."""
+_PAUSE_SECONDS: Final = 0.2
+_STATUS_LINE: Final = 7
+"""Of PostgreSQL's postmaster.pid, counted from 0: "ready" once it takes connections that write."""
 
 _LOOK: Final = """
 select json_build_object('last_transaction', extract(epoch from pg_last_xact_replay_timestamp()))
@@ -36,13 +39,7 @@ from "OBSERVATIONS"
 """
 """FROST-Server's own table."""
 _HAS_DATA: Final = """select to_regclass('"OBSERVATIONS"') is not null"""
-_FORGET: Final = (
-    "restore_command",
-    "recovery_target_time",
-    "recovery_target_action",
-    "recovery_target_timeline",
-    "recovery_target",
-)
+_FORGET: Final = ("restore_command", *(f"recovery_target{end}" for end in ("", "_time", "_action", "_timeline")))
 """What pgBackRest wrote for the recovery: a standby that copied it would stop there, too."""
 
 
@@ -54,7 +51,7 @@ class FailedError(Exception):
         self.code = code
 
 
-def run(*command: str, env: Mapping[str, str] | None = None) -> str:
+def run(*command: str) -> str:
     """Run a command with its output in the log, too.
 
     Returns:
@@ -64,7 +61,7 @@ def run(*command: str, env: Mapping[str, str] | None = None) -> str:
         FailedError: It ended with another code than 0.
     """
     written: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
             sys.stdout.write(line)
             sys.stdout.flush()
@@ -159,19 +156,18 @@ def restore(stanza: str, folder: Path, *, to: str) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     wanted = ("--type=time", f"--target={target(to)}", "--target-action=promote") if to else ("--type=default",)
-    written = run(*_PGBACKREST, f"--stanza={stanza}", *wanted, "restore")
+    # pgBackRest would write its own command, which finds no keys of a store in PostgreSQL's environment.
+    get = f'restore_command={" ".join(_PGBACKREST)} --stanza={stanza} archive-get %f "%p"'
+    written = run(*_PGBACKREST, f"--stanza={stanza}", *wanted, f"--recovery-option={get}", "restore")
     # Patroni would take it for what it knows already.
     for left in folder.glob("patroni.dynamic.json*"):
         left.unlink()
-    _recover(folder)
-    try:
+    with _recovered(folder):
         found = {"label": label(written), **json.loads(ask("postgres", _LOOK))}
         if ask("sensorthings", _HAS_DATA) == "t":
             found |= json.loads(ask("sensorthings", _COUNT))
         for setting in _FORGET:
             ask("postgres", f"alter system reset {setting}")
-    finally:
-        run("pg_ctl", "stop", f"--pgdata={folder}", "--wait", f"--timeout={_DAY_SECONDS}", "--mode=fast", "--silent")
     return {**found, "seconds": round(time.monotonic() - began)}
 
 
@@ -184,8 +180,9 @@ def label(written: str) -> str:
     return ""
 
 
-def _recover(folder: Path) -> None:
-    """Start PostgreSQL for nobody else, with settings of its own, until all is replayed."""
+@contextmanager
+def _recovered(folder: Path) -> Iterator[None]:
+    """PostgreSQL for nobody else, with settings of its own, once all is replayed; it is ended afterwards."""
     settings, hba, log = (Path(_SOCKETS, f"recovery.{end}") for end in ("conf", "hba", "log"))
     # Connections are taken when all is replayed: before, there would have to be as many as in the database's own time.
     settings.write_text(
@@ -193,14 +190,39 @@ def _recover(folder: Path) -> None:
         f"unix_socket_directories = '{_SOCKETS}'\nhba_file = '{hba}'\nmax_wal_size = '4GB'\n"
     )
     hba.write_text("local all postgres peer\n")
-    start = ("pg_ctl", "start", f"--pgdata={folder}", "--wait", f"--timeout={_RECOVERY_SECONDS}", f"--log={log}")
+    with log.open("w") as written:
+        command = ("postgres", "-D", str(folder), "-c", f"config_file={settings}")
+        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.STDOUT)
     try:
-        run(*start, f"--options=-c config_file={settings}")
-    except FailedError as error:
-        raise FailedError(reason(log.read_text().splitlines() if log.exists() else []) or str(error)) from None
+        # pg_ctl, without hot_standby, would not wait for more than the beginning of the replay.
+        while not is_ready(folder):
+            if server.poll() is not None:
+                raise FailedError(ended(log.read_text()))
+            time.sleep(_PAUSE_SECONDS)
+        yield
     finally:
-        if log.exists():
-            sys.stdout.write(log.read_text())
+        server.send_signal(signal.SIGINT)
+        code = server.wait()
+        sys.stdout.write(log.read_text())
+    if code != 0:
+        raise FailedError(ended(log.read_text()))
+
+
+def is_ready(folder: Path) -> bool:
+    """Whether PostgreSQL says in its lock file that its recovery is over (its own pidfile.h)."""
+    file = folder / "postmaster.pid"
+    try:
+        lines = file.read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready"
+
+
+def ended(log: str) -> str:
+    """Why PostgreSQL ended in a recovery."""
+    told = reason(log.splitlines()) or "PostgreSQL ended without a word"
+    later = ": nothing that was committed later is in the archive; without a time all that is there is restored"
+    return told + later if "before configured recovery target" in told else told
 
 
 def ask(database: str, statement: str) -> str:
@@ -223,14 +245,16 @@ def restore_once(variables: Mapping[str, str]) -> dict[str, Any] | None:
     wanted = {"source": variables["SOURCE"], "to": variables["TARGET"]}
     if done.exists():
         return _made_before(json.loads(done.read_text()), wanted)
-    said = (
-        None
-        if _copies_the_primary(variables)
-        else restore(wanted["source"], Path(variables["PGDATA"]), to=wanted["to"])
-    )
-    written = done.with_suffix(".new")
-    written.write_text(json.dumps({**wanted, "said": said}))
-    written.rename(done)
+    begun = volume / ".restoring"
+    said = None
+    if not _copies_the_primary(variables):
+        folder = Path(variables["PGDATA"])
+        if folder.exists() and not begun.exists():
+            raise FailedError("the volume holds a database that no restore made: restore under another name")
+        begun.touch()
+        said = restore(wanted["source"], folder, to=wanted["to"])
+    begun.write_text(json.dumps({**wanted, "said": said}))
+    begun.rename(done)
     return said
 
 
