@@ -66,7 +66,8 @@ def _ended(
         case backups.DRILL:
             return replace(made, drill=_drill(made, said.values))
         case _:
-            return made if said.failed else replace(made, restored=_restored(made, said.values))
+            # Pods beside the first of a pair restore nothing, and say nothing.
+            return replace(made, restored=_restored(made, said.values)) if said.values else made
 
 
 def read(message: str, *, succeeded: bool) -> _Said:
@@ -99,12 +100,12 @@ def _backup(made: Run, values: Mapping[str, Any]) -> Run:
 
 def _entry(values: list[Any]) -> BackupEntry | None:
     match values:
-        case [str() as label, int() | float() as time, int() as size, int() as stored]:
-            named = _time(time)
+        case [str() as label, int() | float() as seconds, size, stored]:
+            time, whole, added = _time(seconds), _count(size), _count(stored)
+            if time is None or whole is None or added is None:
+                return None
             try:
-                return (
-                    BackupEntry(label=label, time=named or "", size_bytes=size, stored_bytes=stored) if named else None
-                )
+                return BackupEntry(label=label, time=time, size_bytes=whole, stored_bytes=added)
             except ValidationError:
                 return None
         case _:
@@ -163,7 +164,8 @@ def look(observed: Observed, body: Mapping[str, Any], pods: Iterable[PodState], 
     if wanted is None:
         return observed
     stanza = addresses.named_database(service, wanted.name)
-    mine = sorted((each for each in runs if each.database == stanza and _restores(each)), key=lambda each: each.ended)
+    restores = (each for each in runs if each.database == stanza and (each.restored is not None or _failed(each)))
+    mine = sorted(restores, key=lambda each: each.ended)
     found = next((each.restored for each in mine if each.restored is not None), None)
     remembered = _status(RestoreStatus, before.get("restored"))
     if found is None and remembered is not None and remembered.name == wanted.name:
@@ -240,8 +242,9 @@ def missed(schedule: str, state: Backups, now: datetime) -> str | None:
     return last if state.succeeded < last else None
 
 
-def _restores(made: Run) -> bool:
-    return made.component not in (backups.COMPONENT, backups.DRILL)
+def _failed(made: Run) -> bool:
+    """Whether it is a restore that failed."""
+    return bool(made.failed) and made.component not in (backups.COMPONENT, backups.DRILL)
 
 
 def _status(model: type[_Status], value: object) -> _Status | None:

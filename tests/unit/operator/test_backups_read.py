@@ -203,3 +203,21 @@ def test_a_restore_that_failed_and_then_did_not_is_told_as_it_is() -> None:
     assert backups.look(seen, body(), [PodState(run=failed)], NOW).restore_failure == "no backup before that"
     after = backups.look(seen, body(), [PodState(run=failed), PodState(run=done)], NOW)
     assert (after.restore_failure, after.restored and after.restored.observations) == ("", 3)
+
+
+def test_a_pod_that_restores_nothing_is_not_taken_for_the_one_that_does() -> None:
+    """Of a pair the others have the same container, which ends at once."""
+    seen = observed(service=service(backed_up(instances=2, restore={"name": "r1"})))
+    idle = PodState(run=_run("database-r1", "", STANZA="air-db-r1"))
+    assert backups.look(seen, body(), [idle], NOW).restored is None
+    said = '{"label":"x","observations":3,"seconds":5}'
+    done = PodState(run=_run("database-r1", said, ended="2026-11-23T02:00:00Z", STANZA="air-db-r1"))
+    found = backups.look(seen, body(), [idle, done], NOW).restored
+    assert found is not None
+    assert found.observations == 3
+
+
+@pytest.mark.parametrize("number", [-1, 2**53, 2**63, True, 1.5, "1"])
+def test_a_size_that_no_status_can_hold_is_no_backup(number: object) -> None:
+    said = orjson.dumps({"backups": [["20261123-011700F", 1795396650, number, 200]]}).decode()
+    assert "says nothing of a backup" in _run("backup", said).failed
