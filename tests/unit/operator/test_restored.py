@@ -55,6 +55,13 @@ def test_it_serves_when_the_spec_says_so_and_the_former_one_is_kept_without_a_po
     assert ("StatefulSet", "air-db") not in children_of(backed_up(serving="r1"))
 
 
+def test_which_instance_of_a_former_pair_knows_the_most_is_kept_with_its_volumes() -> None:
+    made = children_of(backed_up(instances=2, restore={"name": "r1"}, serving="r1"))
+    assert made["StatefulSet", "air-db"]["spec"]["replicas"] == 0
+    states = {name for kind, name in made if kind == "ConfigMap" and name.startswith("air-db-")}
+    assert {"air-db-config", "air-db-leader", "air-db-sync", "air-db-failover"} <= states
+
+
 def test_a_third_one_is_restored_from_the_second() -> None:
     made = children_of(backed_up(restore={"name": "r2", "source": "r1"}, serving="r1"))
     assert {name for kind, name in made if kind == "StatefulSet" and "db" in name} == {"air-db-r1", "air-db-r2"}

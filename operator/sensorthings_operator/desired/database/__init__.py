@@ -34,12 +34,11 @@ def secrets(service: Service, settings: OperatorSettings) -> list[Manifest]:
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """All else: rights, ConfigMaps, Services and StatefulSets; nothing where the database is run elsewhere."""
-    kept = databases.kept(service)
     return [
         *repository.build(service, settings),
         *backups.build(service, settings),
         *(manifest for each in databases.running(service) for manifest in _running(each, settings)),
-        *([] if kept is None else [statefulset.build(kept, settings, _files(kept))]),
+        *_kept(service, settings),
     ]
 
 
@@ -58,6 +57,15 @@ def _running(service: Service, settings: OperatorSettings) -> list[Manifest]:
         *services.build(service),
         statefulset.build(service, settings, held),
     ]
+
+
+def _kept(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """What is left of the database that served before: volumes, and which instance of a pair knows the most."""
+    kept = databases.kept(service)
+    if kept is None:
+        return []
+    states = patroni.states(kept) if addresses.is_pair(kept) else []
+    return [*states, statefulset.build(kept, settings, _files(kept))]
 
 
 def _files(service: Service) -> dict[str, str]:
