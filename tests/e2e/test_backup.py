@@ -66,7 +66,7 @@ def test_the_first_backup_needs_nobody(backed_up: Running) -> None:
 def test_rows_up_to_a_time_and_none_after(backed_up: Running, measured: Callable[[str], None]) -> None:
     service, http, datastream = backed_up.service, backed_up.http, backed_up.datastream
     _backup(service, "now")
-    assert len(_status(service)["backups"]) == 2
+    eventually("both backups are in the status", lambda: len(_status(service)["backups"]) == 2, 30)
     for number in range(20):
         assert http.observe(datastream, number).status == 201
     time.sleep(1)
