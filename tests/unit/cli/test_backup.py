@@ -267,3 +267,11 @@ def test_sizes(number: int, said: str) -> None:
 def test_a_database_that_is_not_there_is_no_database() -> None:
     with pytest.raises(SensorThingsError, match="run elsewhere"):
         requests.managed(body({"database": {"type": "External"}}))
+
+
+def test_a_name_whose_volume_is_still_there_is_not_taken_again() -> None:
+    """What an earlier restore left would be taken for this one's."""
+    live = body(deepcopy(_SPEC))
+    claims = ["data-air-db-0", "data-air-db-r1-0", "data-air-db-r2-1", "data-airport-db-r7-0", "data-air-repository-0"]
+    patch = requests.restore(live, name="", source=None, to="", claims=claims)
+    assert patch["spec"]["database"]["managed"]["restore"]["name"] == "r3"

@@ -113,7 +113,7 @@ def restore(  # noqa: PLR0913 - one parameter is one option of the command line
     def act() -> None:
         place = _Place.of(kubeconfig, context, namespace, name)
         wanted = requests.moment(to, place.live) if to else ""
-        patch = requests.restore(place.live, name=as_, source=source, to=wanted)
+        patch = requests.restore(place.live, name=as_, source=source, to=wanted, claims=place.claims())
         _change(place, patch, show=show)
         if wait and not show:
             _tell(_awaited(place))
@@ -164,6 +164,14 @@ class _Place:
     def jobs(self, plural: str, name: str = "") -> str:
         ending = f"/{name}" if name else ""
         return f"/apis/batch/v1/namespaces/{self.namespace}/{plural}{ending}"
+
+    def claims(self) -> list[str]:
+        """Names of the volumes' claims in its namespace; none where this user may not list them."""
+        try:
+            found = self.cluster.get(f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims")
+        except AnswerError:
+            return []
+        return [each["metadata"]["name"] for each in found["items"]]
 
     def refresh(self) -> Object:
         self.live = self.cluster.get(self.path)

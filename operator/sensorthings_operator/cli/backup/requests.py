@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sensorthings_operator.cli.errors import SensorThingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sensorthings_operator.cli.status.snapshot import Object
 
@@ -96,7 +96,7 @@ def moment(given: str, live: Object) -> str:
     return f"{whole}Z"
 
 
-def restore(live: Object, *, name: str, source: str | None, to: str) -> dict[str, Any]:
+def restore(live: Object, *, name: str, source: str | None, to: str, claims: Iterable[str] = ()) -> dict[str, Any]:
     """The patch that has a database restored.
 
     Args:
@@ -104,11 +104,12 @@ def restore(live: Object, *, name: str, source: str | None, to: str) -> dict[str
         name: Of the new database; the next of r1, r2 and so on where it is empty.
         source: Name of the database whose backups are meant; None for the one that serves.
         to: A time as the spec writes it; empty for all that was archived.
+        claims: Names of the volumes' claims that are there: a database of an earlier restore may be in one.
     """
     spec = managed(live)
     serving = spec.get("serving", "")
     wanted: dict[str, Any] = {
-        "name": name or _next(spec),
+        "name": name or _next(live, claims),
         "source": serving if source is None else source,
         # A merge patch takes away what is null.
         "to": to or None,
@@ -142,7 +143,9 @@ def condition(live: Object, type_: str) -> Mapping[str, Any]:
     return {}
 
 
-def _next(spec: Mapping[str, Any]) -> str:
+def _next(live: Object, claims: Iterable[str]) -> str:
+    spec, volumes = managed(live), f"data-{live['metadata']['name']}-db-"
     used = {spec.get("serving", ""), spec.get("restore", {}).get("name", "")}
+    used |= {claim.removeprefix(volumes).partition("-")[0] for claim in claims if claim.startswith(volumes)}
     numbers = [int(name[1:]) for name in used if name[:1] == "r" and name[1:].isdecimal()]
     return f"r{max(numbers, default=0) + 1}"
