@@ -126,6 +126,14 @@ def test_a_drill_is_optional() -> None:
     assert ("CronJob", "air-drill") not in children_of(backed_up(backup={"drill": {"enabled": False}}))
 
 
+def test_the_volumes_of_drills_do_not_gather() -> None:
+    """Each is as large as the database, and is there as long as its pod, whether that has ended or not."""
+    spec = children_of(backed_up())["CronJob", "air-drill"]["spec"]["jobTemplate"]["spec"]
+    assert spec["ttlSecondsAfterFinished"] == 24 * 60 * 60
+    data = next(volume for volume in spec["template"]["spec"]["volumes"] if volume["name"] == "data")
+    assert "ephemeral" in data
+
+
 @pytest.mark.parametrize("schedule", ["61 * * * *", "* * * * MOO", "0 0 31 2 *", "a b c d e"])
 def test_a_schedule_that_never_comes_is_told_with_its_path(schedule: str) -> None:
     (problem,) = validate(service(backed_up(backup={"schedule": schedule})).spec)

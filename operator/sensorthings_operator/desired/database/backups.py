@@ -18,6 +18,8 @@ DRILL: Final = "drill"
 _DAY_SECONDS: Final = 24 * 60 * 60
 _KEPT_JOBS: Final = 2
 _TRIES: Final = 2
+_DRILL_KEPT: Final = {"ttlSecondsAfterFinished": _DAY_SECONDS}
+"""A drill's volume goes with its pod, and the pod with its Job, which a CronJob would keep until the next ones."""
 
 
 def secrets(service: Service, settings: OperatorSettings) -> list[Manifest]:
@@ -40,11 +42,11 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     made = [
         {**account, "automountServiceAccountToken": False},
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(service, COMPONENT, name), "data": held},
-        _cron_job(service, COMPONENT, name, backup.schedule, _backup_template(service, settings, backup)),
+        _cron_job(service, COMPONENT, name, backup.schedule, _job(_backup_template(service, settings, backup))),
     ]
     if backup.drill.enabled:
-        template = _drill_template(service, settings, backup)
-        made.append(_cron_job(service, DRILL, f"{service.name}-drill", backup.drill.schedule, template))
+        job = {**_DRILL_KEPT, **_job(_drill_template(service, settings, backup))}
+        made.append(_cron_job(service, DRILL, f"{service.name}-drill", backup.drill.schedule, job))
     return made
 
 
@@ -65,7 +67,7 @@ def first(service: Service, settings: OperatorSettings) -> list[Manifest]:
     ]
 
 
-def _cron_job(service: Service, component: str, name: str, schedule: str, template: Manifest) -> Manifest:
+def _cron_job(service: Service, component: str, name: str, schedule: str, job: Manifest) -> Manifest:
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
@@ -79,7 +81,7 @@ def _cron_job(service: Service, component: str, name: str, schedule: str, templa
             "suspend": service.spec.hibernated,
             "successfulJobsHistoryLimit": _KEPT_JOBS,
             "failedJobsHistoryLimit": _KEPT_JOBS,
-            "jobTemplate": {"metadata": {"labels": labels(service, component)}, "spec": _job(template)},
+            "jobTemplate": {"metadata": {"labels": labels(service, component)}, "spec": job},
         },
     }
 
