@@ -29,6 +29,8 @@ def test_no_write_ahead_log_is_ever_given_up(storage: Manifest, number: int) -> 
     everything = "".join(files_of(spec).values())
     assert "archive-push-queue-max" not in everything
     assert "archive-async" not in everything
+    # PostgreSQL without an archive lets go of what waited for it.
+    assert "archive_mode=off" not in made["ConfigMap", "air-db"]["data"]["start.sh"]
 
 
 def test_the_volume_is_behind_one_pod_and_a_backup_runs_beside_it() -> None:

@@ -18,9 +18,9 @@ has() { [ -e "$PGDATA/$1" ]; }
 # Data of a single instance, which Patroni has not seen yet. It asks for roles before it makes any.
 if has PG_VERSION && ! has patroni.dynamic.json && ! has backup_label && ! has standby.signal; then
   # Not to be reached from elsewhere; a recovery after a crash may take its time. What it archived to may be another's,
-  # whose files these were.
+  # whose files these were: nothing is archived, and what is to be is kept. Without an archive it would be let go.
   pg_ctl start --pgdata="$PGDATA" --wait --timeout=3600 --silent \
-    --options="-c listen_addresses= -c unix_socket_directories=/tmp -c archive_mode=off"
+    --options="-c listen_addresses= -c unix_socket_directories=/tmp -c archive_mode=on -c archive_command=false"
   bash /etc/sensorthings/prepare.sh
   pg_ctl stop --pgdata="$PGDATA" --wait --timeout=3600 --silent --mode=fast
 fi
