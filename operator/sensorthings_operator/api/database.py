@@ -85,6 +85,12 @@ class ManagedDatabase(Model):
             "restore.name is the database that serves: choose another name",
             field_path=".restore.name",
         ),
+        cel(
+            # The one beside would get its second pod before Patroni runs the first, and each wait for the other.
+            "self.instances == 1 || oldSelf.instances > 1 || !has(self.restore) || self.restore.name == self.serving",
+            "switch over, or take restore out, before one instance becomes a pair",
+            field_path=".instances",
+        ),
     )
 
     instances: Annotated[int, Field(ge=1, le=3)] = 1

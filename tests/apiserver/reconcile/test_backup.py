@@ -248,6 +248,7 @@ def test_and_back_again(backed_up: Walk) -> None:
         ({"restore": {"name": "r1", "to": "2026-01-01T13:00:00Z"}}, "restore once more, with another restore.name"),
         ({"restore": {"to": None}}, "restore once more, with another restore.name"),
         ({"backup": None}, "restore needs backup"),
+        ({"instances": 2}, "before one instance becomes a pair"),
     ],
 )
 def test_what_would_serve_other_data_by_a_slip_is_refused(walk: Walk, managed: Manifest, says: str) -> None:
