@@ -298,6 +298,7 @@ def main(command: str) -> int:
         else:
             said = restore_once(variables)
     except FailedError as error:
+        sys.stdout.write(f"{error}\n")
         _SAID.write_text(json.dumps({"failed": str(error)}))
         return 1
     if said is not None:
