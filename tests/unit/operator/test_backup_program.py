@@ -256,3 +256,39 @@ def test_a_standby_that_is_away_does_not_keep_a_backup_from_being_made(monkeypat
     program.backup("air-db", full_every_days=7, has_standby=True)
     assert commands[-1][-1] == "--no-backup-standby"
     assert "--type=full" in commands[-1]
+
+
+@given(st.integers(0, 2**40 - 1), st.integers(1, 2**16), st.integers(0, program._SEGMENT_BYTES - 1))
+def test_a_piece_of_the_log_begins_before_what_is_in_it(number: int, timeline: int, further: int) -> None:
+    segment = f"{timeline:08X}{number // 256:08X}{number % 256:08X}"
+    assert program.begin(segment) == number * program._SEGMENT_BYTES
+    at = program.begin(segment) + further
+    assert program.position(f"{at >> 32:X}/{at & 0xFFFFFFFF:X}") == at
+
+
+@pytest.mark.parametrize(
+    ("archive", "newest"),
+    [
+        ([], ""),
+        ([{"id": "15-1", "max": None, "min": None}], ""),
+        ([{"id": "15-1", "max": "000000030000000100000007"}], "000000030000000100000007"),
+        ([{"id": "15-1", "max": "000000030000000100000007"}, {"id": "16-2", "max": "0" * 23 + "1"}], "0" * 23 + "1"),
+    ],
+)
+def test_the_last_piece_of_the_log_is_that_of_the_newest_database(archive: list[dict[str, Any]], newest: str) -> None:
+    assert program.newest_segment({"name": "air-db", "archive": archive}) == newest
+
+
+@pytest.mark.parametrize(("replayed", "whole"), [("1/6FFFFA8", False), ("1/7000060", True), ("1/8000000", True)])
+def test_a_drill_that_ends_at_a_gap_failed(
+    replayed: str, whole: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known = {"name": "air-db", "archive": [{"id": "15-1", "max": "000000010000000100000007"}]}
+    monkeypatch.setattr(program, "asked", lambda _: known)
+    monkeypatch.setattr(program, "restore", lambda *_, **__: {"replayed": replayed})
+    variables = {"STANZA": "air-db", "PGDATA": str(tmp_path)}
+    if whole:
+        assert program.drill(variables) == {"replayed": replayed}
+    else:
+        with pytest.raises(program.FailedError, match="gap"):
+            program.drill(variables)

@@ -26,12 +26,15 @@ _LISTED: Final = 40
 """Backups that are told of: a termination message holds 4096 bytes."""
 _LONGEST_REASON: Final = 700
 _DAY_SECONDS: Final = 86400
+_SEGMENT_BYTES: Final = 16 * 1024 * 1024
+"""initdb's default."""
 _PAUSE_SECONDS: Final = 0.2
 _STATUS_LINE: Final = 7
 """Of PostgreSQL's postmaster.pid, counted from 0: "ready" once it takes connections that write."""
 
 _LOOK: Final = """
-select json_build_object('last_transaction', extract(epoch from pg_last_xact_replay_timestamp()))
+select json_build_object(
+    'last_transaction', extract(epoch from pg_last_xact_replay_timestamp()), 'replayed', pg_last_wal_replay_lsn())
 """
 _COUNT: Final = """
 select json_build_object('observations', count(*), 'newest', extract(epoch from max("PHENOMENON_TIME_START")))
@@ -282,8 +285,32 @@ def _copies_the_primary(variables: Mapping[str, str]) -> bool:
 
 
 def drill(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Restore the newest backup with all that was archived since."""
-    return restore(variables["STANZA"], Path(variables["PGDATA"]), to="")
+    """Restore the newest backup with all that was archived since; PostgreSQL itself would end at a gap, content."""
+    stanza = variables["STANZA"]
+    newest = newest_segment(asked(stanza))
+    said = restore(stanza, Path(variables["PGDATA"]), to="")
+    if newest and position(said["replayed"]) < begin(newest):
+        raise FailedError(
+            f"the archive has a gap: all was replayed up to {said['replayed']}, and {newest} is there, which comes "
+            "later. What was committed after the gap can be restored from a later backup alone: make one now"
+        )
+    return said
+
+
+def newest_segment(known: Mapping[str, Any]) -> str:
+    """The last piece of write-ahead log in the archive, a file's name of 24 digits; empty where there is none."""
+    return max((each.get("max") or "" for each in known.get("archive", ())[-1:]), default="")
+
+
+def begin(segment: str) -> int:
+    """Where a piece of write-ahead log begins, in bytes: its name is timeline, and number in two parts."""
+    return (int(segment[8:16], 16) << 32) + int(segment[16:24], 16) * _SEGMENT_BYTES
+
+
+def position(lsn: str) -> int:
+    """A position in the write-ahead log as PostgreSQL writes it (``1/6B3FA8``), in bytes."""
+    high, _, low = lsn.partition("/")
+    return (int(high, 16) << 32) + int(low, 16)
 
 
 def main(command: str) -> int:
