@@ -82,7 +82,7 @@ PROBES: Final = {
             "spec": {
                 "schedule": "0 0 1 1 *",
                 "jobTemplate": {
-                    "spec": {"template": {**_POD, "spec": {**_POD["spec"], "restartPolicy": "Never"}}},
+                    "spec": {"template": patched(_POD, {"spec": {"restartPolicy": "Never"}})},
                 },
             }
         },

@@ -148,12 +148,9 @@ class City:
     ) -> Container:
         spec = template["spec"]
         made = next(each for each in (*spec.get("initContainers", ()), *spec["containers"]) if each["name"] == name)
-        folders = {**{each["name"]: self._mounted(pod, each) for each in spec["volumes"]}, **volumes}
-        mounts = {
-            each["mountPath"]: folders[each["name"]]
-            for each in made["volumeMounts"]
-            if folders.get(each["name"]) is not None
-        }
+        mounted = {each["name"]: self._mounted(pod, each) for each in spec["volumes"]}
+        folders = {**{volume: folder for volume, folder in mounted.items() if folder is not None}, **volumes}
+        mounts = {each["mountPath"]: folders[each["name"]] for each in made["volumeMounts"] if each["name"] in folders}
         environment = {each["name"]: each["value"] for each in made.get("env", ()) if "value" in each}
         container = self.runtime.run(
             _IMAGE,

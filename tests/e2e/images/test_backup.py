@@ -44,11 +44,11 @@ def _store(folder: Path, signer: Pair) -> Iterator[Manifest]:
     key.write_bytes(pair.key_pem)
     (root / "backups").mkdir(parents=True)
     environment = {"ROOT_ACCESS_KEY": STORE_KEYS["accessKeyId"], "ROOT_SECRET_KEY": STORE_KEYS["secretAccessKey"]}
-    command = [parts.ensure(parts.VERSITYGW) / "versitygw", f"--port=127.0.0.1:{port}"]
+    command = [str(parts.ensure(parts.VERSITYGW) / "versitygw"), f"--port=127.0.0.1:{port}"]
     tls = [f"--cert={certificate}", f"--key={key}"]
     with (folder / "store.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, *tls, "posix", root], env={**os.environ, **environment}, stdout=log, stderr=log
+            [*command, *tls, "posix", str(root)], env={**os.environ, **environment}, stdout=log, stderr=log
         )
     try:
         await_true(lambda: listens(port), f"the store listens, see {folder / 'store.log'}")

@@ -39,7 +39,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     name = pgbackrest.name(service)
     held = pgbackrest.held(service, settings)
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(service, COMPONENT, name)}
-    made = [
+    made: list[Manifest] = [
         {**account, "automountServiceAccountToken": False},
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(service, COMPONENT, name), "data": held},
         _cron_job(service, COMPONENT, name, backup.schedule, _job(_backup_template(service, settings, backup))),
