@@ -26,6 +26,8 @@ _LATE_SECONDS: Final = 30.0
 """After which a renewal was late, and with it those of others: Keycloak was away."""
 _CATCH_UP_SECONDS: Final = 20.0
 """In which a start renews what became due before it."""
+_UNKNOWN: Final = frozenset({""})
+"""Made by us, nobody knows which: no client's name, so that they are looked for until it is known."""
 _Place = tuple[str, str, str]
 """A realm's URL and name, and a connector's uid."""
 
@@ -165,6 +167,8 @@ class Mint:
             # What nobody has looked at since the start was not made since.
             await self._keycloak.remove_others(realm, connector.uid, prefix, names, shared=made is None)
         except KeycloakError as error:
+            # Clients are made meanwhile, which what is read for others may not show.
+            self._made[place] = _UNKNOWN
             return error
         self._made[place] = names
         return None

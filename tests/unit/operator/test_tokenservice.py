@@ -77,6 +77,8 @@ class Realm:
         self.roles: list[str] | None = None
         self.minted: list[str] = []
         self.kept: list[set[str]] = []
+        self.shared: list[bool] = []
+        self.fails_to_list: KeycloakError | None = None
 
     async def token(self, _: KeycloakRealm, wanted: ConnectorClient) -> AccessToken:
         if self.fails is not None:
@@ -88,8 +90,10 @@ class Realm:
     async def remove_others(
         self, _: KeycloakRealm, uid: str, prefix: str, keep: Sequence[str], *, shared: bool = False
     ) -> None:
-        if self.fails is not None:
-            raise self.fails
+        self.shared.append(shared)
+        problem = self.fails or self.fails_to_list
+        if problem is not None:
+            raise problem
         assert (uid, prefix) == (CONNECTOR_UID, "connector-hamburg-loader")
         self.kept.append(set(keep))
 
@@ -158,6 +162,17 @@ async def test_a_start_spreads_what_became_due_before_it(city: City) -> None:
     assert len(city.realm.minted) == 1, "none of them at once"
     assert max(dues) <= 20
     assert sum(due < 10 for due in dues) in range(8, 33)
+
+
+async def test_clients_made_while_others_could_not_be_looked_for_are_looked_for_anew(city: City) -> None:
+    city.realm.fails_to_list = KeycloakError(AuthReason.UNREACHABLE, "Keycloak is away")
+    assert (await city.keep(feed())).problem is city.realm.fails_to_list
+    assert len(city.realm.minted) == 1
+    city.realm.fails_to_list = None
+    assert (await city.keep(feed())).problem is None
+    assert city.realm.shared == [True, False], "what was read before the client was made does not show it"
+    await city.keep(feed())
+    assert len(city.realm.shared) == 2
 
 
 def _due_early(dues: list[float]) -> int:
