@@ -88,8 +88,9 @@ def database_component(service: Service) -> str:
 
 def database_in_use(service: Service) -> str:
     """What tells the managed database from others of the service: the one that serves, unless another is meant."""
-    if service.database is not None:
-        return service.database
+    meant = service.serving if service.database is None else service.database
+    if meant is not None:
+        return meant
     managed = service.spec.database.managed
     return "" if managed is None else managed.serving
 

@@ -31,6 +31,12 @@ class Service:
     """Which of the service's managed databases is meant, by the name that it was restored under; None: the one that
     serves."""
 
+    serving: str | None = None
+    """Which managed database goes on serving while the one that shall is restored; None: the one that the spec says."""
+
+    restored: str = ""
+    """Which database was restored, by its name: nothing is written over what it holds by now. Empty: none yet."""
+
     host_holder: tuple[str, str] | None = None
     """Namespace and name of an older service that asks for the same host, and has it; then this one gets no routes."""
 

@@ -185,6 +185,7 @@ class City:
         folder.mkdir()
         for name, content in files.items():
             file = folder / name
+            file.parent.mkdir(exist_ok=True)
             file.write_bytes(content)
             file.chmod(mode)
             os.chown(file, 0, _GROUP)

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.desired.files import database_backups as program
+from sensorthings_operator.desired.files.backups import __main__ as program
+from sensorthings_operator.desired.files.backups import archive, making, once, pgbackrest, restoring
 
 _DAY: Final = 86400
 _NOW: Final = 1_763_900_000.0
 
 
 def _backup(label: str, age_days: float) -> dict[str, Any]:
-    return {"label": label, "time": _NOW - age_days * _DAY, "size": 10, "stored": 1}
+    return {"label": label, "time": _NOW - age_days * _DAY, "size": 10, "stored": 1, "stop": "0" * 24}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def _backup(label: str, age_days: float) -> dict[str, Any]:
     ],
 )
 def test_a_full_backup_comes_when_the_last_one_is_old(known: list[dict[str, Any]], kind: str) -> None:
-    assert program.kind(known, 7, _NOW) == kind
+    assert making.kind(known, 7, _NOW) == kind
 
 
 def test_daily_runs_with_a_little_delay_make_a_full_one_each_week() -> None:
@@ -38,7 +39,7 @@ def test_daily_runs_with_a_little_delay_make_a_full_one_each_week() -> None:
     kinds = []
     for day in range(21):
         now = _NOW + day * _DAY + (day % 3) * 600
-        kinds.append(program.kind(known, 7, now))
+        kinds.append(making.kind(known, 7, now))
         known.append({"label": "F" if kinds[-1] == "full" else "D", "time": now + 60, "size": 1, "stored": 1})
     assert [day for day, kind in enumerate(kinds) if kind == "full"] == [0, 7, 14]
 
@@ -46,10 +47,16 @@ def test_daily_runs_with_a_little_delay_make_a_full_one_each_week() -> None:
 @given(st.integers(0, 200))
 def test_what_is_said_fits_into_a_termination_message(number: int) -> None:
     known = [
-        {"label": f"20261123-0117{n:02d}F_20261124-011700D", "time": 1763860650 + n, "size": 2**45, "stored": 2**44}
+        {
+            "label": f"20261123-0117{n:02d}F_20261124-011700D",
+            "time": 1763860650 + n,
+            "size": 2**45,
+            "stored": 2**44,
+            "stop": "F" * 24,
+        }
         for n in range(number)
     ]
-    said = json.dumps(program.report(known), separators=(",", ":"))
+    said = json.dumps(making.report(known, archive.Gap("0" * 24, 1763860650)), separators=(",", ":"))
     assert len(said) <= 4096
 
 
@@ -60,19 +67,21 @@ def test_what_pgbackrest_tells_of_a_database() -> None:
             {
                 "label": "20261122-011700F",
                 "error": False,
+                "archive": {"start": "000000010000000000000004", "stop": "000000010000000000000005"},
                 "timestamp": {"start": 1, "stop": 2},
                 "info": {"size": 10, "delta": 10, "repository": {"delta": 3}},
             },
             {
                 "label": "20261123-011700F",
                 "error": True,
+                "archive": {"start": "000000010000000000000006", "stop": "000000010000000000000007"},
                 "timestamp": {"start": 3, "stop": 4},
                 "info": {"size": 10, "delta": 10, "repository": {"delta": 3}},
             },
         ],
     }
-    assert [each["label"] for each in program.backups(told)] == ["20261122-011700F"], "one with damaged pages is none"
-    assert program.backups({}) == []
+    assert [each["label"] for each in making.backups(told)] == ["20261122-011700F"], "one with damaged pages is none"
+    assert making.backups({}) == []
 
 
 @pytest.mark.parametrize(
@@ -85,12 +94,12 @@ def test_what_pgbackrest_tells_of_a_database() -> None:
     ],
 )
 def test_the_last_error_is_the_reason(written: list[str], told: str) -> None:
-    assert program.reason(written).startswith(told)
+    assert pgbackrest.reason(written).startswith(told)
 
 
 @given(st.lists(st.text()))
 def test_a_reason_is_one_short_line(written: list[str]) -> None:
-    found = program.reason(written)
+    found = pgbackrest.reason(written)
     assert len(found) <= 700
     assert "\n" not in found
 
@@ -103,13 +112,13 @@ def test_a_reason_is_one_short_line(written: list[str]) -> None:
     ],
 )
 def test_a_time_as_postgresql_reads_it(given_: str, said: str) -> None:
-    assert program.target(given_) == said
+    assert restoring.target(given_) == said
 
 
 def test_which_backup_was_restored() -> None:
     line = "P00   INFO: repo1: restore backup set 20261123-011700F, recovery will start at 2026-11-23 01:17:00"
-    assert program.label(f"x\n{line}\ny") == "20261123-011700F"
-    assert program.label("nothing") == ""
+    assert restoring.label(f"x\n{line}\ny") == "20261123-011700F"
+    assert restoring.label("nothing") == ""
 
 
 @pytest.mark.parametrize(("status", "ready"), [("starting", False), ("standby ", False), ("ready   ", True)])
@@ -117,21 +126,21 @@ def test_a_recovery_is_over_when_postgresql_is_ready_and_not_when_it_replays(
     tmp_path: Path, status: str, ready: bool
 ) -> None:
     """As PostgreSQL 15 writes it; without hot_standby a server that replays has "standby" there."""
-    assert not program.is_ready(tmp_path)
+    assert not restoring.is_ready(tmp_path)
     file = tmp_path / "postmaster.pid"
     lines = ["7", "/data", "1763900000", "5432", "/sockets", "", "  1234567         0"]
     file.write_text("\n".join(lines))
-    assert not program.is_ready(tmp_path)
+    assert not restoring.is_ready(tmp_path)
     file.write_text("\n".join([*lines, status, ""]))
-    assert program.is_ready(tmp_path) is ready
+    assert restoring.is_ready(tmp_path) is ready
 
 
 def test_a_time_that_the_log_does_not_reach_is_told_with_what_to_do() -> None:
     log = "LOG:  x\nFATAL:  recovery ended before configured recovery target was reached\nLOG:  shutting down\n"
-    assert program.ended(log).startswith("recovery ended before")
-    assert "without a time" in program.ended(log)
-    assert "without a time" not in program.ended("FATAL:  could not locate required checkpoint record\n")
-    assert program.ended("") == "PostgreSQL ended without a word"
+    assert restoring.ended(log).startswith("recovery ended before")
+    assert "without a time" in restoring.ended(log)
+    assert "without a time" not in restoring.ended("FATAL:  could not locate required checkpoint record\n")
+    assert restoring.ended("") == "PostgreSQL ended without a word"
 
 
 def test_the_log_is_fetched_with_the_keys_of_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -140,11 +149,11 @@ def test_the_log_is_fetched_with_the_keys_of_the_store(monkeypatch: pytest.Monke
 
     def run(*command: str) -> str:
         commands.append(command)
-        raise program.FailedError("enough")
+        raise pgbackrest.FailedError("enough")
 
-    monkeypatch.setattr(program, "run", run)
-    with pytest.raises(program.FailedError):
-        program.restore("air-db", tmp_path / "pgdata", to="")
+    monkeypatch.setattr(restoring, "run", run)
+    with pytest.raises(pgbackrest.FailedError):
+        restoring.restore("air-db", tmp_path / "pgdata", to="")
     get = 'bash /etc/pgbackrest/run.sh --stanza=air-db archive-get %f "%p"'
     assert f"--recovery-option=restore_command={get}" in commands[0]
 
@@ -154,9 +163,9 @@ class _Restores:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, known: list[dict[str, Any]]) -> None:
         self.restored: list[tuple[str, str]] = []
-        monkeypatch.setattr(program, "asked", lambda _: {})
-        monkeypatch.setattr(program, "backups", lambda _: known)
-        monkeypatch.setattr(program, "restore", self._restore)
+        monkeypatch.setattr(once, "asked", lambda _: {})
+        monkeypatch.setattr(once, "backups", lambda _: known)
+        monkeypatch.setattr(once, "restore", self._restore)
 
     def _restore(self, stanza: str, _: Path, *, to: str) -> dict[str, Any]:
         self.restored.append((stanza, to))
@@ -165,13 +174,14 @@ class _Restores:
 
 def _variables(folder: Path, **changed: str) -> dict[str, str]:
     given_ = {"POD": "air-db-r1-0", "DATA": str(folder), "PGDATA": str(folder / "pgdata"), "STANZA": "air-db-r1"}
+    given_ |= {"RESTORED": str(folder / "told")}
     return {**given_, "SOURCE": "air-db", "TARGET": "2026-11-23T10:00:00Z", "INSTANCES": "1", **changed}
 
 
 def test_a_database_is_restored_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     restores = _Restores(monkeypatch, [])
-    assert program.restore_once(_variables(tmp_path)) == {"observations": 3}
-    assert program.restore_once(_variables(tmp_path)) == {"observations": 3}, "a pod that starts anew says it again"
+    assert once.restore_once(_variables(tmp_path)) == {"observations": 3}
+    assert once.restore_once(_variables(tmp_path)) == {"observations": 3}, "a pod that starts anew says it again"
     assert restores.restored == [("air-db", "2026-11-23T10:00:00Z")]
 
 
@@ -181,9 +191,9 @@ def test_a_volume_of_another_restore_is_not_taken_for_this_one(
 ) -> None:
     """Volumes are kept: a name that is used again finds the old one."""
     restores = _Restores(monkeypatch, [])
-    program.restore_once(_variables(tmp_path))
-    with pytest.raises(program.FailedError, match="restored from air-db up to 2026-11-23T10:00:00Z before"):
-        program.restore_once(_variables(tmp_path, **changed))
+    once.restore_once(_variables(tmp_path))
+    with pytest.raises(pgbackrest.FailedError, match="restored from air-db up to 2026-11-23T10:00:00Z before"):
+        once.restore_once(_variables(tmp_path, **changed))
     assert len(restores.restored) == 1
 
 
@@ -194,11 +204,11 @@ def test_a_restore_that_was_cut_short_begins_again(monkeypatch: pytest.MonkeyPat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as cut:
-        cut.setattr(program, "restore", ends)
+        cut.setattr(once, "restore", ends)
         with pytest.raises(KeyboardInterrupt):
-            program.restore_once(_variables(tmp_path))
+            once.restore_once(_variables(tmp_path))
     (tmp_path / "pgdata").mkdir()
-    program.restore_once(_variables(tmp_path))
+    once.restore_once(_variables(tmp_path))
     assert len(restores.restored) == 1
 
 
@@ -207,38 +217,63 @@ def test_a_database_that_no_restore_made_is_never_restored_over(
 ) -> None:
     restores = _Restores(monkeypatch, [])
     (tmp_path / "pgdata").mkdir()
-    with pytest.raises(program.FailedError, match="a database that no restore made"):
-        program.restore_once(_variables(tmp_path))
+    with pytest.raises(pgbackrest.FailedError, match="a database that no restore made"):
+        once.restore_once(_variables(tmp_path))
     assert restores.restored == []
 
 
 def test_other_pods_than_the_first_restore_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     restores = _Restores(monkeypatch, [])
-    assert program.restore_once(_variables(tmp_path, POD="air-db-r1-1")) is None
+    assert once.restore_once(_variables(tmp_path, POD="air-db-r1-1")) is None
     assert restores.restored == []
 
 
 def test_one_with_backups_of_its_own_is_never_taken_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its volume was lost: what was written since the restore would go without a word."""
     restores = _Restores(monkeypatch, [_backup("aF", 1)])
-    with pytest.raises(program.FailedError, match="would lose what was written since"):
-        program.restore_once(_variables(tmp_path))
-    assert program.restore_once(_variables(tmp_path, INSTANCES="2")) is None, "it copies the primary"
-    monkeypatch.setattr(program, "asked", None)
-    assert program.restore_once(_variables(tmp_path, INSTANCES="2")) is None, "and asks nobody at its next start"
+    with pytest.raises(pgbackrest.FailedError, match="would lose what was written since"):
+        once.restore_once(_variables(tmp_path))
+    assert once.restore_once(_variables(tmp_path, INSTANCES="2")) is None, "it copies the primary"
+    monkeypatch.setattr(once, "asked", None)
+    assert once.restore_once(_variables(tmp_path, INSTANCES="2")) is None, "and asks nobody at its next start"
     assert restores.restored == []
+
+
+def test_one_of_which_the_operator_knows_that_it_was_restored_is_not_restored_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its volume was lost before it had a backup of its own: of a pair, the others have what was written since."""
+    restores = _Restores(monkeypatch, [])
+    told = tmp_path / "told"
+    pair, single = tmp_path / "pair", tmp_path / "single"
+    for volume in (pair, single):
+        volume.mkdir()
+    known = {"RESTORED": str(told)}
+    told.write_text("air-db-r1\n")
+    assert once.restore_once(_variables(pair, INSTANCES="2", **known)) is None, "it copies the primary"
+    assert not (pair / "pgdata").exists()
+    with pytest.raises(pgbackrest.FailedError, match="would lose what was written since"):
+        once.restore_once(_variables(single, **known))
+    assert restores.restored == []
+
+
+def test_what_was_restored_under_another_name_is_no_reason_to_wait(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    restores = _Restores(monkeypatch, [])
+    (tmp_path / "told").write_text("air-db-r7\n")
+    once.restore_once(_variables(tmp_path, INSTANCES="2"))
+    assert len(restores.restored) == 1
 
 
 def test_what_fails_is_said_and_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fails(*_: Any, **__: Any) -> dict[str, Any]:
-        raise program.FailedError("[028]: no")
+        raise pgbackrest.FailedError("[028]: no")
 
     said = tmp_path / "said"
     monkeypatch.setattr(program, "_SAID", said)
-    monkeypatch.setattr(program, "backup", fails)
-    for name, value in {"STANZA": "air-db", "FULL_EVERY_DAYS": "7", "INSTANCES": "1"}.items():
-        monkeypatch.setenv(name, value)
-    assert program.main("backup") == 1
+    monkeypatch.setattr(making, "backup", fails)
+    assert program.main("backup", {"STANZA": "air-db", "FULL_EVERY_DAYS": "7", "INSTANCES": "1"}) == 1
     assert json.loads(said.read_text()) == {"failed": "[028]: no"}
 
 
@@ -248,47 +283,11 @@ def test_a_standby_that_is_away_does_not_keep_a_backup_from_being_made(monkeypat
     def run(*command: str) -> str:
         commands.append(command)
         if "--backup-standby" in command:
-            raise program.FailedError("unable to find standby cluster", 56)
+            raise pgbackrest.FailedError("unable to find standby cluster", 56)
         return ""
 
-    monkeypatch.setattr(program, "run", run)
-    monkeypatch.setattr(program, "asked", lambda _: {})
-    program.backup("air-db", full_every_days=7, has_standby=True)
+    monkeypatch.setattr(making, "run", run)
+    monkeypatch.setattr(making, "asked", lambda _: {})
+    making.backup("air-db", full_every_days=7, has_standby=True)
     assert commands[-1][-1] == "--no-backup-standby"
     assert "--type=full" in commands[-1]
-
-
-@given(st.integers(0, 2**40 - 1), st.integers(1, 2**16), st.integers(0, program._SEGMENT_BYTES - 1))
-def test_a_piece_of_the_log_begins_before_what_is_in_it(number: int, timeline: int, further: int) -> None:
-    segment = f"{timeline:08X}{number // 256:08X}{number % 256:08X}"
-    assert program.begin(segment) == number * program._SEGMENT_BYTES
-    at = program.begin(segment) + further
-    assert program.position(f"{at >> 32:X}/{at & 0xFFFFFFFF:X}") == at
-
-
-@pytest.mark.parametrize(
-    ("archive", "newest"),
-    [
-        ([], ""),
-        ([{"id": "15-1", "max": None, "min": None}], ""),
-        ([{"id": "15-1", "max": "000000030000000100000007"}], "000000030000000100000007"),
-        ([{"id": "15-1", "max": "000000030000000100000007"}, {"id": "16-2", "max": "0" * 23 + "1"}], "0" * 23 + "1"),
-    ],
-)
-def test_the_last_piece_of_the_log_is_that_of_the_newest_database(archive: list[dict[str, Any]], newest: str) -> None:
-    assert program.newest_segment({"name": "air-db", "archive": archive}) == newest
-
-
-@pytest.mark.parametrize(("replayed", "whole"), [("1/6FFFFA8", False), ("1/7000060", True), ("1/8000000", True)])
-def test_a_drill_that_ends_at_a_gap_failed(
-    replayed: str, whole: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    known = {"name": "air-db", "archive": [{"id": "15-1", "max": "000000010000000100000007"}]}
-    monkeypatch.setattr(program, "asked", lambda _: known)
-    monkeypatch.setattr(program, "restore", lambda *_, **__: {"replayed": replayed})
-    variables = {"STANZA": "air-db", "PGDATA": str(tmp_path)}
-    if whole:
-        assert program.drill(variables) == {"replayed": replayed}
-    else:
-        with pytest.raises(program.FailedError, match="gap"):
-            program.drill(variables)

@@ -1,5 +1,11 @@
 """Backups of a managed database: what is made for them."""
 
+import os
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
 import orjson
 import pytest
 
@@ -103,6 +109,34 @@ def test_a_database_starts_without_the_secret_of_a_store() -> None:
     volumes = {v["name"]: v for v in pod_of(children_of(backed_up(S3))["StatefulSet", "air-db"])["volumes"]}
     assert volumes["storage"]["secret"]["optional"] is True
     assert volumes["storage-ca"]["secret"]["optional"] is True
+
+
+def _mounted(folder: Path, template: Manifest) -> None:
+    """The configuration of a pod, as a kubelet puts it into its volume."""
+    volume = next(each for each in template["volumes"] if each["name"] == "backup-config")
+    data = files_of(backed_up())
+    for item in volume["configMap"]["items"]:
+        file = folder / item["path"]
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(data[item["key"]])
+
+
+def test_the_program_is_mounted_whole_and_is_found(tmp_path: Path) -> None:
+    job = pod_of(children_of(backed_up())["CronJob", "air-backup"])
+    _mounted(tmp_path, job)
+    source = files("sensorthings_operator.desired") / "files" / "backups"
+    modules = {each.name for each in source.iterdir() if each.name.endswith(".py")}
+    assert {each.name for each in (tmp_path / "backups").iterdir()} == modules
+    template = children_of(backed_up(restore={"name": "r1"}))["StatefulSet", "air-db-r1"]
+    (container,) = pod_of(template)["initContainers"]
+    variables = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    assert variables["PYTHONPATH"] == "/etc/pgbackrest"
+    # The pod of a standby: it restores nothing, and needs no pgBackRest for that.
+    here = {**variables, "PYTHONPATH": str(tmp_path), "POD": "air-db-r1-1", "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [sys.executable, *container["command"][1:]], env=here, cwd="/", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_hibernated_nothing_runs() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sensorthings_operator.api.backup import Backup
 from sensorthings_operator.desired import addresses
-from sensorthings_operator.desired.database import configuration, names, pgbackrest, repository
+from sensorthings_operator.desired.database import configuration, names, pgbackrest, pgbackrestconf, repository
 from sensorthings_operator.desired.metadata import CERTIFICATE_HOSTS_ANNOTATION, Manifest, digest, labels, metadata
 from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, container, env, pod_spec, resources
 from sensorthings_operator.desired.service import Service
@@ -37,7 +37,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     if backup is None:
         return []
     name = pgbackrest.name(service)
-    held = pgbackrest.held(service, settings)
+    held = pgbackrestconf.held(service, settings)
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(service, COMPONENT, name)}
     made: list[Manifest] = [
         {**account, "automountServiceAccountToken": False},
@@ -56,7 +56,7 @@ def first(service: Service, settings: OperatorSettings) -> list[Manifest]:
     if backup is None or service.spec.hibernated:
         return []
     template = _backup_template(service, settings, backup)
-    name = f"{pgbackrest.name(service)}-{digest([template, pgbackrest.held(service, settings)['job.conf']])}"
+    name = f"{pgbackrest.name(service)}-{digest([template, pgbackrestconf.held(service, settings)['job.conf']])}"
     return [
         {
             "apiVersion": "batch/v1",
@@ -95,6 +95,7 @@ def _backup_template(service: Service, settings: OperatorSettings, backup: Backu
         "STANZA": addresses.database_name(service),
         "INSTANCES": str(addresses.instances(service)),
         "FULL_EVERY_DAYS": str(backup.full_every_days),
+        **pgbackrest.PROGRAM_VARIABLES,
     }
     volumes, mounts = [TMP_VOLUME, *pgbackrest.job_volumes(service)], [TMP_MOUNT, *pgbackrest.mounts(service)]
     more: dict[str, Any] = {}
@@ -121,12 +122,13 @@ def _drill_template(service: Service, settings: OperatorSettings, backup: Backup
         **({} if storage.storage_class_name is None else {"storageClassName": storage.storage_class_name}),
     }
     data = {"name": "data", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
+    variables = {"STANZA": addresses.database_name(service), "PGDATA": names.PGDATA, **pgbackrest.PROGRAM_VARIABLES}
     made = container(
         DRILL,
         settings.images.postgresql_pair,
         settings,
         command=[*pgbackrest.PROGRAM, "drill"],
-        env=env({"STANZA": addresses.database_name(service), "PGDATA": names.PGDATA}),
+        env=env(variables),
         resources=resources(backup.resources, cpu="100m", memory="512Mi"),
         volumeMounts=[TMP_MOUNT, {"name": "data", "mountPath": names.DATA_PATH}, *pgbackrest.mounts(service)],
     )

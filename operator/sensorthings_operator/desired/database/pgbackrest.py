@@ -1,17 +1,15 @@
-"""pgBackRest's configuration, for each kind of pod that runs it, and what PostgreSQL is told of it.
+"""pgBackRest around a managed database: names, volumes of the pods that run it, and what PostgreSQL is told of it.
 
-https://pgbackrest.org/configuration.html. Databases push their write-ahead log to the repository themselves; a Job
-copies their files through the server that runs beside PostgreSQL. All of them know each other by certificates.
+Databases push their write-ahead log to the repository themselves; a Job copies their files through the server that runs
+beside PostgreSQL. All of them know each other by certificates.
 """
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Final
 
 from sensorthings_operator.api.backup import Backup
 from sensorthings_operator.desired import addresses, databases
-from sensorthings_operator.desired.buscertificates import CA, CLIENT, CLIENT_KEY, CLIENT_NAME, SERVER, SERVER_KEY
-from sensorthings_operator.desired.database import names
+from sensorthings_operator.desired.buscertificates import CA, CLIENT, CLIENT_KEY, SERVER, SERVER_KEY
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -30,20 +28,24 @@ KEYS: Final = ("accessKeyId", "secretAccessKey")
 ARCHIVE_SECONDS: Final = 60
 """What was committed is in the archive after so long, also where little is written."""
 
-_FILES: Final = files("sensorthings_operator.desired").joinpath("files")
 _CONFIGURATION: Final = "pgbackrest.conf"
 _RUN: Final = f"bash {CONFIG_PATH}/run.sh"
 SERVE: Final = ["bash", f"{CONFIG_PATH}/serve.sh"]
-PROGRAM: Final = ["python3", f"{CONFIG_PATH}/backups.py"]
-"""Followed by what to do: backup, restore or drill."""
-_DATABASE, _FILES_SERVER, _JOB, _REPOSITORY = "database.conf", "files.conf", "job.conf", "repository.conf"
-_SCRIPTS: Final = {
+PROGRAM: Final = ["python3", "-m", "backups"]
+"""Followed by what to do: backup, check, restore or drill."""
+PROGRAM_VARIABLES: Final = {"PYTHONPATH": CONFIG_PATH}
+"""Where it is found."""
+RESTORED: Final = "restored"
+"""File with the name of the database of which is known that it was restored."""
+DATABASE, FILES_SERVER, JOB, REPOSITORY = "database.conf", "files.conf", "job.conf", "repository.conf"
+"""Keys of the ConfigMap: the configuration of each kind of pod."""
+_MODULES: Final = ("__init__", "__main__", "archive", "making", "once", "pgbackrest", "practice", "restoring")
+SCRIPTS: Final = {
     "run.sh": "run-pgbackrest.sh",
     "serve.sh": "serve-pgbackrest.sh",
-    "backups.py": "database_backups.py",
+    **{f"backups/{module}.py": f"backups/{module}.py" for module in _MODULES},
 }
-
-Options = Mapping[str, str | int]
+"""Where each lies below the configuration, and where it is among the operator's files."""
 
 
 def wanted(service: Service) -> Backup | None:
@@ -82,14 +84,6 @@ def parameters(service: Service) -> dict[str, str]:
     return {"archive_mode": "on", "archive_command": push, "archive_timeout": f"{ARCHIVE_SECONDS}s"}
 
 
-def held(service: Service, settings: OperatorSettings) -> dict[str, str]:
-    """The ConfigMap: configurations and scripts by their files' names."""
-    scripts = {file: _FILES.joinpath(source).read_text() for file, source in _SCRIPTS.items()}
-    databases_own = {_DATABASE: _database(service, settings), _FILES_SERVER: _files_server(service)}
-    made = {**databases_own, _JOB: _job(service, settings), **scripts}
-    return made if _is_bucket(service) else {_REPOSITORY: _repository(service), **made}
-
-
 def secrets(service: Service) -> dict[str, tuple[str, ...]]:
     """The Secrets that somebody else makes for the backups, and their keys."""
     backup = wanted(service)
@@ -105,12 +99,12 @@ def secrets(service: Service) -> dict[str, tuple[str, ...]]:
 
 def database_volumes(service: Service) -> list[Manifest]:
     """Volumes of a pod that has a database's files: its own, or those of one that it restores."""
-    return _volumes(service, _DATABASE)
+    return _volumes(service, DATABASE)
 
 
 def files_volume(service: Service) -> Manifest:
     """Configuration of what gives a database's files to backups; it knows nothing of where they go."""
-    return _configuration(service, "backup-files", _FILES_SERVER)
+    return _configuration(service, "backup-files", FILES_SERVER)
 
 
 def files_mounts() -> list[Manifest]:
@@ -120,12 +114,12 @@ def files_mounts() -> list[Manifest]:
 
 def job_volumes(service: Service) -> list[Manifest]:
     """Volumes of a pod that makes backups."""
-    return _volumes(service, _JOB)
+    return _volumes(service, JOB)
 
 
 def repository_volumes(service: Service) -> list[Manifest]:
     """Volumes of the pod that has the backups, beside that of the backups."""
-    return _volumes(service, _REPOSITORY)
+    return _volumes(service, REPOSITORY)
 
 
 def mounts(service: Service) -> list[Manifest]:
@@ -144,8 +138,14 @@ def _mounts(paths: Mapping[str, str]) -> list[Manifest]:
 
 
 def _configuration(service: Service, volume: str, configuration: str) -> Manifest:
-    items = [{"key": configuration, "path": _CONFIGURATION}, *({"key": each, "path": each} for each in _SCRIPTS)]
+    own = [{"key": configuration, "path": _CONFIGURATION}, {"key": RESTORED, "path": RESTORED}]
+    items = [*own, *({"key": key(path), "path": path} for path in SCRIPTS)]
     return {"name": volume, "configMap": {"name": name(service), "items": items}}
+
+
+def key(path: str) -> str:
+    """Of a file in the ConfigMap, which has no folders."""
+    return path.replace("/", ".")
 
 
 def _volumes(service: Service, configuration: str) -> list[Manifest]:
@@ -169,118 +169,3 @@ def _volumes(service: Service, configuration: str) -> list[Manifest]:
 def _optional(volume: str, secret: str, keys: tuple[str, ...]) -> Manifest:
     items = [{"key": key, "path": key} for key in keys]
     return {"name": volume, "secret": {"secretName": secret, "optional": True, "defaultMode": 0o440, "items": items}}
-
-
-def _is_bucket(service: Service) -> bool:
-    backup = wanted(service)
-    return backup is not None and backup.storage.s3 is not None
-
-
-def _database(service: Service, settings: OperatorSettings) -> str:
-    """Of pods with a database's files: what they push to, or restore from."""
-    here = dict.fromkeys(databases.names(service), _HERE)
-    return _text({"global": {**_GENERAL, **_remote_storage(service, settings)}, **_ARCHIVING, **here})
-
-
-def _files_server(service: Service) -> str:
-    """Of what gives a database's files to a Job."""
-    return _text({"global": {**_GENERAL, **_SERVER}, **dict.fromkeys(databases.names(service), _HERE)})
-
-
-def _job(service: Service, settings: OperatorSettings) -> str:
-    """Of the pod that makes backups: it reaches the database's pods, and has the repository itself."""
-    backup = wanted(service)
-    assert backup is not None  # noqa: S101 - for the type checker: nothing is built without
-    kept: Options = {"repo1-retention-full-type": "time", "repo1-retention-full": backup.retention.days}
-    general: Options = {**_GENERAL, **(_bucket(service) or _LOCAL), **kept, **_BACKUP}
-    return _text({"global": general, addresses.database_name(service): _pods(service, settings)})
-
-
-def _repository(service: Service) -> str:
-    here = dict.fromkeys(databases.names(service), _HERE)
-    return _text({"global": {**_GENERAL, **_SERVER, **_LOCAL}, **here})
-
-
-def _pods(service: Service, settings: OperatorSettings) -> dict[str, str | int]:
-    options: dict[str, str | int] = {}
-    for number in range(addresses.instances(service)):
-        key = f"pg{number + 1}"
-        options |= _host(key, addresses.instance_host(service, number, settings))
-        options |= {f"{key}-path": names.PGDATA, f"{key}-socket-path": names.SOCKET_PATH, f"{key}-user": "postgres"}
-    return options
-
-
-def _remote_storage(service: Service, settings: OperatorSettings) -> Options:
-    repository = addresses.cluster_host(service, repository_name(service), settings)
-    return _bucket(service) or _host("repo1", repository)
-
-
-def _host(key: str, host: str) -> dict[str, str | int]:
-    return {
-        f"{key}-host": host,
-        f"{key}-host-type": "tls",
-        f"{key}-host-port": PORT,
-        f"{key}-host-ca-file": f"{CERTIFICATES_PATH}/{CA}",
-        f"{key}-host-cert-file": f"{CERTIFICATES_PATH}/{CLIENT}",
-        f"{key}-host-key-file": f"{CERTIFICATES_PATH}/{CLIENT_KEY}",
-    }
-
-
-def _bucket(service: Service) -> Options:
-    """What is known of the bucket; nothing where the backups lie on a volume."""
-    backup = wanted(service)
-    bucket = None if backup is None else backup.storage.s3
-    if bucket is None:
-        return {}
-    authority = {} if bucket.ca_secret_ref is None else {"repo1-storage-ca-file": f"{AUTHORITY_PATH}/{CA}"}
-    return {
-        "repo1-type": "s3",
-        "repo1-path": bucket.prefix or f"/{service.namespace}/{service.name}",
-        "repo1-s3-endpoint": bucket.endpoint,
-        "repo1-s3-bucket": bucket.bucket,
-        "repo1-s3-region": bucket.region,
-        "repo1-s3-uri-style": "host" if bucket.virtual_hosts else "path",
-        **authority,
-    }
-
-
-def _text(sections: Mapping[str, Options]) -> str:
-    """As pgBackRest reads it."""
-    return "\n".join(
-        f"[{section}]\n" + "".join(f"{option}={value}\n" for option, value in options.items())
-        for section, options in sections.items()
-    )
-
-
-_GENERAL: Final[Options] = {
-    "log-level-file": "off",
-    "log-level-console": "info",
-    "lock-path": "/tmp/pgbackrest",  # noqa: S108 - a volume of the pod's own
-    "compress-type": "zst",
-}
-_HERE: Final[Options] = {"pg1-path": names.PGDATA, "pg1-socket-path": names.SOCKET_PATH}
-_ARCHIVING: Final[Mapping[str, Options]] = {
-    f"global:{command}": {
-        # A line for each segment would be most of PostgreSQL's log.
-        "log-level-console": "warn",
-        # PostgreSQL tries again by itself, and must not wait for a store that is away when it ends.
-        "io-timeout": 15,
-    }
-    for command in ("archive-push", "archive-get")
-}
-_SERVER: Final[Options] = {
-    "tls-server-address": "*",
-    "tls-server-port": PORT,
-    "tls-server-ca-file": f"{CERTIFICATES_PATH}/{CA}",
-    "tls-server-cert-file": f"{CERTIFICATES_PATH}/{SERVER}",
-    "tls-server-key-file": f"{CERTIFICATES_PATH}/{SERVER_KEY}",
-    # Whoever has a certificate of this authority is a part of this service's backups.
-    "tls-server-auth": f"{CLIENT_NAME}=*",
-}
-# A folder in the volume, not the volume: that may hold a lost+found, which nobody but root reads.
-_LOCAL: Final[Options] = {"repo1-path": f"{REPOSITORY_PATH}/repository"}
-_BACKUP: Final[Options] = {
-    # Without it a backup begins with the next checkpoint, minutes later.
-    "start-fast": "y",
-    "repo1-bundle": "y",
-}

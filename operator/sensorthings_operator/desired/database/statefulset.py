@@ -181,8 +181,10 @@ def _restores(service: Service, settings: OperatorSettings) -> list[Manifest]:
         "SOURCE": addresses.named_database(service, wanted.source),
         "TARGET": wanted.to or "",
         "INSTANCES": str(addresses.instances(service)),
+        "RESTORED": f"{pgbackrest.CONFIG_PATH}/{pgbackrest.RESTORED}",
         "DATA": names.DATA_PATH,
         "PGDATA": names.PGDATA,
+        **pgbackrest.PROGRAM_VARIABLES,
     }
     pod = {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     return [
