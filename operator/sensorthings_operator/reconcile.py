@@ -21,7 +21,7 @@ from sensorthings_operator.cataloguing import Cataloguing
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
-from sensorthings_operator.conditions.observed import Observed, Workload
+from sensorthings_operator.conditions.observed import Observed
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired import addresses, basic, buscertificates
@@ -30,10 +30,10 @@ from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.gates import Gate, gate, rounds
-from sensorthings_operator.observe import backups, databases, doubts, pairs, references, users
+from sensorthings_operator.observe import databases, doubts, managed, references, restores, users
 from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.databases import Target, last_database_answer
-from sensorthings_operator.observe.gather import gather, pods
+from sensorthings_operator.observe.gather import gather
 from sensorthings_operator.observe.keycloak import realm_ca
 from sensorthings_operator.observe.probes import Probes
 from sensorthings_operator.observe.secrets import SecretReader, SecretsRead
@@ -145,6 +145,7 @@ class Reconciler:
             body = await self._outside.prepare(body, service)
             self._services.wrote(body)
             await self._drop_users(body, service)
+        service = replace(service, serving=restores.held(self._store, service, body))
         live, results = await self._apply_secrets(service)
         secrets, service = await self._read_secrets(service, live)
         holder = self._services.holder_of_host(service.key)
@@ -153,7 +154,14 @@ class Reconciler:
             realm_ca=realm_ca(service, self._settings),
             host_holder=None if holder == service.key else holder,
             reads_at_primary=databases.reads_at_primary(self._probes, service, body),
-            database_adopted=pairs.is_adopted(self._store, service),
+        )
+        service = managed.prepared(
+            self._store,
+            service,
+            body,
+            answer=self._probes.answer(service.key),
+            keys_missing=bool(secrets.missing_for_backups),
+            now=self._reporter.now(),
         )
         service, published = await self._cataloguing.look(service)
         observed, waiting = await self._apply_stages(_Pass(body, service, secrets, self._plans.begin(service)), results)
@@ -176,7 +184,8 @@ class Reconciler:
         port_refused = observed.mqtt_port is not None and not observed.mqtt_port.holds
         wrong = observed.apply_problems or port_refused or observed.references
         refused_later = _REFUSED_SECONDS if wrong else None
-        later = (refused_later, self._children.rivals.look_again(service.key), secrets.look_again)
+        tried_again = managed.look_again(observed, self._reporter.now())
+        later = (refused_later, self._children.rivals.look_again(service.key), secrets.look_again, tried_again)
         return min((seconds for seconds in later if seconds is not None), default=None)
 
     async def _apply_secrets(self, service: Service) -> tuple[dict[str, dict[str, Any]], list[Applied]]:
@@ -208,7 +217,7 @@ class Reconciler:
     def _observe(self, now: _Pass, results: list[Applied]) -> Observed:
         service, secrets = now.service, now.secrets
         answer = None
-        if secrets.credentials is None or service.spec.hibernated or not self._database_runs(service):
+        if secrets.credentials is None or service.spec.hibernated or not databases.runs(self._store, service):
             self._probes.forget(service.key)
         else:
             target = databases.target(service, self._settings, secrets.credentials)
@@ -216,18 +225,11 @@ class Reconciler:
         observed = gather(
             self._store, service, schema_job=now.plan.schema_job, secrets=secrets, database=answer, applied=results
         )
-        observed = backups.look(observed, now.body, pods(self._store, service.key), self._reporter.now())
+        observed = managed.look(self._store, observed, now.body, self._reporter.now())
         if doubts.of_database(observed):
             self._probes.doubt(service.key)
         wanted = users.target(observed, secrets, self._settings)
         return replace(observed, users=self._outside.users(now.body, service, wanted))
-
-    def _database_runs(self, service: Service) -> bool:
-        """A managed database is asked once its pod is ready: before, its name has no address, and DNS remembers."""
-        if service.spec.database.type != "Managed":
-            return True
-        child = self._store.get("StatefulSet", service.namespace, addresses.database_name(service))
-        return child is not None and isinstance(child.summary, Workload) and child.summary.ready > 0
 
     async def _apply_stages(self, now: _Pass, results: list[Applied]) -> tuple[Observed, bool]:
         """Apply what can be applied; what was seen in the end, and whether a stage waits."""

@@ -87,6 +87,34 @@ class BackupFailure(Model):
     """When."""
     message: Annotated[str, Field(max_length=1024)]
     """Why, in the words of what failed."""
+    since: Time | None = None
+    """When the first one failed of those that failed one after the other."""
+
+
+class ArchiveGap(Model):
+    """Pieces of the write-ahead log that never came into the archive."""
+
+    segment: Annotated[str, Field(max_length=24)]
+    """The first of them."""
+    since: Time
+    """When the one before was archived: the database can be restored to times up to about then."""
+    until: Time | None = None
+    """When the next backup was complete, from which on it can be again; not there while there is none."""
+
+
+class BackupRequest(Model):
+    """What the operator asked for last, beside the schedule."""
+
+    number: Annotated[int, Field(ge=0)]
+    """Counts them."""
+    kind: Literal["Backup", "Check"]
+    """A backup, or a look whether the archive is whole."""
+    time: Time
+    """When."""
+    timeline: Annotated[int, Field(ge=1)] | None = None
+    """That the primary wrote then: another one means that another instance was promoted."""
+    done: bool = False
+    """Whether it was made."""
 
 
 class DrillStatus(Model):
@@ -121,6 +149,10 @@ class BackupStatus(Model):
     """When the next backup is due."""
     last_failure: BackupFailure | None = None
     """The last backup, where it failed."""
+    gap: ArchiveGap | None = None
+    """The last gap in the archive, as long as there are backups from before it."""
+    request: BackupRequest | None = None
+    """What the operator asked for last: the first backup, another try, a look after a failover."""
     last_drill: DrillStatus | None = None
     """The last drill."""
     backups: Annotated[
@@ -151,7 +183,7 @@ class RestoreStatus(Model):
 
 
 class DatabaseStatus(Model):
-    """The servers of a database that has several, and the backups of a managed one."""
+    """The servers of a database that has several; which managed one serves, and its backups."""
 
     primary: Annotated[str, Field(max_length=259)] | None = None
     """The server that takes writes; not there while there is none, or more than one."""
@@ -160,6 +192,8 @@ class DatabaseStatus(Model):
         Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["host"]}),
     ] = Field(default_factory=list)
     """The servers and their roles."""
+    serving: Annotated[str, Field(max_length=8)] | None = None
+    """The restored database that serves; not there while the first one does."""
     backup: BackupStatus | None = None
     """The backups, where the spec asks for some."""
     restored: RestoreStatus | None = None

@@ -21,7 +21,7 @@ from sensorthings_operator.conditions.reads import READS_AT_PRIMARY
 from sensorthings_operator.conditions.replication import DATABASE_REPLICATED
 from sensorthings_operator.conditions.schema import SCHEMA_UP_TO_DATE
 from sensorthings_operator.conditions.unobserved import UnobservedReason
-from sensorthings_operator.desired import http, mqtt
+from sensorthings_operator.desired import addresses, http, mqtt
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, selector
 from sensorthings_operator.desired.service import Service
 
@@ -103,8 +103,9 @@ def _tier(service: Service, component: str, workload: Workload | None) -> dict[s
 
 
 def _database(observed: Observed) -> dict[str, Any]:
-    """The servers, where there are several, and the backups, where there are some."""
-    told: dict[str, Any] = {}
+    """The servers, where there are several, the backups, where there are some, and who serves, if not the first one."""
+    serving = addresses.database_in_use(observed.service)
+    told: dict[str, Any] = {"serving": serving} if serving else {}
     answer = observed.database
     if answer is not None and answer.replication is not None:
         told |= _servers(answer.replication)
@@ -132,6 +133,8 @@ def _backups(known: Backups) -> dict[str, Any]:
             oldest_restorable_time=known.oldest,
             next_schedule_time=known.due,
             last_failure=known.failure,
+            gap=known.gap,
+            request=known.request,
             last_drill=known.drill,
             backups=list(known.kept),
         )

@@ -50,7 +50,19 @@ def _failed(observed: Observed) -> Verdict | None:
     if known is None or known.failure is None:
         return None
     told = f"the backup of {known.failure.time} failed: {known.failure.message}"
-    return Verdict("False", "BackupFailed", f"{told}. Mend the cause, then `sensorthings backup now`")
+    again = "" if known.again is None else f"; it is tried again at {known.again}"
+    return Verdict("False", "BackupFailed", f"{told}{again}. Mend the cause, then `sensorthings backup now`")
+
+
+def _gap(observed: Observed) -> Verdict | None:
+    gap = observed.backups.gap if observed.backups is not None else None
+    if gap is None or gap.until is not None:
+        return None
+    told = (
+        f"the archive has a gap: {gap.segment} and what came after it was lost with a former primary that could not "
+        f"archive it. Times after {gap.since} can't be restored to until a new backup is complete, which is on its way"
+    )
+    return Verdict("False", "ArchiveGap", told)
 
 
 def _first(observed: Observed) -> Verdict | None:
@@ -62,6 +74,14 @@ def _first(observed: Observed) -> Verdict | None:
         if problem is not None:
             return troubled(problem)
     return Verdict("False", "BackupAwaited", "the first backup is on its way", expected=True)
+
+
+def _unchecked(observed: Observed) -> Verdict | None:
+    request = observed.backups.request if observed.backups is not None else None
+    if request is None or request.kind != "Check" or request.done:
+        return None
+    told = "another instance is the primary: whether all that the former one wrote is archived is being looked at"
+    return Verdict("Unknown", "ArchiveUnchecked", told, expected=True)
 
 
 def _overdue(observed: Observed) -> Verdict | None:
@@ -91,7 +111,9 @@ def _drill_is_off(observed: Observed) -> bool:
 def _well(observed: Observed) -> Verdict:
     known = observed.backups
     since = "" if known is None else f" from {known.oldest} on"
-    return Verdict("True", "BackedUp", f"the database can be restored to any time{since}, up to a minute ago")
+    gap = None if known is None else known.gap
+    but = "" if gap is None else f", but none from {gap.since} to {gap.until}: the archive has a gap there"
+    return Verdict("True", "BackedUp", f"the database can be restored to any time{since}, up to a minute ago{but}")
 
 
 def _is_backed_up(observed: Observed) -> bool:
@@ -100,7 +122,7 @@ def _is_backed_up(observed: Observed) -> bool:
 
 BACKED_UP: Final = Chain(
     "BackedUp",
-    (_hibernated, _secrets, _archiving, _failed, _first, _overdue, _drill, _well),
+    (_hibernated, _secrets, _archiving, _failed, _first, _gap, _unchecked, _overdue, _drill, _well),
     applies=_is_backed_up,
     needed=False,
 )
@@ -112,15 +134,19 @@ def _asleep(observed: Observed) -> Verdict | None:
     return None
 
 
+def _failing(observed: Observed) -> Verdict | None:
+    if not observed.restore_failure:
+        return None
+    told = f"the restore failed and is tried again: {observed.restore_failure}"
+    return Verdict("False", "RestoreFailed", f"{told}. Mend the cause, or take restore out of the spec")
+
+
 def _made(observed: Observed) -> Verdict | None:
     wanted = databases.restore(observed.service)
     if wanted is None or (observed.restored is not None and observed.restored.name == wanted.name):
         return None
     restored = databases.beside(observed.service) or observed.service
     component = addresses.database_component(restored)
-    if observed.restore_failure:
-        told = f"the restore failed and is tried again: {observed.restore_failure}"
-        return Verdict("False", "RestoreFailed", f"{told}. Mend the cause, or take restore out of the spec")
     problem = pod_problem(observed, component)
     if problem is not None and statefulset.RESTORES not in problem.message:
         return troubled(problem)
@@ -134,10 +160,14 @@ def _checked(observed: Observed) -> Verdict | None:
     rows = "no table of FROST-Server" if found.observations is None else f"{found.observations} Observations"
     newest = f", the newest of {found.newest_observation}" if found.newest_observation else ""
     told = f"it holds {rows}{newest}; its last transaction is of {found.last_transaction_time or 'an unknown time'}"
-    if databases.beside(observed.service) is None:
+    restored = databases.beside(observed.service)
+    if restored is None:
         return Verdict("True", "RestoreServing", f"the restored database serves; when it was made, {told}")
     ready = observed.restored_database
     if ready is None or ready.ready == 0:
+        problem = pod_problem(observed, addresses.database_component(restored))
+        if problem is not None:
+            return troubled(problem)
         return Verdict("False", "RestoreStarting", f"restored, and starting: {told}", expected=True)
     how = f"set spec.database.managed.serving to {wanted.name}"
     return Verdict("True", "RestoreReady", f"{told}. To switch over, {how}; what was written since is not in it")
@@ -151,4 +181,4 @@ def _is_restored(observed: Observed) -> bool:
     return databases.restore(observed.service) is not None
 
 
-RESTORED: Final = Chain("Restored", (_asleep, _made, _checked, _never), applies=_is_restored, needed=False)
+RESTORED: Final = Chain("Restored", (_asleep, _failing, _made, _checked, _never), applies=_is_restored, needed=False)

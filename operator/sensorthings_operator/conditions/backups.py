@@ -1,9 +1,17 @@
 """What is known of the backups of a managed database, and of one that is restored. No judgement, no I/O."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
-from sensorthings_operator.api.status import BackupEntry, BackupFailure, DrillStatus, RestoreStatus
+from sensorthings_operator.api.status import (
+    ArchiveGap,
+    BackupEntry,
+    BackupFailure,
+    BackupRequest,
+    DrillStatus,
+    RestoreStatus,
+)
 
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 """Of the write-ahead log, as PostgreSQL makes it unless told otherwise."""
@@ -20,6 +28,8 @@ class Archive:
     """Its last try failed."""
     waiting_bytes: int
     """Of the write-ahead log that is not in the archive yet; PostgreSQL keeps it on the volume."""
+    timeline: int | None = None
+    """That the primary writes; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,10 @@ class Run:
     backups: tuple[BackupEntry, ...] = ()
     oldest: str | None = None
     """The time from which on the database can be restored."""
+    gap: ArchiveGap | None = None
+    """What was missing in the archive."""
+    request: int | None = None
+    """Number of what the operator asked for, where it did."""
     drill: DrillStatus | None = None
     restored: RestoreStatus | None = None
 
@@ -50,12 +64,21 @@ class Backups:
     oldest: str | None = None
     failure: BackupFailure | None = None
     """The last backup, where it failed."""
+    gap: ArchiveGap | None = None
+    request: BackupRequest | None = None
+    again: str | None = None
+    """When one that failed is tried again; None where it is not."""
     drill: DrillStatus | None = None
     kept: tuple[BackupEntry, ...] = ()
     due: str | None = None
     """When the next one is due."""
     missed: str | None = None
     """The last time at which one was due and none came; None where all came."""
+
+
+def told(moment: datetime) -> str:
+    """A time as Kubernetes writes it."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def archive(position: int, archived: str, *, failing: bool) -> Archive:

@@ -61,9 +61,10 @@ def _archive(looks: Sequence[HostLook]) -> Archive | None:
         return None
     (primary,) = found
     if not primary.unarchived:
-        return Archive(failing=False, waiting_bytes=0)
+        return Archive(failing=False, waiting_bytes=0, timeline=primary.timeline)
     known = archive(primary.position, primary.archived, failing=True)
-    return Archive(failing=True, waiting_bytes=1 << max(0, known.waiting_bytes - 1).bit_length())
+    waiting = 1 << max(0, known.waiting_bytes - 1).bit_length()
+    return Archive(failing=True, waiting_bytes=waiting, timeline=primary.timeline)
 
 
 def is_doubtful(looks: Sequence[HostLook], answer: Answer) -> bool:

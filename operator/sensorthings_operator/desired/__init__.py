@@ -65,7 +65,7 @@ FOUNDATION: Final = Stage(
     ),
 )
 """What needs nothing else."""
-SCHEMA: Final = Stage("schema", (schema.build, database.first_backup))
+SCHEMA: Final = Stage("schema", (schema.build, database.requested_backup))
 """Needs a database that answers. The schema Job comes first."""
 HTTP: Final = Stage("http", (http.build, reads.build, autoscaling.http))
 """Needs the schema of the service's version."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sensorthings_operator.api.sensorthingsservice import SensorThingsServiceSpec
+from sensorthings_operator.api.status import BackupRequest
 from sensorthings_operator.desired.reading import Reading
 
 
@@ -36,6 +37,12 @@ class Service:
 
     restored: str = ""
     """Which database was restored, by its name: nothing is written over what it holds by now. Empty: none yet."""
+
+    backup_request: BackupRequest | None = None
+    """What is asked for beside the backups' schedule; None: the first backup."""
+
+    backup_held: bool = False
+    """Whether that waits for a Secret of the store."""
 
     host_holder: tuple[str, str] | None = None
     """Namespace and name of an older service that asks for the same host, and has it; then this one gets no routes."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sensorthings_operator.api.database import ManagedDatabase
 from sensorthings_operator.clients.database import Credentials
-from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions.backup import ARCHIVING_FAILS, BACKED_UP
 from sensorthings_operator.conditions.backups import Archive
 from sensorthings_operator.conditions.database import DATABASE_REACHABLE
@@ -20,7 +20,7 @@ from sensorthings_operator.conditions.databasehosts import (
     Role,
 )
 from sensorthings_operator.conditions.databasejudging import is_doubtful, judge
-from sensorthings_operator.conditions.observed import Answer
+from sensorthings_operator.conditions.observed import Answer, Workload
 from sensorthings_operator.conditions.reads import READS_AT_PRIMARY, READS_AVAILABLE
 from sensorthings_operator.conditions.replication import DATABASE_REPLICATED
 from sensorthings_operator.desired import addresses, frost, reads
@@ -68,6 +68,14 @@ def target(service: Service, settings: OperatorSettings, credentials: Credential
         ),
         is_read=reads.is_wanted(service),
     )
+
+
+def runs(store: OwnedStore, service: Service) -> bool:
+    """A managed database is asked once its pod is ready: before, its name has no address, and DNS remembers."""
+    if service.spec.database.type != "Managed":
+        return True
+    child = store.get("StatefulSet", service.namespace, addresses.database_name(service))
+    return child is not None and isinstance(child.summary, Workload) and child.summary.ready > 0
 
 
 def database_probes(

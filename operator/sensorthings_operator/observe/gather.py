@@ -6,6 +6,7 @@ from dataclasses import replace
 from sensorthings_operator.apply.outcome import Applied, Outcome
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions import gatewayroutes
+from sensorthings_operator.conditions.backups import Run
 from sensorthings_operator.conditions.observed import (
     Answer,
     ApplyProblem,
@@ -111,3 +112,8 @@ def pods(store: OwnedStore, key: ServiceKey) -> Iterator[PodState]:
     for child in store.of_service(key):
         if isinstance(child.summary, PodState):
             yield child.summary
+
+
+def runs(store: OwnedStore, service: Service) -> list[Run]:
+    """What came of the service's backups, drills and restores, as its pods say."""
+    return [pod.run for pod in pods(store, service.key) if pod.run is not None]

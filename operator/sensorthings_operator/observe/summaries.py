@@ -18,7 +18,7 @@ from sensorthings_operator.conditions.observed import (
 from sensorthings_operator.desired import schema
 from sensorthings_operator.desired.metadata import COMPONENT_LABEL, ROLE_LABEL
 from sensorthings_operator.desired.workloads import MIN_REPLICAS_ANNOTATION
-from sensorthings_operator.observe import backups, gateways
+from sensorthings_operator.observe import backupruns, gateways
 
 _LONGEST_MESSAGE: Final = 500
 _JOB_NAME_LABEL: Final = "batch.kubernetes.io/job-name"
@@ -153,7 +153,7 @@ def pod(live: Mapping[str, Any]) -> PodState:
     """What keeps a pod's containers from running, and whether it brought a schema up to date."""
     labels = live["metadata"].get("labels", {})
     done = labels.get(_JOB_NAME_LABEL, "") if _has_migrated(live) else ""
-    run = backups.run(live)
+    run = backupruns.run(live)
     if live["metadata"].get("deletionTimestamp"):
         return PodState(schema_job=done, run=run)
     restarts = sum(each.get("restartCount", 0) for each in live.get("status", {}).get("containerStatuses", ()))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _COMPONENT: Final = "app.kubernetes.io/component"
 _DATABASE: Final = "sensorthings.city/database"
 _ROLE: Final = "sensorthings.city/role"
+_JOB: Final = "batch.kubernetes.io/job-name"
 _NOW: Final = "2026-01-01T00:00:00Z"
 _ALL: Final = ("bus", "database", "http", "http-read", "mqtt")
 
@@ -48,11 +49,12 @@ class Kubelet:
             if pod["status"]["phase"] == "Pending":
                 self._write(pod, {"phase": "Succeeded"})
 
-    def end(self, component: str, said: str, *, well: bool = True, at: str = _NOW) -> None:
-        """The container of the part's next pod ends, and says something as it does."""
+    def end(self, component: str, said: str, *, well: bool = True, at: str = _NOW, job: str = "") -> None:
+        """The container of the part's next pod ends, or of the next of a Job's, and says something as it does."""
 
         def check() -> Manifest:
-            pending = [pod for pod in self._pods((component,)) if pod["status"]["phase"] == "Pending"]
+            pods = [pod for pod in self._pods((component,)) if job in ("", pod["metadata"]["labels"].get(_JOB))]
+            pending = [pod for pod in pods if pod["status"]["phase"] == "Pending"]
             assert pending, f"there is no pod of {component} that does not run yet"
             return pending[0]
 

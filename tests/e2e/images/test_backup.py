@@ -17,7 +17,7 @@ import pytest
 
 from localcluster import parts
 from sensorthings_operator.apply import authority
-from sensorthings_operator.observe import backups
+from sensorthings_operator.observe import backupruns
 from tests.e2e.images.backups import STORE_KEYS, City, authority_of_a_store, empty
 from tests.e2e.images.conftest import free_port, listens
 from tests.e2e.images.containers import await_true
@@ -140,7 +140,7 @@ def test_what_a_backup_says_is_what_the_operator_reads(running: _Running) -> Non
     }
     over = {"exitCode": 0, "finishedAt": "2026-11-23T01:18:00Z", "message": json.dumps(said)}
     status = {"containerStatuses": [{"name": "backup", "state": {"terminated": over}}]}
-    found = backups.run({**live, "status": status})
+    found = backupruns.run({**live, "status": status})
     assert found is not None
     assert found.failed == ""
     assert [entry.label[-1] for entry in found.backups][-2:] == ["D", "F"], (

@@ -35,9 +35,9 @@ def backed_up(storage: Manifest = VOLUME, *, instances: int = 1, **managed: Any)
     return {"database": {"type": "Managed", "managed": {"instances": instances, "backup": backup, **managed}}}
 
 
-def children_of(spec: Manifest) -> dict[tuple[str, str], Manifest]:
-    """What is made of a spec, by kind and name."""
-    return {(m["kind"], m["metadata"]["name"]): m for m in children(service(spec), SETTINGS)}
+def children_of(spec: Manifest, **fields: Any) -> dict[tuple[str, str], Manifest]:
+    """What is made of a spec and of what else is known of the service, by kind and name."""
+    return {(m["kind"], m["metadata"]["name"]): m for m in children(service(spec, **fields), SETTINGS)}
 
 
 def pod_of(manifest: Manifest) -> Manifest:

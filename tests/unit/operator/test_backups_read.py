@@ -1,5 +1,7 @@
 """What pods say of backups, how it is read, and what is known of them from pods and from the status."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -8,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.api.status import BackupEntry, BackupFailure, BackupStatus
+from sensorthings_operator.api.status import ArchiveGap, BackupEntry, BackupFailure, BackupRequest, BackupStatus
 from sensorthings_operator.apply.status import build
 from sensorthings_operator.conditions import evaluate
-from sensorthings_operator.conditions.backups import SEGMENT_BYTES, Backups, Run, segment_end
-from sensorthings_operator.conditions.observed import PodState
+from sensorthings_operator.conditions.backups import SEGMENT_BYTES, Backups, Run, segment_end, told
+from sensorthings_operator.conditions.observed import Observed
 from sensorthings_operator.desired.metadata import Manifest
-from sensorthings_operator.observe import backups
+from sensorthings_operator.desired.service import Service
+from sensorthings_operator.observe import backupruns, backups, restores
 from tests.unit.operator.backed_up import NOW, backed_up
 from tests.unit.operator.samples import body, child, observed, service
 
@@ -38,7 +41,17 @@ _JSON: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-_FIELDS: Final = ("backups", "oldest", "label", "seconds", "observations", "newest", "last_transaction", "failed")
+_FIELDS: Final = (
+    "backups",
+    "oldest",
+    "gap",
+    "label",
+    "seconds",
+    "observations",
+    "newest",
+    "last_transaction",
+    "failed",
+)
 _SAID: Final = st.dictionaries(st.sampled_from(_FIELDS), _JSON) | _JSON
 
 
@@ -57,9 +70,20 @@ def _live(component: str, message: str, *, code: int = 0, ended: str = "2026-11-
 
 
 def _run(*arguments: Any, **fields: Any) -> Run:
-    found = backups.run(_live(*arguments, **fields))
+    found = backupruns.run(_live(*arguments, **fields))
     assert found is not None
     return found
+
+
+def _look(wanted: Service, before: Manifest, *ended: Run) -> Observed:
+    seen = observed(service=wanted, backups=backups.known(wanted, before, ended, NOW))
+    return restores.look(seen, before, ended)
+
+
+def _written(known: Backups | None, spec: Manifest) -> Manifest:
+    """The resource with that in its status."""
+    seen = observed(service=service(spec), backups=known)
+    return {**body(), "status": build(body(), seen, evaluate(seen), (), NOW)}
 
 
 def _dumped(value: object) -> str:
@@ -75,12 +99,11 @@ def test_whatever_a_pod_says_becomes_a_status_that_the_api_server_takes(componen
     assert len(found.failed) <= 1024
     assert len(found.backups) <= 40
     assert len({each.label for each in found.backups}) == len(found.backups)
-    pods = [PodState(run=found)]
     wanted = service(backed_up(restore={"name": "r1"}))
-    seen = backups.look(observed(service=wanted), body(), pods, NOW)
+    seen = _look(wanted, body(), found)
     status = build(body(), seen, evaluate(seen), (), NOW)
     BackupStatus.model_validate(status["database"]["backup"], strict=True)
-    again = backups.look(observed(service=wanted), {**body(), "status": status}, [], NOW)
+    again = _look(wanted, {**body(), "status": status})
     assert again.backups == seen.backups, "what stands in the status is what was seen"
 
 
@@ -110,16 +133,17 @@ def test_one_that_ended_well_and_says_nothing_is_no_success() -> None:
 
 
 def test_other_pods_and_those_that_run_tell_nothing() -> None:
-    assert backups.run(child("Pod", "x", labels={"app.kubernetes.io/component": "http"})) is None
+    assert backupruns.run(child("Pod", "x", labels={"app.kubernetes.io/component": "http"})) is None
     running = _live("backup", "")
     running["status"]["containerStatuses"][0]["state"] = {"running": {}}
-    assert backups.run(running) is None
+    assert backupruns.run(running) is None
 
 
 def _known(
-    runs: list[Run], before: BackupStatus | None = None, *, now: datetime = NOW, spec: Manifest | None = None
+    runs: Sequence[Run], before: Backups | None = None, *, now: datetime = NOW, spec: Manifest | None = None
 ) -> Backups:
-    found = backups.known(service(spec or backed_up()), before, runs, now)
+    live = body() if before is None else _written(before, backed_up())
+    found = backups.known(service(spec or backed_up()), live, runs, now)
     assert found is not None
     return found
 
@@ -143,33 +167,79 @@ def test_the_last_run_decides(runs: list[Run]) -> None:
 def test_a_failure_after_a_success_is_told_and_the_success_kept() -> None:
     failed = Run("backup", "air-db", "2026-11-23T05:00:00Z", failed="the store is away")
     found = _known([_LATE, failed])
-    assert found.failure == BackupFailure(time="2026-11-23T05:00:00Z", message="the store is away")
+    assert found.failure == BackupFailure(time=failed.ended, message="the store is away", since=failed.ended)
     assert found.succeeded == "2026-11-23T01:17:10Z"
 
 
-@given(st.permutations([_EARLY, _FAILED, _LATE]), st.integers(0, 3))
+_GAP: Final = ArchiveGap(segment="0" * 24, since="2026-11-22T09:00:00Z")
+_CHECKED: Final = replace(_EARLY, ended="2026-11-22T12:00:00Z", gap=_GAP, request=1)
+_FAILED_AGAIN: Final = replace(_FAILED, ended="2026-11-23T01:16:40Z")
+_ASKED: Final = BackupRequest(number=1, kind="Check", time="2026-11-22T11:59:00Z", timeline=2)
+
+
+@given(st.permutations([_EARLY, _CHECKED, _FAILED, _FAILED_AGAIN, _LATE]), st.integers(0, 5))
 def test_what_is_known_is_the_same_whether_pods_are_seen_together_or_one_after_the_other(
     runs: list[Run], cut: int
 ) -> None:
     """Pods go with their Jobs: what the status remembers has to come to the same, in the order in which they ended."""
     ordered = sorted(runs, key=lambda each: each.ended)
-    at_once = _known(runs)
-    first = _known(ordered[:cut])
-    status = BackupStatus(
-        database=first.database,
-        last_success_time=first.succeeded,
-        oldest_restorable_time=first.oldest,
-        last_failure=first.failure,
-        backups=list(first.kept),
-    )
-    assert _known(ordered[cut:], status) == at_once
-    assert _known(ordered, status) == at_once
+    begun = Backups("air-db", request=_ASKED)
+    at_once = _known(runs, begun)
+    first = _known(ordered[:cut], begun)
+    assert _known(ordered[cut:], first) == at_once
+    assert _known(ordered, first) == at_once
 
 
 def test_another_database_s_backups_are_not_taken_for_its_own() -> None:
-    status = BackupStatus(database="air-db", last_success_time="2026-11-23T01:17:10Z")
-    found = _known([_LATE], status, spec=backed_up(serving="r1"))
+    before = Backups("air-db", succeeded="2026-11-23T01:17:10Z")
+    found = _known([_LATE], before, spec=backed_up(serving="r1"))
     assert (found.database, found.succeeded) == ("air-db-r1", None)
+
+
+def test_a_failure_knows_since_when_all_failed() -> None:
+    found = _known([_EARLY, _FAILED, _FAILED_AGAIN]).failure
+    assert found is not None
+    assert (found.since, found.time) == (_FAILED.ended, _FAILED_AGAIN.ended)
+    after = replace(_FAILED, ended="2026-11-23T09:00:00Z")
+    assert _known([_EARLY, _FAILED, _LATE, after]).failure == BackupFailure(
+        time=after.ended, message="the store is away", since=after.ended
+    )
+
+
+def test_a_gap_ends_with_the_next_backup_and_is_told_while_there_are_older_ones() -> None:
+    found = _known([_EARLY, _CHECKED])
+    assert found.gap == _GAP, "from the last segment that is there, to nobody knows when"
+    kept = replace(_LATE, oldest=_EARLY.oldest)
+    assert _known([_EARLY, _CHECKED, kept]).gap == _GAP.model_copy(update={"until": _LATE.backups[0].time})
+    assert _known([_EARLY, _CHECKED, _LATE]).gap is None, "nothing from before it is left"
+
+
+def test_a_gap_that_a_backup_tells_of_ended_with_it() -> None:
+    listed = [["20261123-011700F", 1795396650, 1000, 200], ["20261116-011700F", 1794791850, 900, 150]]
+    gap = {"segment": "00000001000000000000000A", "since": 1795000000}
+    found = _run("backup", orjson.dumps({"backups": listed, "oldest": 1794791850, "gap": gap}).decode())
+    assert found.gap == ArchiveGap(segment=gap["segment"], since="2026-11-18T11:06:40Z", until=found.backups[0].time)
+    gap["since"] = 1795396650
+    found = _run("backup", orjson.dumps({"backups": listed, "gap": gap}).decode())
+    assert found.gap is not None
+    assert found.gap.until is None, "a look made no backup after it"
+
+
+@pytest.mark.parametrize(
+    ("made", "done"),
+    [
+        (_CHECKED, True),
+        (replace(_CHECKED, request=None), False),
+        (replace(_CHECKED, request=0), False),
+        (replace(_CHECKED, request=None, failed="no", backups=()), False),
+        (_LATE, True),
+    ],
+    ids=["its own", "somebody's", "an older one's", "failed", "a backup that came later"],
+)
+def test_what_was_asked_for_is_done(made: Run, done: bool) -> None:
+    found = _known([made], Backups("air-db", request=_ASKED)).request
+    assert found is not None
+    assert found.done is done
 
 
 def test_when_the_next_one_is_due() -> None:
@@ -191,7 +261,7 @@ def test_who_has_a_backup_of_each_due_time_missed_none(minutes: int, schedule: s
     assert backups.missed(schedule, Backups("air-db", succeeded=due), now) is None
     later = backups.due(schedule, now)
     assert later is not None
-    assert due < backups.told(now) < later
+    assert due < told(now) < later
 
 
 def test_a_restore_that_failed_and_then_did_not_is_told_as_it_is() -> None:
@@ -199,20 +269,22 @@ def test_a_restore_that_failed_and_then_did_not_is_told_as_it_is() -> None:
     done = _run(
         "database-r1", '{"label":"x","observations":3,"seconds":5}', ended="2026-11-23T02:00:00Z", STANZA="air-db-r1"
     )
-    seen = observed(service=service(backed_up(restore={"name": "r1"})))
-    assert backups.look(seen, body(), [PodState(run=failed)], NOW).restore_failure == "no backup before that"
-    after = backups.look(seen, body(), [PodState(run=failed), PodState(run=done)], NOW)
+    wanted = service(backed_up(restore={"name": "r1"}))
+    assert _look(wanted, body(), failed).restore_failure == "no backup before that"
+    after = _look(wanted, body(), failed, done)
     assert (after.restore_failure, after.restored and after.restored.observations) == ("", 3)
+    lost = replace(failed, ended="2026-11-23T03:00:00Z", failed="air-db-r1 was restored before")
+    assert _look(wanted, body(), done, lost).restore_failure == "air-db-r1 was restored before"
 
 
 def test_a_pod_that_restores_nothing_is_not_taken_for_the_one_that_does() -> None:
     """Of a pair the others have the same container, which ends at once."""
-    seen = observed(service=service(backed_up(instances=2, restore={"name": "r1"})))
-    idle = PodState(run=_run("database-r1", "", STANZA="air-db-r1"))
-    assert backups.look(seen, body(), [idle], NOW).restored is None
+    wanted = service(backed_up(instances=2, restore={"name": "r1"}))
+    idle = _run("database-r1", "", STANZA="air-db-r1")
+    assert _look(wanted, body(), idle).restored is None
     said = '{"label":"x","observations":3,"seconds":5}'
-    done = PodState(run=_run("database-r1", said, ended="2026-11-23T02:00:00Z", STANZA="air-db-r1"))
-    found = backups.look(seen, body(), [idle, done], NOW).restored
+    done = _run("database-r1", said, ended="2026-11-23T02:00:00Z", STANZA="air-db-r1")
+    found = _look(wanted, body(), idle, done).restored
     assert found is not None
     assert found.observations == 3
 

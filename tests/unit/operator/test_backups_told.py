@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from sensorthings_operator.api.status import BackupFailure, DrillStatus, RestoreStatus
+from sensorthings_operator.api.status import ArchiveGap, BackupFailure, BackupRequest, DrillStatus, RestoreStatus
 from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.backups import SEGMENT_BYTES, Archive, Backups
 from sensorthings_operator.conditions.chain import Verdict
@@ -60,10 +60,18 @@ def test_what_keeps_the_first_backup_from_running_is_told() -> None:
     assert _backed_up(Backups("air-db"), pod_problems=(problem,)).reason == "Unschedulable"
 
 
+_GAP: Final = ArchiveGap(segment="00000001000000000000000A", since="2026-11-22T09:00:00Z")
+_CHECK: Final = BackupRequest(number=4, kind="Check", time="2026-11-23T11:59:00Z", timeline=2)
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
         ({"failure": BackupFailure(time="2026-11-23T05:00:00Z", message="the store is away")}, "BackupFailed"),
+        ({"gap": _GAP}, "ArchiveGap"),
+        ({"gap": _GAP.model_copy(update={"until": "2026-11-23T01:17:30Z"})}, "BackedUp"),
+        ({"request": _CHECK}, "ArchiveUnchecked"),
+        ({"request": _CHECK.model_copy(update={"done": True})}, "BackedUp"),
         ({"missed": "2026-11-23T01:17:00Z"}, "BackupOverdue"),
         ({"drill": DrillStatus(time="2026-11-02T03:43:00Z", succeeded=False, message="no WAL")}, "DrillFailed"),
         ({"drill": DrillStatus(time="2026-11-02T03:43:00Z", succeeded=True)}, "BackedUp"),
@@ -71,6 +79,29 @@ def test_what_keeps_the_first_backup_from_running_is_told() -> None:
 )
 def test_what_is_wrong_is_told(fields: dict[str, Any], reason: str) -> None:
     assert _backed_up(replace(WELL, **fields)).reason == reason
+
+
+def test_a_gap_is_told_while_it_is_open_as_a_warning_and_later_as_what_it_is() -> None:
+    verdict = _backed_up(replace(WELL, gap=_GAP))
+    assert (verdict.status, verdict.expected) == ("False", False)
+    assert _GAP.segment in verdict.message
+    over = _backed_up(replace(WELL, gap=_GAP.model_copy(update={"until": "2026-11-23T01:17:30Z"})))
+    assert over.holds
+    assert "none from 2026-11-22T09:00:00Z to 2026-11-23T01:17:30Z" in over.message
+
+
+def test_after_a_failover_nobody_says_that_all_can_be_restored_before_it_was_looked_at() -> None:
+    verdict = _backed_up(replace(WELL, request=_CHECK))
+    assert (verdict.status, verdict.expected) == ("Unknown", True)
+
+
+def test_a_backup_that_failed_says_when_it_is_made_again() -> None:
+    failure = BackupFailure(time="2026-11-23T05:00:00Z", message="the store is away")
+    assert (
+        "tried again at 2026-11-23T05:05:00Z"
+        in _backed_up(replace(WELL, failure=failure, again="2026-11-23T05:05:00Z")).message
+    )
+    assert "again at" not in _backed_up(replace(WELL, failure=failure)).message
 
 
 def test_a_secret_that_is_missing_is_told_and_database_reachable_is_not_about_it() -> None:
@@ -109,6 +140,28 @@ def test_a_restore_from_its_begin_to_the_switch() -> None:
     assert "Restored" not in evaluate(observed(service=service(backed_up())))
 
 
+def test_a_restored_database_that_does_not_start_or_lost_its_volume_is_told() -> None:
+    problem = PodProblem("database-r1", "air-db-r1-0", "Unschedulable", "no node has room")
+    assert _restore(restored=_RESTORED, pod_problems=(problem,)).reason == "Unschedulable"
+    lost = _restore(restored=_RESTORED, restore_failure="air-db-r1 was restored before", restored_database=workload())
+    assert (lost.status, lost.reason) == ("False", "RestoreFailed")
+
+
+def _ready(serving: str | None, **restore: str) -> Verdict:
+    more: dict[str, Any] = {"restore": restore} if restore else {}
+    spec = backed_up(serving="r1", **more)
+    return evaluate(observed(service=service(spec, serving=serving), restored=_RESTORED))["Ready"]
+
+
+def test_a_switch_that_waits_is_no_service_as_the_spec_wants_it() -> None:
+    assert _ready(None, name="r1").holds
+    waits = _ready("", name="r1")
+    assert (waits.status, waits.reason, waits.expected) == ("False", "SwitchAwaited", True)
+    assert "air-db serves until" in waits.message
+    for never in (_ready(""), _ready("", name="r2")):
+        assert (never.status, never.reason, never.expected) == ("False", "SwitchImpossible", False)
+
+
 def test_trouble_of_the_database_that_is_restored_is_not_that_of_the_one_that_serves() -> None:
     problem = PodProblem("database-r1", "air-db-r1-0", "Unschedulable", "no node has room")
     spec = backed_up(restore={"name": "r1"})
@@ -125,9 +178,9 @@ def _judged(**fields: Any) -> Answer:
 
 def test_how_much_waits_is_what_the_archive_lacks_in_steps() -> None:
     found = _judged(archived="000000010000000000000059", unarchived=True).archive
-    assert found == Archive(failing=True, waiting_bytes=16 * SEGMENT_BYTES), "ten segments, in powers of two"
-    assert _judged(archived="000000010000000000000059").archive == Archive(failing=False, waiting_bytes=0)
-    assert _judged(archived="00000002.history", unarchived=True).archive == Archive(failing=True, waiting_bytes=1)
+    assert found == Archive(failing=True, waiting_bytes=16 * SEGMENT_BYTES, timeline=1), "ten, as a power of two"
+    assert _judged(archived="000000010000000000000059").archive == Archive(False, 0, timeline=1)
+    assert _judged(archived="00000002.history", unarchived=True).archive == Archive(True, 1, timeline=1)
 
 
 def test_nobody_looks_at_an_archiver_where_there_are_no_backups() -> None:

@@ -42,9 +42,9 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     ]
 
 
-def first_backup(service: Service, settings: OperatorSettings) -> list[Manifest]:
-    """A backup that is made as soon as the database answers; nothing without backups."""
-    return backups.first(service, settings)
+def requested_backup(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """What is asked for beside the backups' schedule, as soon as the database answers; nothing without backups."""
+    return backups.requested(service, settings)
 
 
 def _running(service: Service, settings: OperatorSettings) -> list[Manifest]:

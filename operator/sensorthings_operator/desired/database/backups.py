@@ -1,11 +1,14 @@
-"""The Jobs around backups: one that is made at once, a CronJob of them, and a CronJob of restores for practice.
+"""The Jobs around backups: one that is asked for, a CronJob of them, and a CronJob of restores for practice.
 
 They run pgBackRest in PostgreSQL's image and say what came of it in their termination message.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from sensorthings_operator.api.backup import Backup
+from sensorthings_operator.api.status import BackupRequest
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.database import configuration, names, pgbackrest, pgbackrestconf, repository
 from sensorthings_operator.desired.metadata import CERTIFICATE_HOSTS_ANNOTATION, Manifest, digest, labels, metadata
@@ -18,6 +21,7 @@ DRILL: Final = "drill"
 _DAY_SECONDS: Final = 24 * 60 * 60
 _KEPT_JOBS: Final = 2
 _TRIES: Final = 2
+_FIRST: Final = BackupRequest(number=0, kind="Backup", time="1970-01-01T00:00:00Z")
 _DRILL_KEPT: Final = {"ttlSecondsAfterFinished": _DAY_SECONDS}
 """A drill's volume goes with its pod, and the pod with its Job, which a CronJob would keep until the next ones."""
 
@@ -50,12 +54,17 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     return made
 
 
-def first(service: Service, settings: OperatorSettings) -> list[Manifest]:
-    """A backup that is made at once: of a database that has none, or where what makes them is another."""
+def requested(service: Service, settings: OperatorSettings) -> list[Manifest]:
+    """What is asked for beside the schedule: a backup of a database that has none, another try, or a look."""
     backup = pgbackrest.wanted(service)
-    if backup is None or service.spec.hibernated:
+    request = service.backup_request or _FIRST
+    if backup is None or service.spec.hibernated or service.backup_held or request.done:
         return []
-    template = _backup_template(service, settings, backup)
+    variables = {"REQUEST": str(request.number)}
+    command = "backup"
+    if request.kind == "Check":
+        command, variables = "check", {**variables, "TIMELINE": str(request.timeline)}
+    template = _backup_template(service, settings, backup, command, variables)
     name = f"{pgbackrest.name(service)}-{digest([template, pgbackrestconf.held(service, settings)['job.conf']])}"
     return [
         {
@@ -90,11 +99,18 @@ def _job(template: Manifest) -> Manifest:
     return {"backoffLimit": _TRIES, "activeDeadlineSeconds": _DAY_SECONDS, "template": template}
 
 
-def _backup_template(service: Service, settings: OperatorSettings, backup: Backup) -> Manifest:
+def _backup_template(
+    service: Service,
+    settings: OperatorSettings,
+    backup: Backup,
+    command: str = "backup",
+    more_variables: Mapping[str, str] = MappingProxyType({}),
+) -> Manifest:
     variables = {
         "STANZA": addresses.database_name(service),
         "INSTANCES": str(addresses.instances(service)),
         "FULL_EVERY_DAYS": str(backup.full_every_days),
+        **more_variables,
         **pgbackrest.PROGRAM_VARIABLES,
     }
     volumes, mounts = [TMP_VOLUME, *pgbackrest.job_volumes(service)], [TMP_MOUNT, *pgbackrest.mounts(service)]
@@ -106,7 +122,7 @@ def _backup_template(service: Service, settings: OperatorSettings, backup: Backu
         COMPONENT,
         settings.images.postgresql_pair,
         settings,
-        command=[*pgbackrest.PROGRAM, "backup"],
+        command=[*pgbackrest.PROGRAM, command],
         env=env(variables),
         resources=resources(backup.resources, cpu="100m", memory="256Mi"),
         volumeMounts=mounts,

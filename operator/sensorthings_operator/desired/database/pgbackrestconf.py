@@ -23,8 +23,8 @@ def held(service: Service, settings: OperatorSettings) -> dict[str, str]:
     """The ConfigMap: configurations and scripts by their files' names."""
     scripts = {pgbackrest.key(path): _FILES.joinpath(source).read_text() for path, source in pgbackrest.SCRIPTS.items()}
     databases_own = {pgbackrest.DATABASE: _database(service, settings), pgbackrest.FILES_SERVER: _files_server(service)}
-    restored = addresses.named_database(service, service.restored) if service.restored else ""
-    made = {**databases_own, pgbackrest.JOB: _job(service, settings), pgbackrest.RESTORED: f"{restored}\n", **scripts}
+    restored = f"{addresses.named_database(service, service.restored)}\n" if service.restored else ""
+    made = {**databases_own, pgbackrest.JOB: _job(service, settings), pgbackrest.RESTORED: restored, **scripts}
     return made if _is_bucket(service) else {pgbackrest.REPOSITORY: _repository(service), **made}
 
 

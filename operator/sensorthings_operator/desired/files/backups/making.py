@@ -47,7 +47,6 @@ def report(known: Sequence[Mapping[str, Any]], gap: archive.Gap | None) -> dict[
     return {
         "backups": [[each["label"], each["time"], each["size"], each["stored"]] for each in known[:_LISTED]],
         "oldest": min((each["time"] for each in known), default=None),
-        "timeline": archive.timeline(known[0]["stop"]) if known else None,
         **({} if gap is None else {"gap": {"segment": gap.segment, "since": gap.since}}),
     }
 
