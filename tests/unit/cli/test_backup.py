@@ -204,6 +204,28 @@ def test_a_time_that_can_not_be_is_refused(cluster: FakeCluster, to: str, told: 
     assert told in beside
 
 
+@pytest.mark.parametrize(
+    ("to", "until", "refused"),
+    [
+        ("2026-11-20T10:00:00Z", "2026-11-20T12:00:00Z", False),
+        ("2026-11-20T10:00:01Z", "2026-11-20T12:00:00Z", True),
+        ("2026-11-20T12:00:00Z", "2026-11-20T12:00:00Z", False),
+        ("2026-11-22T10:00:00Z", None, True),
+    ],
+)
+def test_a_time_in_a_gap_of_the_archive_is_refused(
+    cluster: FakeCluster, to: str, until: str | None, refused: bool
+) -> None:
+    gap = {"segment": "0" * 24, "since": "2026-11-20T10:00:00Z", **({} if until is None else {"until": until})}
+    cluster.live["status"]["database"] = {"backup": {**_BACKUP, "gap": gap}}
+    cluster.then = [_condition("Restored", "True", "RestoreReady")]
+    code, _, beside = _run("restore", "air", "--to", to)
+    assert (code, bool(cluster.written)) == ((1, False) if refused else (0, True))
+    if refused:
+        assert "Choose a time up to 2026-11-20T10:00:00Z" in beside
+    assert (f"from {until} on" in beside) == (refused and until is not None)
+
+
 def test_the_switch_waits_for_a_restored_database(cluster: FakeCluster) -> None:
     assert "Nothing is restored" in _run("switch", "air")[2]
     cluster.live["spec"]["database"]["managed"]["restore"] = {"name": "r1", "source": ""}

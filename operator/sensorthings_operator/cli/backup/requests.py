@@ -77,7 +77,7 @@ def moment(given: str, live: Object) -> str:
     """A time that somebody asks for, as the spec writes it.
 
     Raises:
-        SensorThingsError: It is none, or earlier than the oldest backup.
+        SensorThingsError: It is none, or earlier than the oldest backup, or in a gap of the archive.
     """
     try:
         asked = datetime.fromisoformat(given)
@@ -92,8 +92,18 @@ def moment(given: str, live: Object) -> str:
         raise SensorThingsError(
             f"There is no backup before {given}", where="--to", remedy=f"Choose a time from {oldest} on."
         )
+    gap = backups(live).get("gap")
+    if gap is not None and _is_within(asked, gap):
+        until = f", or one from {gap['until']} on" if "until" in gap else ""
+        remedy = f"Choose a time up to {gap['since']}{until}."
+        raise SensorThingsError(f"The archive has a gap at {given}", where="--to", remedy=remedy)
     whole = asked.replace(tzinfo=None).isoformat(timespec="microseconds" if asked.microsecond else "seconds")
     return f"{whole}Z"
+
+
+def _is_within(asked: datetime, gap: Mapping[str, str]) -> bool:
+    ended = "until" in gap and asked >= datetime.fromisoformat(gap["until"])
+    return asked > datetime.fromisoformat(gap["since"]) and not ended
 
 
 def restore(live: Object, *, name: str, source: str | None, to: str, claims: Iterable[str] = ()) -> dict[str, Any]:
