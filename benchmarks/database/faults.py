@@ -36,7 +36,7 @@ class Fault:
 FAULTS: Final = {
     "killed": Fault(pairs.killed, 10),
     "frozen": Fault(pairs.frozen, 30),
-    "deleted": Fault(pairs.deleted, 30),
+    "lost": Fault(pairs.lost, 30),
 }
 SWITCHOVER_SECONDS: Final = 3.0
 
@@ -107,8 +107,11 @@ def outage(service: Service, cause: Callable[[Service, dict[str, Any]], None]) -
     primary = pairs.primary(service)
     with Writing(service) as writing, _Successor(service, primary["metadata"]["name"]) as successor:
         begun = time.perf_counter()
-        cause(service, primary)
-        eventually("another primary", lambda: successor.is_primary, _CHANGE_SECONDS)
+        try:
+            cause(service, primary)
+            eventually("another primary", lambda: successor.is_primary, _CHANGE_SECONDS)
+        finally:
+            pairs.found(service, primary)
         pairs.await_pair(service)
     pause, answered = writing.pause(begun)
     return Outage(

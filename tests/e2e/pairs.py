@@ -65,6 +65,20 @@ def deleted(service: Service, primary: dict[str, Any]) -> None:
     service.kubectl("delete", f"pod/{name}", "--grace-period=0", "--force", "--wait=false")
 
 
+def lost(service: Service, primary: dict[str, Any]) -> None:
+    """Everything in the pod, and no node takes another one: as with its machine, until ``found``."""
+    name = primary["metadata"]["name"]
+    service.kubernetes.run("cordon", primary["spec"]["nodeName"])
+    # Without the pod in the API the kubelet starts none of its containers again.
+    service.kubectl("delete", f"pod/{name}", "--grace-period=0", "--force", "--wait=false")
+    _signal(primary, b"", signal.SIGKILL)
+
+
+def found(service: Service, primary: dict[str, Any]) -> None:
+    """The machine is back, if it was away."""
+    service.kubernetes.run("uncordon", primary["spec"]["nodeName"])
+
+
 def frozen(service: Service, primary: dict[str, Any]) -> None:
     """Everything in the pod stands still and keeps its connections, as on a machine that hangs."""
     _signal(primary, b"", signal.SIGSTOP)

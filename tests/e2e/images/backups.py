@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from sensorthings_operator.api.status import BackupRequest
 from sensorthings_operator.apply import authority, certificates
 from sensorthings_operator.desired import children
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -66,11 +67,11 @@ class City:
         self._secrets["store"] = {key: value.encode() for key, value in STORE_KEYS.items()}
         self._secrets["store-ca"] = {"ca.crt": self.authority.pem}
 
-    def _children(self) -> dict[tuple[str, str], Manifest]:
+    def _children(self, **fields: Any) -> dict[tuple[str, str], Manifest]:
         managed: Manifest = {"backup": {"storage": self.storage, "drill": {}}}
         restore = {"name": "r1", **({"to": self.restore_to} if self.restore_to else {})}
         spec = {"database": {"type": "Managed", "managed": {**managed, "restore": restore}}}
-        made = children(service(spec), OperatorSettings())
+        made = children(service(spec, **fields), OperatorSettings())
         return {(each["kind"], each["metadata"]["name"]): each for each in made}
 
     def close(self) -> None:
@@ -109,6 +110,13 @@ class City:
         """Run a backup: its exit code, and what it says."""
         template = self._children()["CronJob", "air-backup"]["spec"]["jobTemplate"]["spec"]["template"]
         return self._ends("air-backup", template, "backup", {"data": self.folder / "repository"}, variables)
+
+    def check(self, timeline: int) -> tuple[int, dict[str, Any]]:
+        """Look through the archive."""
+        request = BackupRequest(number=1, kind="Check", time="2026-01-01T00:00:00Z", timeline=timeline)
+        made = self._children(backup_request=request)
+        (job,) = (each for (kind, name), each in made.items() if kind == "Job" and name.startswith("air-backup-"))
+        return self._ends("air-backup", job["spec"]["template"], "backup", {"data": self.folder / "repository"}, {})
 
     def drill(self) -> tuple[int, dict[str, Any]]:
         """Run a restore for practice."""

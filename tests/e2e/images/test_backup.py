@@ -243,6 +243,31 @@ def test_what_is_written_while_the_repository_is_away_is_kept_and_archived_later
     assert said["observations"] == int(running.sql('select count(*) from "OBSERVATIONS"'))
 
 
+def test_a_piece_of_the_archive_that_is_missing_is_found_and_a_backup_begins_anew(running: _Running) -> None:
+    city = running.city
+    code, said = city.backup()
+    assert code == 0, said
+    pieces = []
+    for number in range(6000, 6003):
+        running.sql(_INSERT.format(number))
+        pieces.append(running.sql("select pg_walfile_name(pg_current_wal_lsn())"))
+        running.archive()
+    lost = pieces[1]
+    code, said = city.check(timeline=1)
+    assert (code, "gap" in said) == (0, False), said
+    assert city.check(timeline=2)[1]["failed"].startswith("nothing of what the primary writes (timeline 2)")
+    # As where a primary is lost before it has handed it over.
+    (piece,) = city.folder.rglob(f"15-1/*/{lost}-*")
+    piece.unlink()
+    code, said = city.check(timeline=1)
+    assert (code, said["gap"]["segment"]) == (0, lost), said
+    code, said = city.backup()
+    assert (code, said["gap"]["segment"]) == (0, lost), said
+    assert said["backups"][0][1] > said["gap"]["since"]
+    code, said = city.check(timeline=1)
+    assert (code, "gap" in said) == (0, False), said
+
+
 def test_no_key_is_in_a_log(running: _Running) -> None:
     logs = "".join(container.log for container in running.city.runtime.containers)
     for secret in (*STORE_KEYS.values(), "BEGIN PRIVATE KEY"):
