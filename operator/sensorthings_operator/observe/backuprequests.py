@@ -28,13 +28,13 @@ def is_running(store: OwnedStore, service: Service) -> bool:
     )
 
 
-def asked(known: Backups, *, timeline: int | None, running: bool, now: datetime) -> BackupRequest:
+def asked(known: Backups, *, timeline: int | None, waits: bool, now: datetime) -> BackupRequest:
     """What is asked for now; what was asked for before, as long as nothing else has to be.
 
     Args:
         known: Of the backups.
         timeline: That the primary of a pair writes; None where that is not known.
-        running: Whether a backup is being made.
+        waits: Whether nothing new may be asked for, as while a backup is being made.
         now: The time of day.
     """
     before = known.request
@@ -42,7 +42,7 @@ def asked(known: Backups, *, timeline: int | None, running: bool, now: datetime)
         return BackupRequest(number=0, kind="Backup", time=told(now), timeline=timeline)
     if before.timeline is None:
         before = before.model_copy(update={"timeline": timeline})
-    kind = None if running else _next(known, before, timeline, now)
+    kind = None if waits else _next(known, before, timeline, now)
     if kind is None:
         return before
     newest = before.timeline if timeline is None else timeline

@@ -26,18 +26,17 @@ _LONG_ENOUGH: Final = timedelta(days=1)
 """After so long in vain the schedule alone tries again."""
 
 
-def known(service: Service, body: Mapping[str, Any], runs: Iterable[Run], now: datetime) -> Backups | None:
-    """What is known of the backups of the database that serves; None where the spec asks for none.
+def known(service: Service, body: Mapping[str, Any], runs: Iterable[Run], now: datetime) -> Backups:
+    """What is known of the backups of the database that serves.
 
     Args:
-        service: As it is wanted.
+        service: As it is wanted, with backups.
         body: The resource, with what stands in its status.
         runs: What its pods say.
         now: The time of day.
     """
     backup = pgbackrest.wanted(service)
-    if backup is None:
-        return None
+    assert backup is not None  # noqa: S101 - for the type checker
     database = addresses.database_name(service)
     state = _remembered(database, _status(body))
     if service.backup_request is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions.observed import Answer, Observed
 from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired.database import pgbackrest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe import backuprequests, backups, pairs, restores
 from sensorthings_operator.observe.gather import runs
@@ -28,23 +29,21 @@ def prepared(  # noqa: PLR0913 - all that is seen of them
         keys_missing: A Secret for the backups is missing.
         now: The time of day.
     """
+    service = replace(service, database_adopted=pairs.is_adopted(store, service))
+    if pgbackrest.wanted(service) is None:
+        return service
     ended = runs(store, service)
     is_restored = restores.restored(service, body, ended)
-    service = replace(
-        service,
-        database_adopted=pairs.is_adopted(store, service),
-        restored="" if is_restored is None else is_restored.name,
-    )
     known = backups.known(service, body, ended, now)
-    if known is None:
-        return service
     running = backuprequests.is_running(store, service)
+    waits = running or keys_missing or service.spec.hibernated or service.spec.paused
     timeline = None
     if addresses.is_pair(service) and answer is not None and answer.archive is not None:
         timeline = answer.archive.timeline
     return replace(
         service,
-        backup_request=backuprequests.asked(known, timeline=timeline, running=running, now=now),
+        restored="" if is_restored is None else is_restored.name,
+        backup_request=backuprequests.asked(known, timeline=timeline, waits=waits, now=now),
         # A Secret that is away for a moment ends no backup that runs.
         backup_held=keys_missing and not running,
     )
@@ -52,6 +51,8 @@ def prepared(  # noqa: PLR0913 - all that is seen of them
 
 def look(store: OwnedStore, observed: Observed, body: Body, now: datetime) -> Observed:
     """With what is known of the backups and of a restore."""
+    if pgbackrest.wanted(observed.service) is None:
+        return observed
     ended = runs(store, observed.service)
     observed = replace(observed, backups=backups.known(observed.service, body, ended, now))
     return restores.look(observed, body, ended)

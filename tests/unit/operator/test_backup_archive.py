@@ -137,6 +137,26 @@ def test_what_a_former_primary_archives_as_it_ends_is_waited_for(monkeypatch: py
     assert len(pauses) == 1
 
 
+@pytest.mark.parametrize(("failing", "well"), [(2, True), (3, False)])
+def test_one_that_was_just_promoted_is_asked_again(failing: int, well: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    _answers(monkeypatch, stop="00000002000000000000000A")
+    tries: list[tuple[str, ...]] = []
+
+    def run(*command: str) -> str:
+        tries.append(command)
+        if len(tries) <= failing:
+            raise pgbackrest.FailedError("no database found")
+        return ""
+
+    monkeypatch.setattr(making, "run", run)
+    if well:
+        assert "gap" not in making.check("air-db", timeline=2)
+    else:
+        with pytest.raises(pgbackrest.FailedError, match="no database found"):
+            making.check("air-db", timeline=2)
+    assert len(tries) == 3
+
+
 _SWITCHES: Final = st.lists(st.integers(0, 40 * archive.SEGMENT_BYTES), max_size=4).map(sorted)
 
 

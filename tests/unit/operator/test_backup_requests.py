@@ -24,8 +24,8 @@ _DONE: Final = BackupRequest(number=3, kind="Backup", time=_EARLIER, timeline=1,
 _OPEN: Final = ArchiveGap(segment="0" * 24, since="2026-11-23T09:00:00Z")
 
 
-def _asked(known: Backups, *, timeline: int | None = 1, running: bool = False, now: datetime = NOW) -> BackupRequest:
-    return backuprequests.asked(known, timeline=timeline, running=running, now=now)
+def _asked(known: Backups, *, timeline: int | None = 1, waits: bool = False, now: datetime = NOW) -> BackupRequest:
+    return backuprequests.asked(known, timeline=timeline, waits=waits, now=now)
 
 
 def _failed(at: datetime, since: datetime | None = None) -> Backups:
@@ -64,7 +64,7 @@ def test_it_is_tried_later_and_later_hourly_at_the_most_and_for_a_day() -> None:
 def test_one_try_at_a_time() -> None:
     """By whomever: the schedule's, a person's, or the operator's own."""
     known = _failed(NOW - timedelta(minutes=30))
-    assert _asked(known, running=True) == _DONE
+    assert _asked(known, waits=True) == _DONE
     again = replace(known, request=_asked(known))
     assert _asked(again) == again.request, "its Job is about to be made"
 
@@ -75,7 +75,7 @@ def test_what_nothing_came_of_is_asked_for_once_more_after_an_hour() -> None:
     known = replace(WELL, request=begun)
     assert _asked(known, timeline=2, now=NOW + timedelta(minutes=59)) == begun
     later = NOW + timedelta(hours=1)
-    assert _asked(known, timeline=2, running=True, now=later) == begun, "a large database takes its time"
+    assert _asked(known, timeline=2, waits=True, now=later) == begun, "a large database takes its time"
     found = _asked(known, timeline=2, now=later)
     assert (found.number, found.kind, found.timeline) == (6, "Check", 2)
 
@@ -165,6 +165,16 @@ def test_without_the_keys_of_a_store_nothing_is_asked_of_it_yet() -> None:
     store.put("Job", child("Job", "air-backup-1", labels=labels))
     assert not _prepared(backed_up(), keys_missing=True, store=store).backup_held, "what runs is not ended for that"
     assert not _prepared(backed_up()).backup_held
+
+
+@pytest.mark.parametrize("asleep", [{"hibernated": True}, {"paused": True}])
+def test_nothing_is_asked_for_while_nothing_is_made(asleep: Manifest) -> None:
+    """Else what is not done would be asked for anew each hour, and be written into the status."""
+    spec = {**backed_up(), **asleep}
+    begun = _request(2).model_dump(by_alias=True, exclude_none=True)
+    live = {**body(spec), "status": {"database": {"backup": {"database": "air-db", "request": begun}}}}
+    found = managed.prepared(OwnedStore(SUMMARIES), service(spec), live, answer=None, keys_missing=False, now=NOW)
+    assert found.backup_request == _request(2)
 
 
 @pytest.mark.parametrize(("instances", "timeline"), [(1, None), (2, 4)])

@@ -143,9 +143,7 @@ def _known(
     runs: Sequence[Run], before: Backups | None = None, *, now: datetime = NOW, spec: Manifest | None = None
 ) -> Backups:
     live = body() if before is None else _written(before, backed_up())
-    found = backups.known(service(spec or backed_up()), live, runs, now)
-    assert found is not None
-    return found
+    return backups.known(service(spec or backed_up()), live, runs, now)
 
 
 def _succeeded(time: str, ended: str) -> Run:

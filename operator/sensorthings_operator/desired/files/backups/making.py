@@ -15,6 +15,7 @@ _LISTED: Final = 40
 """Backups that are told of: a termination message holds 4096 bytes."""
 _DAY_SECONDS: Final = 86400
 _LOOKS: Final = 6
+_TRIES: Final = 3
 _PAUSE_SECONDS: Final = 10.0
 """Between looks at a gap: a former primary archives what it has left while it ends."""
 
@@ -74,7 +75,7 @@ def check(stanza: str, *, timeline: int) -> dict[str, Any]:
         stanza: Whose archive.
         timeline: Of the primary; what is older says nothing of what it wrote.
     """
-    run(*PGBACKREST, f"--stanza={stanza}", "check")
+    _archived(stanza)
     known = asked(stanza)
     found, last = backups(known), archive.newest(known)
     if not found:
@@ -82,6 +83,18 @@ def check(stanza: str, *, timeline: int) -> dict[str, Any]:
     if not last or archive.timeline(last) < timeline:
         raise FailedError(f"nothing of what the primary writes (timeline {timeline}) is in the archive yet")
     return report(found, find_gap(stanza))
+
+
+def _archived(stanza: str) -> None:
+    """Have PostgreSQL archive what it wrote last; one that was just promoted may have to be asked again."""
+    for left in reversed(range(_TRIES)):
+        try:
+            run(*PGBACKREST, f"--stanza={stanza}", "check")
+            return
+        except FailedError:
+            if not left:
+                raise
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _gap_before(stanza: str) -> archive.Gap | None:
