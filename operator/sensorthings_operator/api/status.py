@@ -141,6 +141,8 @@ class BackupStatus(Model):
 
     database: Annotated[str, Field(max_length=63)]
     """Whose they are: the name of the database's StatefulSet, which is pgBackRest's stanza."""
+    location: Annotated[str, Field(max_length=640)] = ""
+    """Where they lie: in a volume, or in a store's bucket and folder."""
     last_success_time: Time | None = None
     """When the newest backup was complete."""
     oldest_restorable_time: Time | None = None

@@ -129,6 +129,7 @@ def _backups(known: Backups) -> dict[str, Any]:
     return _written(
         BackupStatus(
             database=known.database,
+            location=known.location,
             last_success_time=known.succeeded,
             oldest_restorable_time=known.oldest,
             next_schedule_time=known.due,

@@ -43,6 +43,8 @@ class Run:
     """When, as Kubernetes writes a time."""
     failed: str = ""
     """Why it failed; empty where it did not."""
+    location: str = ""
+    """Where the backups lie."""
     backups: tuple[BackupEntry, ...] = ()
     oldest: str | None = None
     """The time from which on the database can be restored."""
@@ -59,6 +61,7 @@ class Backups:
     """What is known of a database's backups."""
 
     database: str
+    location: str = ""
     succeeded: str | None = None
     """When the newest backup was complete."""
     oldest: str | None = None

@@ -56,7 +56,14 @@ def _ended(
     said = read(over.get("message", ""), succeeded=over.get("exitCode") == 0)
     number = variables.get("REQUEST", "")
     request = int(number) if number.isdecimal() else None
-    made = Run(component, variables.get("STANZA", ""), over["finishedAt"], said.failed, request=request)
+    made = Run(
+        component,
+        variables.get("STANZA", ""),
+        over["finishedAt"],
+        said.failed,
+        location=variables.get("LOCATION", ""),
+        request=request,
+    )
     match name:
         case backups.COMPONENT:
             return made if said.failed else _backup(made, said.values)

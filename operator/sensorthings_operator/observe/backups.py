@@ -37,11 +37,10 @@ def known(service: Service, body: Mapping[str, Any], runs: Iterable[Run], now: d
     """
     backup = pgbackrest.wanted(service)
     assert backup is not None  # noqa: S101 - for the type checker
-    database = addresses.database_name(service)
-    state = _remembered(database, _status(body))
+    state = _remembered(Backups(addresses.database_name(service), pgbackrest.location(service)), _status(body))
     if service.backup_request is not None:
         state = replace(state, request=service.backup_request)
-    mine = [each for each in runs if each.database == database]
+    mine = [each for each in runs if (each.database, each.location) == (state.database, state.location)]
     for each in sorted(mine, key=lambda one: one.ended):
         state = _after(state, each)
     state = replace(state, due=due(backup.schedule, now), missed=missed(backup.schedule, state, now))
@@ -57,11 +56,12 @@ def _status(body: Mapping[str, Any]) -> BackupStatus | None:
         return None
 
 
-def _remembered(database: str, before: BackupStatus | None) -> Backups:
-    if before is None or before.database != database:
-        return Backups(database)
-    return Backups(
-        database,
+def _remembered(state: Backups, before: BackupStatus | None) -> Backups:
+    """With what is known of before; nothing is of another database, or of another place."""
+    if before is None or (before.database, before.location) != (state.database, state.location):
+        return state
+    return replace(
+        state,
         succeeded=before.last_success_time,
         oldest=before.oldest_restorable_time,
         failure=before.last_failure,

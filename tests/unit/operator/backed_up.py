@@ -20,8 +20,10 @@ S3: Final[Manifest] = {
 }
 NOW: Final = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 _ENTRY: Final = BackupEntry(label="20261123-011700F", time="2026-11-23T01:17:30Z", size_bytes=10, stored_bytes=2)
+LOCATION: Final = "volume of air-repository"
 WELL: Final = Backups(
     "air-db",
+    LOCATION,
     succeeded="2026-11-23T01:17:30Z",
     oldest="2026-11-09T01:17:30Z",
     kept=(_ENTRY,),

@@ -16,7 +16,7 @@ from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe import backuprequests, backups, managed
 from sensorthings_operator.observe.summaries import SUMMARIES
-from tests.unit.operator.backed_up import NOW, WELL, backed_up, children_of, pod_of
+from tests.unit.operator.backed_up import LOCATION, NOW, WELL, backed_up, children_of, pod_of
 from tests.unit.operator.samples import body, child, service
 
 _EARLIER: Final = told(NOW - timedelta(days=2))
@@ -172,7 +172,10 @@ def test_nothing_is_asked_for_while_nothing_is_made(asleep: Manifest) -> None:
     """Else what is not done would be asked for anew each hour, and be written into the status."""
     spec = {**backed_up(), **asleep}
     begun = _request(2).model_dump(by_alias=True, exclude_none=True)
-    live = {**body(spec), "status": {"database": {"backup": {"database": "air-db", "request": begun}}}}
+    live = {
+        **body(spec),
+        "status": {"database": {"backup": {"database": "air-db", "location": LOCATION, "request": begun}}},
+    }
     found = managed.prepared(OwnedStore(SUMMARIES), service(spec), live, answer=None, keys_missing=False, now=NOW)
     assert found.backup_request == _request(2)
 

@@ -18,7 +18,7 @@ from sensorthings_operator.conditions.observed import Observed
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe import backupruns, backups, restores
-from tests.unit.operator.backed_up import NOW, backed_up
+from tests.unit.operator.backed_up import LOCATION, NOW, S3, backed_up
 from tests.unit.operator.samples import body, child, observed, service
 
 
@@ -56,7 +56,9 @@ _SAID: Final = st.dictionaries(st.sampled_from(_FIELDS), _JSON) | _JSON
 
 
 def _live(component: str, message: str, *, code: int = 0, ended: str = "2026-11-23T01:18:00Z", **env: str) -> Manifest:
-    variables = [{"name": name, "value": value} for name, value in {"STANZA": "air-db", **env}.items()]
+    variables = [
+        {"name": name, "value": value} for name, value in {"STANZA": "air-db", "LOCATION": LOCATION, **env}.items()
+    ]
     init = component not in ("backup", "drill")
     name = "restore" if init else component
     over = {"exitCode": code, "finishedAt": ended, "message": message}
@@ -148,12 +150,12 @@ def _known(
 
 def _succeeded(time: str, ended: str) -> Run:
     entry = BackupEntry(label=f"of {time}", time=time, size_bytes=1, stored_bytes=1)
-    return Run("backup", "air-db", ended, backups=(entry,), oldest=time)
+    return Run("backup", "air-db", ended, location=LOCATION, backups=(entry,), oldest=time)
 
 
 _EARLY: Final = _succeeded("2026-11-22T01:17:10Z", "2026-11-22T01:17:12Z")
 _LATE: Final = _succeeded("2026-11-23T01:17:10Z", "2026-11-23T01:17:12Z")
-_FAILED: Final = Run("backup", "air-db", "2026-11-23T01:16:00Z", failed="the store is away")
+_FAILED: Final = Run("backup", "air-db", "2026-11-23T01:16:00Z", failed="the store is away", location=LOCATION)
 
 
 @pytest.mark.parametrize("runs", [[_EARLY, _FAILED, _LATE], [_LATE, _FAILED, _EARLY]])
@@ -163,7 +165,7 @@ def test_the_last_run_decides(runs: list[Run]) -> None:
 
 
 def test_a_failure_after_a_success_is_told_and_the_success_kept() -> None:
-    failed = Run("backup", "air-db", "2026-11-23T05:00:00Z", failed="the store is away")
+    failed = Run("backup", "air-db", "2026-11-23T05:00:00Z", failed="the store is away", location=LOCATION)
     found = _known([_LATE, failed])
     assert found.failure == BackupFailure(time=failed.ended, message="the store is away", since=failed.ended)
     assert found.succeeded == "2026-11-23T01:17:10Z"
@@ -181,7 +183,7 @@ def test_what_is_known_is_the_same_whether_pods_are_seen_together_or_one_after_t
 ) -> None:
     """Pods go with their Jobs: what the status remembers has to come to the same, in the order in which they ended."""
     ordered = sorted(runs, key=lambda each: each.ended)
-    begun = Backups("air-db", request=_ASKED)
+    begun = Backups("air-db", LOCATION, request=_ASKED)
     at_once = _known(runs, begun)
     first = _known(ordered[:cut], begun)
     assert _known(ordered[cut:], first) == at_once
@@ -189,9 +191,20 @@ def test_what_is_known_is_the_same_whether_pods_are_seen_together_or_one_after_t
 
 
 def test_another_database_s_backups_are_not_taken_for_its_own() -> None:
-    before = Backups("air-db", succeeded="2026-11-23T01:17:10Z")
+    before = Backups("air-db", LOCATION, succeeded="2026-11-23T01:17:10Z")
     found = _known([_LATE], before, spec=backed_up(serving="r1"))
     assert (found.database, found.succeeded) == ("air-db-r1", None)
+
+
+def test_backups_in_another_place_are_none() -> None:
+    """The bucket is empty, whatever the volume has: so the first backup is asked for anew."""
+    done = _ASKED.model_copy(update={"done": True})
+    before = _known([_EARLY], Backups("air-db", LOCATION, request=done))
+    assert before.succeeded is not None
+    found = _known([_EARLY], before, spec=backed_up(S3))
+    assert found.location == "https://minio.city.internal:9000/backups/hamburg/air"
+    assert (found.succeeded, found.kept, found.request) == (None, (), None)
+    assert _known([], before, spec=backed_up()).succeeded == before.succeeded
 
 
 def test_a_failure_knows_since_when_all_failed() -> None:
@@ -235,7 +248,7 @@ def test_a_gap_that_a_backup_tells_of_ended_with_it() -> None:
     ids=["its own", "somebody's", "an older one's", "failed", "a backup that came later"],
 )
 def test_what_was_asked_for_is_done(made: Run, done: bool) -> None:
-    found = _known([made], Backups("air-db", request=_ASKED)).request
+    found = _known([made], Backups("air-db", LOCATION, request=_ASKED)).request
     assert found is not None
     assert found.done is done
 

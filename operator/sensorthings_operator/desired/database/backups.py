@@ -108,6 +108,7 @@ def _backup_template(
 ) -> Manifest:
     variables = {
         "STANZA": addresses.database_name(service),
+        "LOCATION": pgbackrest.location(service),
         "INSTANCES": str(addresses.instances(service)),
         "FULL_EVERY_DAYS": str(backup.full_every_days),
         **more_variables,
@@ -138,7 +139,12 @@ def _drill_template(service: Service, settings: OperatorSettings, backup: Backup
         **({} if storage.storage_class_name is None else {"storageClassName": storage.storage_class_name}),
     }
     data = {"name": "data", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
-    variables = {"STANZA": addresses.database_name(service), "PGDATA": names.PGDATA, **pgbackrest.PROGRAM_VARIABLES}
+    variables = {
+        "STANZA": addresses.database_name(service),
+        "LOCATION": pgbackrest.location(service),
+        "PGDATA": names.PGDATA,
+        **pgbackrest.PROGRAM_VARIABLES,
+    }
     made = container(
         DRILL,
         settings.images.postgresql_pair,

@@ -7,7 +7,7 @@ beside PostgreSQL. All of them know each other by certificates.
 from collections.abc import Mapping
 from typing import Final
 
-from sensorthings_operator.api.backup import Backup
+from sensorthings_operator.api.backup import Backup, S3Storage
 from sensorthings_operator.desired import addresses, databases
 from sensorthings_operator.desired.buscertificates import CA, CLIENT, CLIENT_KEY, SERVER, SERVER_KEY
 from sensorthings_operator.desired.metadata import Manifest
@@ -67,6 +67,22 @@ def certificates_name(service: Service) -> str:
 def repository_name(service: Service) -> str:
     """Name of the StatefulSet and Service of the pod that has the backups' volume."""
     return f"{service.name}-repository"
+
+
+def location(service: Service) -> str:
+    """Where the backups lie, in words that tell one place from another; empty without backups."""
+    backup = wanted(service)
+    if backup is None:
+        return ""
+    bucket = backup.storage.s3
+    if bucket is None:
+        return f"volume of {repository_name(service)}"
+    return f"{bucket.endpoint}/{bucket.bucket}{prefix(service, bucket)}"
+
+
+def prefix(service: Service, bucket: S3Storage) -> str:
+    """The folder in a bucket."""
+    return bucket.prefix or f"/{service.namespace}/{service.name}"
 
 
 def hosts(service: Service, settings: OperatorSettings) -> list[str]:

@@ -92,7 +92,7 @@ def _bucket(service: Service) -> Options:
     authority = {} if bucket.ca_secret_ref is None else {"repo1-storage-ca-file": f"{AUTHORITY_PATH}/{CA}"}
     return {
         "repo1-type": "s3",
-        "repo1-path": bucket.prefix or f"/{service.namespace}/{service.name}",
+        "repo1-path": pgbackrest.prefix(service, bucket),
         "repo1-s3-endpoint": bucket.endpoint,
         "repo1-s3-bucket": bucket.bucket,
         "repo1-s3-region": bucket.region,
