@@ -59,7 +59,7 @@ def test_how_much_may_be_exceeded_is_the_clusters_own_unless_the_spec_says_so() 
 def test_a_tolerance_is_the_quantity_that_the_api_server_would_write(percent: int) -> None:
     spec = {"http": {"autoscaling": {"maxReplicas": 2, "scaleUpTolerancePercentage": percent}}}
     tolerance = _made(_HPA, spec)["air-http"]["spec"]["behavior"]["scaleUp"]["tolerance"]
-    assert parse_quantity(tolerance) * 100 == percent
+    assert parse_quantity(tolerance) * 100 == percent  # type: ignore[no-untyped-call]
     # Canonical: whole thousandths, and no suffix where there are none.
     assert tolerance in {"0", "1"} or (tolerance.endswith("m") and percent % 100)
 
