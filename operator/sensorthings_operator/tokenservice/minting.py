@@ -18,6 +18,7 @@ from sensorthings_operator.desired.connector.feed import TOKEN, Connector, devic
 from sensorthings_operator.desired.settings import KeycloakRealm
 from sensorthings_operator.tokenservice.held import HeldToken
 from sensorthings_operator.tokenservice.secrets import TokenSecrets
+from sensorthings_operator.tokenservice.turns import Turns
 
 AGAIN_SECONDS: Final = 10.0
 """How soon a token that Keycloak did not give is asked for again; what is out is good for minutes."""
@@ -62,6 +63,7 @@ class Mint:
         self._secrets = secrets
         self._clock = clock
         self._limit = asyncio.Semaphore(_AT_ONCE)
+        self._turns = Turns()
         self._held: dict[ServiceKey, tuple[str, dict[str, HeldToken]]] = {}
         """By connector: its uid, and its tokens by device."""
         self._made: dict[_Place, frozenset[str]] = {}
@@ -98,7 +100,9 @@ class Mint:
                 continue
             known = held.get(each.device)
             in_time = known is not None and begun - known.due < _LATE_SECONDS
-            held[each.device] = found if in_time else found.spread()
+            first, last = found.renewed_between
+            # Those that began together, or were held up together, are renewed at any time from then on.
+            held[each.device] = found.due_at(self._turns.take(first if in_time else found.issued, last))
         if held != before:
             await self._write(connector, held)
         self._held[connector.key] = connector.uid, held
@@ -145,7 +149,10 @@ class Mint:
             for each in wanted
         }
         now = self._clock()
-        return {device: token.put_off(now, _CATCH_UP_SECONDS) for device, token in found.items() if token is not None}
+        known = {device: token.put_off(now, _CATCH_UP_SECONDS) for device, token in found.items() if token is not None}
+        for token in known.values():
+            self._turns.note(token.due)
+        return known
 
     async def _remove_others(
         self, connector: Connector, realm: KeycloakRealm, wanted: Sequence[ConnectorClient], *, renewing: bool

@@ -1,6 +1,9 @@
 """The token service: what it mints, keeps and takes away, and who gets a token at the door."""
 
+import heapq
+import math
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -29,6 +32,7 @@ from sensorthings_operator.tokenservice.held import HeldToken
 from sensorthings_operator.tokenservice.keys import CA, CERTIFICATE, DoorKeys, Visitor
 from sensorthings_operator.tokenservice.minting import AGAIN_SECONDS, Mint
 from sensorthings_operator.tokenservice.secrets import ForeignSecretError, TokenSecrets
+from sensorthings_operator.tokenservice.turns import Turns
 from tests.unit.operator.connecting import CONNECTOR_UID, body, feed, jwt
 from tests.unit.operator.samples import SETTINGS
 
@@ -173,6 +177,33 @@ async def test_clients_made_while_others_could_not_be_looked_for_are_looked_for_
     assert city.realm.shared == [True, False], "what was read before the client was made does not show it"
     await city.keep(feed())
     assert len(city.realm.shared) == 2
+
+
+@given(st.floats(0, 2e9), st.floats(0, 3000))
+def test_a_turn_is_within_its_time(first: float, length: float) -> None:
+    turns = Turns()
+    for _ in range(5):
+        assert first <= turns.take(first, first + length) <= first + length
+
+
+def test_renewals_take_the_seconds_that_few_others_take() -> None:
+    """A thousand tokens of five minutes that began together, for half an hour."""
+    turns, begun, counted = Turns(), 1_000_000.0, Counter[int]()
+    dues = [turns.take(begun, begun + 150) for _ in range(1000)]
+    heapq.heapify(dues)
+    while dues[0] < begun + 1800:
+        counted[math.floor(dues[0])] += 1
+        heapq.heapreplace(dues, turns.take(dues[0] + 120, dues[0] + 150))
+    settled = [counted[math.floor(begun) + second] for second in range(300, 1800)]
+    mean = sum(settled) / len(settled)
+    assert max(settled) <= 2 * mean, "mostly 1.5 times; by chance alone some 2.5 times"
+
+
+def test_turns_of_the_past_are_forgotten() -> None:
+    turns = Turns()
+    for second in range(5000):
+        turns.take(second, second + 30)
+    assert len(turns._due) < 1000
 
 
 def _due_early(dues: list[float]) -> int:
