@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -23,7 +24,7 @@ from sensorthings_operator.clients.keycloak_realm import AccessToken
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.desired.connector.client import ConnectorClient, clients
-from sensorthings_operator.desired.connector.feed import ROTATE_ANNOTATION, Feed
+from sensorthings_operator.desired.connector.feed import ROTATE_ANNOTATION, Connector, Feed
 from sensorthings_operator.desired.settings import KeycloakRealm
 from sensorthings_operator.observe.connectors import Connectors
 from sensorthings_operator.tokenservice import passes, status
@@ -33,8 +34,9 @@ from sensorthings_operator.tokenservice.keys import CA, CERTIFICATE, DoorKeys, V
 from sensorthings_operator.tokenservice.minting import AGAIN_SECONDS, Mint
 from sensorthings_operator.tokenservice.secrets import ForeignSecretError, TokenSecrets
 from sensorthings_operator.tokenservice.turns import Turns
-from tests.unit.operator.connecting import CONNECTOR_UID, body, feed, jwt
+from tests.unit.operator.connecting import CONNECTOR_UID, KEYCLOAK, body, connector, feed, jwt
 from tests.unit.operator.samples import SETTINGS
+from tests.unit.operator.samples import body as service_body
 
 if TYPE_CHECKING:
     from sensorthings_operator.apply.events import Events
@@ -316,6 +318,36 @@ async def test_a_connector_that_is_shut_out_loses_its_client(city: City) -> None
         assert await shutting.look(feed().connector.key) == passes._LOOK_SECONDS
     assert city.realm.kept[1:] == [set()], "asked once"
     assert "Keycloak" not in told.sent[-1]["conditions"][0]["message"]
+
+
+async def test_a_service_is_read_once_for_many_connectors_and_always_before_one_is_refused(city: City) -> None:
+    granted = service_body({**KEYCLOAK, "allowedConnectors": [{"namespace": "bikes"}]})
+    live, reads = [granted], list[str]()
+
+    async def get(_: object, _namespace: str, name: str) -> dict[str, Any]:
+        reads.append(name)
+        return live[0]
+
+    passing = _passes(city, Statuses(), Connectors())
+    passing._client = cast("KubernetesClient", SimpleNamespace(get=get))
+    passing._clock = lambda: city.realm.now
+    elsewhere = {"serviceRef": {"namespace": "hamburg", "name": "air"}}
+    ours, theirs = connector(), connector(elsewhere, namespace="bikes")
+
+    async def lets_in(who: Connector) -> bool:
+        return (await passing._service_of(who))[0] is not None
+
+    for who in (ours, theirs, ours):
+        assert await lets_in(who)
+    assert len(reads) == 1
+    live[0] = service_body(KEYCLOAK)
+    city.realm.now += 9
+    assert await lets_in(theirs), "a token more, at most"
+    city.realm.now += 1
+    assert not await lets_in(theirs)
+    live[0] = granted
+    assert await lets_in(theirs), "at once, whatever was read a moment ago"
+    assert len(reads) == 3
 
 
 async def test_revoking_does_not_wait_for_keycloak(city: City) -> None:
