@@ -56,12 +56,12 @@ class HeldToken:
         """The same, to be renewed then."""
         return replace(self, due=due)
 
-    def put_off(self, now: float, seconds: float) -> Self:
-        """The same; where it is due, then within so many seconds, and in the first half of what is left of its life."""
-        if now < self.due:
-            return self
-        most = max(0.0, min(seconds, (self.expires - now) / 2))
-        return self.due_at(random.uniform(now, now + most))  # noqa: S311 - jitter, no secret
+    def found_at(self, now: float, seconds: float) -> tuple[float, float]:
+        """The same for one who finds it: from now on; where it is overdue, within so many seconds, while it is good."""
+        first, last = self.renewed_between
+        if now < last:
+            return max(first, now), last
+        return now, now + max(0.0, min(seconds, (self.expires - now) / 2))
 
     def is_good(self, now: float) -> bool:
         """Whether it has not expired."""

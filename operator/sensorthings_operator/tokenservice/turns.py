@@ -20,10 +20,6 @@ class Turns:
         self._due: Counter[int] = Counter()
         self._pruned = 0.0
 
-    def note(self, due: float) -> None:
-        """One is due then."""
-        self._due[math.floor(due)] += 1
-
     def take(self, first: float, last: float) -> float:
         """A moment from ``first`` to ``last``, in one of the seconds in which the fewest are due."""
         self._prune(first)
@@ -32,7 +28,7 @@ class Turns:
         # The first of those that are equal, and their order is random.
         chosen = min(tried, key=lambda second: self._due[second])
         moment = random.uniform(max(first, chosen), min(last, chosen + 1))  # noqa: S311 - jitter, no secret
-        self.note(moment)
+        self._due[chosen] += 1
         return moment
 
     def _prune(self, now: float) -> None:

@@ -149,13 +149,10 @@ async def test_a_token_is_minted_once_and_again_before_half_of_its_life_is_over(
 def test_what_became_due_before_a_start_is_renewed_soon_and_while_it_is_good(age: float, seconds: float) -> None:
     token = HeldToken("v", 1000, 1300, 1140, "connector-hamburg-loader", ())
     now = 1000 + age
-    found = token.put_off(now, seconds)
-    if now < token.due:
-        assert found == token
-    elif now < token.expires:
-        assert now <= found.due <= min(now + seconds, (now + token.expires) / 2)
-    else:
-        assert found.due == now
+    first, last = token.found_at(now, seconds)
+    assert now <= first <= last or (age < 120 and (first, last) == token.renewed_between)
+    assert last <= max(1150, now + seconds)
+    assert last < token.expires or now >= token.expires
 
 
 async def test_a_start_spreads_what_became_due_before_it(city: City) -> None:
