@@ -173,8 +173,9 @@ def test_a_backup_that_failed_is_tried_again_by_the_operator(backed_up: Walk) ->
         assert len(made) == 1, made
         return made[0]
 
-    again = json.dumps({"backups": [["20260102-000000F", NEWEST + 86000, 1000, 100]], "oldest": NEWEST})
-    ends(walk, "backup", again, at=written(datetime.now(UTC)), job=eventually(tried))
+    job, now = eventually(tried), datetime.now(UTC)
+    again = json.dumps({"backups": [["20260102-000000F", now.timestamp(), 1000, 100]], "oldest": NEWEST})
+    ends(walk, "backup", again, at=written(now), job=job)
     walk.becomes("BackedUp", "True", "BackedUp")
     assert backups(walk)["request"]["number"] == 1
 
