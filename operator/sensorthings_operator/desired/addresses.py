@@ -224,6 +224,8 @@ def _pair_address(service: Service, settings: OperatorSettings) -> DatabaseAddre
 def jdbc_url(address: DatabaseAddress, *, reads_only: bool = False, patient: bool = False) -> str:
     """FROST-Server's persistence.db.url, in pgjdbc's parameters: every server of a pair, the primary wanted.
 
+    ``committed`` is the driver of ``jdbc``.
+
     Args:
         address: of the database.
         reads_only: a standby is wanted, and the primary taken where none answers.
@@ -241,7 +243,7 @@ def jdbc_url(address: DatabaseAddress, *, reads_only: bool = False, patient: boo
         parameters |= {"targetServerType": wanted, "hostRecheckSeconds": 2}
     if address.ca_secret is not None:
         parameters["sslrootcert"] = f"{CA_MOUNT_PATH}/ca.crt"
-    return f"jdbc:postgresql://{hosts}/{address.name}?{urlencode(parameters, safe='/')}"
+    return f"jdbc:committed:postgresql://{hosts}/{address.name}?{urlencode(parameters, safe='/')}"
 
 
 def gateway(service: Service) -> Gateway | None:

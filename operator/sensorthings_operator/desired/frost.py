@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from sensorthings_operator.desired import addresses, basic
+from sensorthings_operator.desired import addresses, basic, jdbc
 from sensorthings_operator.desired.accounts import frost_account_name
 from sensorthings_operator.desired.metadata import CREDENTIALS_HASH_ANNOTATION, Manifest, digest, metadata, selector
 from sensorthings_operator.desired.pods import TMP_MOUNT, TMP_VOLUME, env, env_from_secret, pod_spec
@@ -29,6 +29,7 @@ _JAVA_OPTIONS: Final = (
     # The bus and the database move to another address when their pod does: the JVM's own 30 s would be an outage.
     "-Dsun.net.inetaddr.ttl=5",
     "-Dsun.net.inetaddr.negative.ttl=1",
+    jdbc.JAVA_OPTION,
 )
 
 
@@ -107,9 +108,10 @@ def volumes(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """Volumes of a module's pod."""
     ca = addresses.database_address(service, settings).ca_secret
     if ca is None:
-        return [TMP_VOLUME]
+        return [TMP_VOLUME, jdbc.volume(service)]
     return [
         TMP_VOLUME,
+        jdbc.volume(service),
         {"name": "database-ca", "secret": {"secretName": ca, "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     ]
 
@@ -117,8 +119,8 @@ def volumes(service: Service, settings: OperatorSettings) -> list[Manifest]:
 def mounts(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """Mounts of a module's container."""
     if addresses.database_address(service, settings).ca_secret is None:
-        return [TMP_MOUNT]
-    return [TMP_MOUNT, {"name": "database-ca", "mountPath": addresses.CA_MOUNT_PATH, "readOnly": True}]
+        return [TMP_MOUNT, jdbc.mount()]
+    return [TMP_MOUNT, jdbc.mount(), {"name": "database-ca", "mountPath": addresses.CA_MOUNT_PATH, "readOnly": True}]
 
 
 def template_annotations(service: Service, settings: OperatorSettings) -> dict[str, str]:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jdbc.__main__ import PACKED
 from localcluster import images, parts
 from localcluster.controlplane import ControlPlane, ControlPlaneConfig
+from sensorthings_operator.desired.jdbc import JAR, JAVA_OPTION
 from tests.e2e.images.containers import Container, Runtime, await_true, may_run
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ class Stack:
     database_port: int = field(default_factory=free_port)
     bus_port: int = field(default_factory=free_port)
     database: Container | None = None
-    mounts: dict[str, Path] = field(default_factory=dict)
+    mounts: dict[str, Path] = field(default_factory=lambda: {JAR: PACKED.absolute()})
     """Of both FROST modules."""
 
     def start_database(self, *names: str) -> Container:
@@ -152,13 +154,14 @@ class Stack:
     def settings(self, database: str, *, update: bool) -> dict[str, str]:
         """FROST's settings that both modules need."""
         return {
+            "JAVA_TOOL_OPTIONS": f"-XX:+ExitOnOutOfMemoryError -XX:MaxRAMPercentage=70 {JAVA_OPTION}",
             "serviceRootUrl": "http://127.0.0.1/FROST-Server",
             "plugins_coreModel_enable": "true",
             "plugins_openApi_enable": "true",
             "persistence_persistenceManagerImplementationClass": _PERSISTENCE,
             "persistence_autoUpdateDatabase": str(update).lower(),
             "persistence_db_driver": "org.postgresql.Driver",
-            "persistence_db_url": f"jdbc:postgresql://127.0.0.1:{self.database_port}/{database}",
+            "persistence_db_url": f"jdbc:committed:postgresql://127.0.0.1:{self.database_port}/{database}",
             "persistence_db_username": "sensorthings",
             "persistence_db_password": "test",
             "bus_busImplementationClass": _BUS,

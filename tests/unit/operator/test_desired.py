@@ -58,7 +58,7 @@ _ENDPOINTS = st.builds(lambda host, port: DatabaseEndpoint(host=host, port=port)
 def test_a_jdbc_url_says_all_of_an_address(endpoints: list[DatabaseEndpoint], name: str, mode: str) -> None:
     ca = "db-ca" if mode.startswith("verify") else None
     url = jdbc_url(DatabaseAddress(tuple(endpoints), name, "credentials", mode, ca))
-    parts = urlsplit(url.removeprefix("jdbc:"))
+    parts = urlsplit(url.removeprefix("jdbc:committed:"))
     assert parts.netloc == ",".join(f"{endpoint.host}:{endpoint.port}" for endpoint in endpoints)
     assert parts.path == f"/{name}"
     parameters = parse_qs(parts.query, strict_parsing=True)
