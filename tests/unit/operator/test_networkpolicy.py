@@ -253,7 +253,7 @@ def _needed(spec: Manifest) -> set[tuple[str, int]]:
                 url = urlsplit(variable["value"])
                 found.add((url.hostname or "", url.port or 0))
             if variable["name"] == "persistence_db_url":
-                hosts = urlsplit(variable["value"].removeprefix("jdbc:")).netloc
+                hosts = urlsplit(variable["value"].removeprefix("jdbc:committed:")).netloc
                 found |= {(host, int(port)) for host, _, port in (each.rpartition(":") for each in hosts.split(","))}
     return found
 
