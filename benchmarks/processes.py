@@ -165,10 +165,11 @@ class Processes:
         if "configMap" not in volume:
             return {}
         name = volume["configMap"]["name"]
-        data: dict[str, str] = next(
-            each["data"] for each in self.manifests if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name
+        return next(
+            config_map_values(each)
+            for each in self.manifests
+            if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name
         )
-        return {key: text.encode() for key, text in data.items()}
 
     def await_part(self, part: str, ask: Callable[[], bool]) -> None:
         """Ask until a part answers.
@@ -223,6 +224,12 @@ def _manifests(body: dict[str, Any], settings: OperatorSettings) -> list[dict[st
 def _lay_out_folder(folder: Path, hosts: str) -> None:
     (folder / "volumes").mkdir()
     (folder / "hosts").write_text(hosts)
+
+
+def config_map_values(config_map: Mapping[str, Any]) -> dict[str, bytes]:
+    """What a ConfigMap holds, texts and bytes."""
+    texts = {key: text.encode() for key, text in config_map.get("data", {}).items()}
+    return texts | {key: base64.b64decode(value) for key, value in config_map.get("binaryData", {}).items()}
 
 
 def secret_values(secret: dict[str, Any]) -> dict[str, bytes]:

@@ -1,6 +1,6 @@
 """Bare processes have what the pods have: a Secret that a pod mounts and nobody fills would end a benchmark."""
 
-from benchmarks.processes import secret_values
+from benchmarks.processes import config_map_values, secret_values
 from sensorthings_operator import desired
 from tests.unit.operator.samples import SETTINGS, service
 
@@ -13,3 +13,10 @@ def test_every_secret_that_a_pod_mounts_has_the_values_that_it_takes() -> None:
     assert {secret["secretName"] for secret in mounted} == set(held)
     for secret in mounted:
         assert {item["key"] for item in secret.get("items", ())} <= set(held[secret["secretName"]])
+
+
+def test_every_config_map_that_a_pod_mounts_holds_files() -> None:
+    manifests = desired.children(service(), SETTINGS)
+    held = {each["metadata"]["name"]: config_map_values(each) for each in manifests if each["kind"] == "ConfigMap"}
+    assert all(held.values())
+    assert held["air-jdbc"]["committed-jdbc.jar"].startswith(b"PK")
