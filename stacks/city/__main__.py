@@ -20,6 +20,7 @@ City(
             name=database.name,
             username=database.username,
             password=database.password,
+            authority=database.authority,
         ),
         settings=settings,
     ),

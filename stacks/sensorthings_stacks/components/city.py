@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CREDENTIALS: Final = "database"
 """Secret with username and password of the database."""
+AUTHORITY: Final = "database-authority"
+"""Secret with the certificate with which the database's machines are verified."""
 ISSUER: Final = "letsencrypt"
 """The issuer of the city's certificates."""
 _ACME: Final = "https://acme-v02.api.letsencrypt.org/directory"
@@ -31,13 +33,15 @@ class DatabaseAccess:
     """How the services reach the city's database."""
 
     hosts: Input[list[str]]
-    """Names of the two machines, the primary of the first day first."""
+    """Names of the two machines. Either may take writes."""
     name: Input[str]
     """Name of the database."""
     username: Input[str]
     """Role to log in with."""
     password: Input[str]
     """Its password: a secret."""
+    authority: Input[str]
+    """Certificate with which the machines are verified."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class City(pulumi.ComponentResource):
             # Deleting it would delete every service in it.
             opts=self._options(protect=True),
         )
-        needed: list[pulumi.Resource] = [self._credentials(), self._issuer()]
+        needed: list[pulumi.Resource] = [self._credentials(), self._authority(), self._issuer()]
         for service in args.settings.services:
             self._service(service, needed)
         self.register_outputs({})
@@ -75,6 +79,14 @@ class City(pulumi.ComponentResource):
             CREDENTIALS,
             metadata=self._metadata(CREDENTIALS),
             string_data={"username": database.username, "password": database.password},
+            opts=self._options(),
+        )
+
+    def _authority(self) -> kubernetes.core.v1.Secret:
+        return kubernetes.core.v1.Secret(
+            AUTHORITY,
+            metadata=self._metadata(AUTHORITY),
+            string_data={"ca.crt": self._args.database.authority},
             opts=self._options(),
         )
 
@@ -115,7 +127,7 @@ class City(pulumi.ComponentResource):
                 "replicas": hosts.apply(lambda names: [{"host": name} for name in names[1:]]),
                 "name": database.name,
                 "credentialsSecretRef": {"name": CREDENTIALS},
-                "tls": {"mode": "require"},
+                "tls": {"mode": "verify-full", "caSecretRef": {"name": AUTHORITY}},
             },
         }
 

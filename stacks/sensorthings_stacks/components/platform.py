@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi import ResourceOptions
+from pulumi import Output, ResourceOptions
+
+from sensorthings_stacks.machines.cluster import EXPORTER_PORT, PATRONI_PORT
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -35,6 +37,10 @@ class PlatformArgs:
     """Name of the resource group that the public address is in."""
     ingress_address: Input[str]
     """Name of the public address."""
+    database_hosts: Input[list[str]]
+    """Names of the two database machines, whose metrics Prometheus reads."""
+    database_authority: Input[str]
+    """Certificate with which they are verified."""
     operator_chart: str
     """Folder of our operator's Helm chart, relative to the project: the same on every machine."""
     settings: PlatformSettings
@@ -59,7 +65,7 @@ class Platform(pulumi.ComponentResource):
             namespace="monitoring",
             version=charts.prometheus_stack,
             repository="https://prometheus-community.github.io/helm-charts",
-            values=_MONITORING,
+            values=_monitoring(args.database_hosts, args.database_authority),
         )
         ingress = self._ingress(after=[monitoring])
         self._release(
@@ -124,17 +130,33 @@ class Platform(pulumi.ComponentResource):
         return ResourceOptions(parent=self, provider=self._args.provider, **more)
 
 
-_MONITORING: Final[dict[str, Any]] = {
-    "prometheus": {
-        "prometheusSpec": {
-            # Monitors and rules of every namespace, not only of this release.
-            "podMonitorSelectorNilUsesHelmValues": False,
-            "serviceMonitorSelectorNilUsesHelmValues": False,
-            "ruleSelectorNilUsesHelmValues": False,
-        }
-    },
-    "grafana": {"sidecar": {"dashboards": {"enabled": True, "searchNamespace": "ALL"}}},
-}
+def _monitoring(hosts: Input[list[str]], authority: Input[str]) -> dict[str, Any]:
+    return {
+        "prometheus": {
+            "prometheusSpec": {
+                # Monitors and rules of every namespace, not only of this release.
+                "podMonitorSelectorNilUsesHelmValues": False,
+                "serviceMonitorSelectorNilUsesHelmValues": False,
+                "ruleSelectorNilUsesHelmValues": False,
+                "additionalScrapeConfigs": [
+                    _outside(job, port, hosts, authority)
+                    for job, port in (("postgresql", EXPORTER_PORT), ("patroni", PATRONI_PORT))
+                ],
+            }
+        },
+        "grafana": {"sidecar": {"dashboards": {"enabled": True, "searchNamespace": "ALL"}}},
+    }
+
+
+def _outside(job: str, port: int, hosts: Input[list[str]], authority: Input[str]) -> dict[str, Any]:
+    """What Prometheus reads outside the cluster."""
+    targets = Output.from_input(hosts).apply(lambda names: [f"{name}:{port}" for name in names])
+    return {
+        "job_name": job,
+        "scheme": "https",
+        "tls_config": {"ca": authority},
+        "static_configs": [{"targets": targets}],
+    }
 
 
 def _ingress_values(resource_group: Input[str], address: Input[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ _OURS: Final[dict[str, Any]] = {
         "external": {
             "primary": {"host": "stand-in"},
             "credentialsSecretRef": {"name": "stand-in"},
-            "tls": {"mode": "require"},
+            "tls": {"mode": "verify-full", "caSecretRef": {"name": "stand-in"}},
         },
     },
 }
