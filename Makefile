@@ -120,5 +120,5 @@ stacks: $(UV) ## The Pulumi stacks: types, programs under mocks, Azure's types
 	$(STACKS) pytest -q tests/stacks --ignore tests/stacks/machines
 
 .PHONY: stacks-machines
-stacks-machines: $(UV) ## The database machines' user-data on real systemd machines (root)
+stacks-machines: $(UV) ## The database machines on real systemd: their cluster, faults, backups, upgrades (root)
 	$(STACKS) pytest -q tests/stacks/machines

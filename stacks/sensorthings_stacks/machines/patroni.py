@@ -16,7 +16,6 @@ from sensorthings_stacks.machines.cluster import (
     OWNER,
     PATRONI_PORT,
     POSTGRESQL_PORT,
-    RUN,
     SCOPE,
     VERSION,
 )
@@ -122,7 +121,7 @@ def _postgresql(cluster: Cluster, member: Member) -> dict[str, Any]:
         "use_unix_socket": True,
         "data_dir": DATA,
         "bin_dir": f"/usr/lib/postgresql/{VERSION}/bin",
-        "pgpass": f"{RUN}/postgres/pgpass",
+        "pgpass": "/run/patroni/pgpass",
         "authentication": {
             # By the socket, as the account of the same name: it needs no password, and has none.
             "superuser": {"username": "postgres"},
