@@ -82,8 +82,9 @@ def _bootstrap(cluster: Cluster) -> dict[str, Any]:
             "ttl": TTL,
             "loop_wait": LOOP_WAIT,
             "retry_timeout": RETRY_TIMEOUT,
-            # PostgreSQL that crashed gets this long to start again before the other machine takes over.
-            "primary_start_timeout": 10,
+            # PostgreSQL that crashed is replaced at once where a standby has everything. What made it crash, such as a
+            # full disk, may do so again, and each new start would count as one more chance.
+            "primary_start_timeout": 0,
             # Only who has every acknowledged row may be promoted. Without a standby the primary goes on alone.
             "synchronous_mode": True,
             # etcd gone, and every member still answers the leader: it goes on leading.

@@ -5,19 +5,24 @@ Each test prints a line with what it measured; `pytest -rP` shows them.
 
 from __future__ import annotations
 
+import os
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stacks.machines.site import CLUSTER, Site
+from localcluster.errors import LocalClusterError
+from tests.stacks.machines.site import CLUSTER, Site, until
 
 if TYPE_CHECKING:
     from sensorthings_stacks.machines.cluster import Member
     from tests.stacks.machines.trial import Trial
 
 pytestmark = pytest.mark.machines
+
+
+_SWITCH = ("runuser", "-u", "postgres", "--", "psql", "-XAtqc", "SELECT pg_switch_wal()")
 
 
 def _postmaster(place: Site, member: Member) -> str:
@@ -109,14 +114,21 @@ def test_the_primarys_disk_is_full(trial: Trial) -> None:
     filler = trial.place.data(primary) / "filler"
     trial.fault()
     with filler.open("wb") as file:
-        block = bytes(1 << 20)
-        try:
-            while file.write(block):
-                pass
-        except OSError:
-            pass
+        # PostgreSQL recycles files of its log, and lives on them for a while.
+        for size in (1 << 30, 1 << 20, 1 << 12):
+            with suppress(OSError):
+                while True:
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), size)
     try:
-        trial.until_written(180)
+        for _ in range(200):
+            # It uses up the files of its log that it has; the next one finds no room.
+            try:
+                trial.place.of(primary).run(*_SWITCH)
+            except LocalClusterError:
+                break
+        other = CLUSTER.peer(primary).name
+        until(lambda: trial.place.roles().get(other, "").startswith("Leader"), f"{other} to take over", 180)
+        trial.until_written()
     finally:
         filler.unlink()
 
