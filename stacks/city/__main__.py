@@ -17,6 +17,7 @@ if settings.cluster is None or settings.database is None:
         name=database.name,
         username=database.username,
         password=database.password,
+        certificate_authority=database.authority,
     )
 else:
     provider = clusters.existing(settings.cluster)

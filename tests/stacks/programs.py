@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 STACKS: Final = Path(__file__).parents[2] / "stacks"
 LAYERS: Final = ("network", "cluster", "database", "platform", "city")
 """In the order in which they come up."""
-PASSWORDS: Final = {"sensorthings": "frost-$trong:\\password'1", "replication": "repl:pass\\word'-%1-long"}
+PASSWORDS: Final = {
+    "sensorthings": "frost-$trong:\\password'1",
+    "replication": "repl:pass\\word'-%1-long",
+    "rewind": 'rewind"pass#word {-%s-long',
+}
 """Held by nobody's real database. Their odd characters are what shells, psql and .pgpass give a meaning to."""
 SECRETS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "hamburg": {

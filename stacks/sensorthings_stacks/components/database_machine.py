@@ -41,8 +41,8 @@ class DatabaseMachineArgs:
     """cloud-init user-data. Taken at the first start only."""
     administrator_key: str
     """Public SSH key."""
-    identity: Input[str] | None
-    """Id of the managed identity; None for a machine that needs no rights."""
+    identity: Input[str]
+    """Id of the managed identity."""
 
 
 class DatabaseMachine(pulumi.ComponentResource):
@@ -100,16 +100,15 @@ class DatabaseMachine(pulumi.ComponentResource):
                         )
                     ]
                 ),
+                # Azure would choose the hour, and restart what it likes: the machines update themselves in turn.
                 patch_settings=compute.LinuxPatchSettingsArgs(
-                    patch_mode=compute.LinuxVMGuestPatchMode.AUTOMATIC_BY_PLATFORM,
+                    patch_mode=compute.LinuxVMGuestPatchMode.IMAGE_DEFAULT,
                     assessment_mode=compute.LinuxPatchAssessmentMode.AUTOMATIC_BY_PLATFORM,
                 ),
             ),
         )
 
-    def _identity(self) -> compute.VirtualMachineIdentityArgs | None:
-        if self._args.identity is None:
-            return None
+    def _identity(self) -> compute.VirtualMachineIdentityArgs:
         return compute.VirtualMachineIdentityArgs(
             type=compute.ResourceIdentityType.USER_ASSIGNED, user_assigned_identities=[self._args.identity]
         )

@@ -43,6 +43,8 @@ class PlatformArgs:
     """Access to the cluster."""
     load_balancer: Mapping[str, Input[str]]
     """Annotations by which the cluster's load balancer takes the city's public address."""
+    machines: monitoring.DatabaseMachines | None
+    """Those of the city's database, whose metrics Prometheus reads; None where it is somebody else's."""
     operator_chart: str
     """Folder of our operator's Helm chart, relative to the project: the same on every machine."""
     definitions: Path
@@ -104,7 +106,7 @@ class Platform(pulumi.ComponentResource):
             namespace=namespace,
             version=self._args.settings.charts.prometheus_stack,
             repository="https://prometheus-community.github.io/helm-charts",
-            values=monitoring.values(self._args.settings),
+            values=monitoring.values(self._args.settings, self._args.machines),
             after=logins,
         )
 

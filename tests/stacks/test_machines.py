@@ -1,0 +1,124 @@
+"""What the machines run, as functions of their description: Patroni, etcd, access, secrets, tuning."""
+
+from __future__ import annotations
+
+import dataclasses
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensorthings_stacks import tuning
+from sensorthings_stacks.machine_size import machine_size
+from sensorthings_stacks.machines import etcd, patroni, secrets
+from sensorthings_stacks.machines.cluster import Cluster, Member
+from tests.stacks.test_user_data import CLUSTER
+
+_NAMES = st.builds(
+    "Standard_{}{}{}s_v5".format,
+    st.sampled_from("DE"),
+    st.sampled_from([2, 4, 8, 16, 20, 32, 48, 64, 96]),
+    st.sampled_from(["", "d", "a", "ad"]),
+)
+
+
+@st.composite
+def _clusters(draw: st.DrawFn) -> Cluster:
+    addresses = draw(st.lists(st.ip_addresses(v=4), min_size=3, max_size=3, unique=True))
+    names = draw(
+        st.lists(st.from_regex(r"[a-z][a-z0-9-]{0,20}[a-z0-9]", fullmatch=True), min_size=3, max_size=3, unique=True)
+    )
+    first, second, witness = (
+        Member(name, IPv4Address(address)) for name, address in zip(names, addresses, strict=True)
+    )
+    prefix = draw(st.integers(min_value=8, max_value=28))
+    clients = IPv4Network((draw(st.ip_addresses(v=4)), prefix), strict=False)
+    return dataclasses.replace(
+        CLUSTER,
+        databases=(first, second),
+        witness=witness,
+        clients=clients,
+        size=machine_size(draw(_NAMES)),
+        disk_gibibytes=draw(st.integers(min_value=32, max_value=32767)),
+    )
+
+
+@given(_clusters())
+def test_whoever_logs_in_is_a_node_or_one_of_the_two_and_encrypted(cluster: Cluster) -> None:
+    rules = [rule.split() for rule in patroni.access(cluster)]
+    by_network = [rule for rule in rules if rule[0] != "local"]
+    assert all(rule[0] == "hostssl" and rule[4] == "scram-sha-256" for rule in by_network)
+    assert {rule[2] for rule in by_network if rule[3] == str(cluster.clients)} == {"sensorthings"}
+    machines = [rule for rule in by_network if rule[3] != str(cluster.clients)]
+    assert {rule[3] for rule in machines} == {f"{member.address}/32" for member in cluster.databases}
+    assert all(rule[-1] == "clientcert=verify-ca" for rule in machines)
+    assert {rule[2] for rule in machines} == {"replication", "rewind"}
+    assert all(rule[-1] == "peer" for rule in rules if rule[0] == "local")
+
+
+@given(_clusters())
+def test_patroni_gives_a_lease_up_before_it_ends(cluster: Cluster) -> None:
+    configuration = patroni.configuration(cluster, cluster.databases[0])
+    lease = configuration["bootstrap"]["dcs"]
+    assert lease["loop_wait"] + 2 * lease["retry_timeout"] <= lease["ttl"] - configuration["watchdog"]["safety_margin"]
+    assert lease["ttl"] >= 20
+    assert (lease["synchronous_mode"], lease["failsafe_mode"]) == (True, True)
+    assert "synchronous_mode_strict" not in lease
+
+
+@given(_clusters())
+def test_a_setting_is_the_clusters_or_the_machines(cluster: Cluster) -> None:
+    configuration = patroni.configuration(cluster, cluster.databases[1])
+    of_all = configuration["bootstrap"]["dcs"]["postgresql"]["parameters"]
+    own = configuration["postgresql"]["parameters"]
+    assert not of_all.keys() & own.keys()
+    tuned = tuning.settings(cluster.size, cluster.disk_gibibytes)
+    assert tuned.items() <= {**of_all, **own}.items()
+
+
+@given(_clusters())
+def test_every_line_between_machines_is_encrypted_and_verified_on_both_ends(cluster: Cluster) -> None:
+    for member in cluster.members:
+        variables = etcd.environment(cluster, member)
+        assert all(value.startswith("https://") for name, value in variables.items() if name.endswith("_URLS"))
+        assert variables["ETCD_CLIENT_CERT_AUTH"] == variables["ETCD_PEER_CLIENT_CERT_AUTH"] == "true"
+    configuration = patroni.configuration(cluster, cluster.databases[0])
+    assert configuration["etcd3"]["protocol"] == "https"
+    assert configuration["restapi"]["verify_client"] == "optional"
+    for role in ("replication", "rewind"):
+        login = configuration["postgresql"]["authentication"][role]
+        assert login["sslmode"] == "verify-full"
+        assert "password" not in login
+
+
+@given(_clusters())
+def test_a_machine_places_what_it_may_read_and_each_file_has_one_reader(cluster: Cluster) -> None:
+    for member in cluster.members:
+        files = secrets.placed(cluster, member)
+        assert {each.name for each in files} == set(secrets.needed(member.name, witness=member == cluster.witness))
+        assert len({each.path for each in files}) == len(files)
+        assert all(each.path.startswith(f"/run/sensorthings/{each.account}/") for each in files)
+
+
+@given(_NAMES, st.integers(min_value=32, max_value=32767))
+def test_tuning_fits_into_the_machine(name: str, disk_gibibytes: int) -> None:
+    size = machine_size(name)
+    tuned = tuning.settings(size, disk_gibibytes)
+    mebibytes = {key: int(value.removesuffix("MB")) for key, value in tuned.items() if value.endswith("MB")}
+    # Every connection sorts once at the same time, and three autovacuum workers are busy.
+    worst = (
+        mebibytes["shared_buffers"]
+        + tuning.CONNECTIONS * (mebibytes["work_mem"] + 4)
+        + 3 * mebibytes["maintenance_work_mem"]
+    )
+    assert worst < size.memory_mebibytes
+    wal = int(tuned["max_slot_wal_keep_size"].removesuffix("GB"))
+    assert wal <= disk_gibibytes / 2
+    assert int(tuned["max_parallel_workers"]) <= int(tuned["max_worker_processes"])
+
+
+@pytest.mark.parametrize("name", ["Standard_B2ms", "Standard_D3s_v5", "Standard_D4_v5", "D4ds_v5", "Standard_E8ds_v4"])
+def test_sizes_that_are_not_known_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="such as Standard_E8ds_v5"):
+        machine_size(name)
