@@ -77,7 +77,7 @@ def _signed(type_: str, name: str) -> dict[str, Any]:
         "LocallySignedCert": {"certPem": f"certificate of {name}"},
         "CertRequest": {"certRequestPem": f"request of {name}"},
     }
-    return known.get(type_.split(":")[-1], {}) if type_.startswith("tls:") else {}
+    return known.get(type_.rpartition(":")[2], {}) if type_.startswith("tls:") else {}
 
 
 def _plain(value: Any) -> Any:

@@ -50,7 +50,9 @@ def _prometheus(machines: DatabaseMachines | None) -> dict[str, Any]:
     }
     if machines is None:
         return everybodys
-    outside = [_outside(job, port, machines) for job, port in (("postgresql", EXPORTER_PORT), ("patroni", PATRONI_PORT))]
+    outside = [
+        _outside(job, port, machines) for job, port in (("postgresql", EXPORTER_PORT), ("patroni", PATRONI_PORT))
+    ]
     return {**everybodys, "additionalScrapeConfigs": outside}
 
 
