@@ -16,6 +16,7 @@ pair = DatabasePair(
     name,
     DatabasePairArgs(
         resource_group=network.resource_group,
+        resource_group_id=network.resource_group_id,
         subnet=network.database_subnet,
         database_range=network.database_range,
         cluster_range=network.cluster_range,

@@ -70,7 +70,29 @@ def test_names_lead_to_the_machines_addresses(database: Run) -> None:
         record.inputs["relativeRecordSetName"]: record.inputs["aRecords"][0]["ipv4Address"]
         for record in database.of_type("PrivateRecordSet")
     }
-    assert addresses == {"db-0": "10.20.16.10", "db-1": "10.20.16.11", "db-witness": "10.20.16.12"}
+    machines = {"db-0": "10.20.16.10", "db-1": "10.20.16.11", "db-witness": "10.20.16.12"}
+    assert addresses == {**machines, "primary": "10.20.16.13"}
+
+
+def test_a_name_leads_to_the_machine_that_patroni_says_is_the_primary(database: Run) -> None:
+    balancer = database.the("LoadBalancer").plain
+    (front,) = balancer["frontendIPConfigurations"]
+    assert (front["privateIPAddress"], front["zones"]) == ("10.20.16.13", ["1", "2", "3"])
+    assert "publicIPAddress" not in front
+    (probe,), (rule,), (pool,) = (balancer[k] for k in ("probes", "loadBalancingRules", "backendAddressPools"))
+    assert (probe["protocol"], probe["port"], probe["requestPath"]) == ("Https", 8008, "/primary")
+    assert (rule["frontendPort"], rule["backendPort"], rule["protocol"]) == (5432, 5432, "Tcp")
+    own = "/id/ResourceGroup/hamburg/providers/Microsoft.Network/loadBalancers/hamburg-primary"
+    assert rule["frontendIPConfiguration"]["id"] == f"{own}/frontendIPConfigurations/{front['name']}"
+    assert rule["probe"]["id"] == f"{own}/probes/{probe['name']}"
+    assert rule["backendAddressPool"]["id"] == f"{own}/backendAddressPools/{pool['name']}"
+    members = {
+        interface.name: configuration.get("loadBalancerBackendAddressPools")
+        for interface in database.of_type("NetworkInterface")
+        for configuration in interface.plain["ipConfigurations"]
+    }
+    joined = [{"id": f"/id/LoadBalancer/hamburg-primary/backendAddressPools/{pool['name']}"}]
+    assert members == {"hamburg-db-0": joined, "hamburg-db-1": joined, "hamburg-db-witness": None}
 
 
 def test_user_data_are_the_machines_own_and_tuned_for_the_size(database: Run) -> None:
@@ -110,7 +132,8 @@ def test_the_authoritys_key_leaves_the_state_only_to_sign(database: Run) -> None
 def test_certificates_are_for_the_machines_names_and_addresses(database: Run) -> None:
     asked = {each.inputs["subject"]["commonName"]: each.inputs for each in database.of_type("CertRequest")}
     assert set(asked) == {"db-0", "db-1", "db-witness"}
-    assert asked["db-1"]["dnsNames"] == ["db-1", "db-1.hamburg.internal"]
+    assert asked["db-1"]["dnsNames"] == ["db-1", "db-1.hamburg.internal", "primary.hamburg.internal"]
+    assert asked["db-witness"]["dnsNames"] == ["db-witness", "db-witness.hamburg.internal"]
     assert asked["db-1"]["ipAddresses"] == ["10.20.16.11"]
     for signed in database.of_type("LocallySignedCert"):
         assert signed.inputs["allowedUses"] == ["digital_signature", "server_auth", "client_auth"]

@@ -7,6 +7,7 @@ Patroni. Its key stays in Pulumi's state; the machines fetch theirs from the key
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import pulumi
@@ -34,6 +35,8 @@ class CertificatesArgs:
     """Address of each machine, by its name."""
     domain: Input[str]
     """DNS zone in which the machines are found."""
+    shared: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """Names in that zone under which a machine answers besides, by its own name."""
 
 
 class Certificates(pulumi.ComponentResource):
@@ -62,7 +65,8 @@ class Certificates(pulumi.ComponentResource):
         self.secrets = {secrets.AUTHORITY: self.authority}
         for machine, address in args.addresses.items():
             domain = Output.from_input(args.domain)
-            names: list[Input[str]] = [machine, Output.concat(machine, ".", domain)]
+            in_zone = [Output.concat(host, ".", domain) for host in (machine, *args.shared.get(machine, ()))]
+            names: list[Input[str]] = [machine, *in_zone]
             key = self._key(machine)
             self.secrets[secrets.key(machine)] = key
             self.secrets[secrets.certificate(machine)] = self._certificate(machine, key, names, address)

@@ -43,6 +43,8 @@ class DatabaseMachineArgs:
     """Public SSH key."""
     identity: Input[str]
     """Id of the managed identity."""
+    pool: Input[str] | None = None
+    """Id of the load balancer's pool that it joins."""
 
 
 class DatabaseMachine(pulumi.ComponentResource):
@@ -60,6 +62,7 @@ class DatabaseMachine(pulumi.ComponentResource):
                     subnet=network.SubnetArgs(id=args.subnet),
                     private_ip_allocation_method=network.IPAllocationMethod.STATIC,
                     private_ip_address=args.address,
+                    load_balancer_backend_address_pools=_pools(args.pool),
                 )
             ],
             opts=ResourceOptions(parent=self),
@@ -153,6 +156,10 @@ class DatabaseMachine(pulumi.ComponentResource):
                 managed_disk=compute.ManagedDiskParametersArgs(id=disk.id),
             )
         ]
+
+
+def _pools(pool: Input[str] | None) -> list[network.BackendAddressPoolArgs] | None:
+    return None if pool is None else [network.BackendAddressPoolArgs(id=pool)]
 
 
 def _encoded(user_data: str) -> str:

@@ -15,6 +15,7 @@ from sensorthings_stacks.components.backup_storage import BackupStorage, BackupS
 from sensorthings_stacks.components.certificates import Certificates, CertificatesArgs
 from sensorthings_stacks.components.database_machine import DATA_DISK, DatabaseMachine, DatabaseMachineArgs
 from sensorthings_stacks.components.network import ZONES
+from sensorthings_stacks.components.primary_balancer import PrimaryBalancer, PrimaryBalancerArgs
 from sensorthings_stacks.components.secrets_vault import SecretsVault, SecretsVaultArgs
 from sensorthings_stacks.machine_size import machine_size
 from sensorthings_stacks.machines import secrets
@@ -29,9 +30,13 @@ if TYPE_CHECKING:
 
 HOSTS: Final = ("db-0", "db-1")
 WITNESS: Final = "db-witness"
+PRIMARY: Final = "primary"
+"""Leads to whichever of the two takes writes."""
 _MACHINES: Final = (*HOSTS, WITNESS)
 _FIRST_ADDRESS: Final = 10
 """Azure keeps the first four addresses of a subnet."""
+_ADDRESSES: Final = (*_MACHINES, PRIMARY)
+"""Who has an address in the subnet, in their order."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class DatabasePairArgs:
 
     resource_group: Input[str]
     """Name of the resource group."""
+    resource_group_id: Input[str]
+    """Its id."""
     subnet: Input[str]
     """Id of the machines' subnet."""
     database_range: Input[str]
@@ -68,7 +75,11 @@ class DatabasePair(pulumi.ComponentResource):
         self._zone = Output.from_input(args.private_zone)
         certificates = Certificates(
             name,
-            CertificatesArgs({host: self._address(number) for number, host in enumerate(_MACHINES)}, self._zone),
+            CertificatesArgs(
+                addresses={host: self._address(host) for host in _MACHINES},
+                domain=self._zone,
+                shared=dict.fromkeys(HOSTS, (PRIMARY,)),
+            ),
             opts=ResourceOptions(parent=self),
         )
         self._vault = self._secrets(certificates)
@@ -81,15 +92,29 @@ class DatabasePair(pulumi.ComponentResource):
             ),
             opts=ResourceOptions(parent=self),
         )
-        cluster = self._cluster(storage)
+        cluster, balancer = self._cluster(storage), self._balancer()
         for number, host in enumerate(_MACHINES):
-            self._machine(number, host, cluster)
+            self._machine(number, host, cluster, balancer)
+        for host in _ADDRESSES:
+            self._name_of(host)
         self.hosts = self._zone.apply(lambda suffix: [f"{host}.{suffix}" for host in HOSTS])
         self.authority = certificates.authority
         self.register_outputs({"hosts": self.hosts})
 
-    def _address(self, number: int) -> Output[str]:
-        return Output.from_input(self._args.database_range).apply(lambda given: str(_address(given, number)))
+    def _address(self, host: str) -> Output[str]:
+        return Output.from_input(self._args.database_range).apply(lambda given: str(_address(given, host)))
+
+    def _balancer(self) -> PrimaryBalancer:
+        return PrimaryBalancer(
+            f"{self._name}-{PRIMARY}",
+            PrimaryBalancerArgs(
+                resource_group=self._args.resource_group,
+                resource_group_id=self._args.resource_group_id,
+                subnet=self._args.subnet,
+                address=self._address(PRIMARY),
+            ),
+            opts=ResourceOptions(parent=self),
+        )
 
     def _secrets(self, certificates: Certificates) -> SecretsVault:
         passwords = {secrets.password(role): value for role, value in self._args.passwords.items()}
@@ -115,46 +140,46 @@ class DatabasePair(pulumi.ComponentResource):
             identities={host: reader.client_id for host, reader in self._vault.readers.items()},
         ).apply(lambda known: _cluster(settings, **known))
 
-    def _machine(self, number: int, host: str, cluster: Output[Cluster]) -> None:
+    def _machine(self, number: int, host: str, cluster: Output[Cluster], balancer: PrimaryBalancer) -> None:
         args = self._args
         is_witness = host == WITNESS
-        address = self._address(number)
         DatabaseMachine(
             f"{self._name}-{host}",
             DatabaseMachineArgs(
                 resource_group=args.resource_group,
                 subnet=args.subnet,
                 zone=ZONES[number],
-                address=address,
+                address=self._address(host),
                 host_name=host,
                 vm_size=args.settings.witness_vm_size if is_witness else args.settings.vm_size,
                 disk_gibibytes=None if is_witness else args.settings.disk_gibibytes,
                 user_data=cluster.apply(lambda known: user_data.of(known, known.members[number])),
                 administrator_key=args.settings.administrator_key,
                 identity=self._vault.readers[host].id,
+                pool=None if is_witness else balancer.members,
             ),
             opts=ResourceOptions(parent=self),
         )
+
+    def _name_of(self, host: str) -> None:
         privatedns.PrivateRecordSet(
             f"{self._name}-{host}",
-            resource_group_name=args.resource_group,
-            private_zone_name=args.private_zone,
+            resource_group_name=self._args.resource_group,
+            private_zone_name=self._args.private_zone,
             record_type="A",
             relative_record_set_name=host,
             ttl=60,
-            a_records=[privatedns.ARecordArgs(ipv4_address=address)],
+            a_records=[privatedns.ARecordArgs(ipv4_address=self._address(host))],
             opts=ResourceOptions(parent=self),
         )
 
 
-def _address(database_range: str, number: int) -> IPv4Address:
-    return IPv4Network(database_range)[_FIRST_ADDRESS + number]
+def _address(database_range: str, host: str) -> IPv4Address:
+    return IPv4Network(database_range)[_FIRST_ADDRESS + _ADDRESSES.index(host)]
 
 
 def _cluster(settings: DatabaseSettings, **known: Any) -> Cluster:
-    first, second, witness = (
-        Member(host, _address(known["database"], number)) for number, host in enumerate(_MACHINES)
-    )
+    first, second, witness = (Member(host, _address(known["database"], host)) for host in _MACHINES)
     return Cluster(
         databases=(first, second),
         witness=witness,
