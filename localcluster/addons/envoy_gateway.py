@@ -40,6 +40,8 @@ _OPTIONS = (
     "certgen.job.ttlSecondsAfterFinished=null",
     "deployment.envoyGateway.resources.requests.cpu=20m",
     "deployment.envoyGateway.resources.requests.memory=128Mi",
+    # Else Envoy's listeners are named after the oldest service, and all connections end when that one goes.
+    "config.envoyGateway.runtimeFlags.enabled={XDSNameSchemeV2}",
     f"global.images.envoyGateway.image={_PLACEHOLDER}",
     "global.images.ratelimit.image=registry.example/none:none",
 )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 NAME: Final = "e2e"
 SENSORTHINGS: Final = Path(sys.executable).with_name("sensorthings")
 _UP_SECONDS: Final = 3000  # a cold machine compiles the cluster's parts first
+_EXAMPLE_NAMESPACE: Final = "hamburg"
 _KEEP: Final = os.environ.get("E2E_KEEP") == "1"
 
 
@@ -77,8 +78,12 @@ def platform(_standing: None) -> dict[str, str]:
 
 def _connect(endpoints: dict[str, str]) -> Kubernetes:
     cluster = plan.find(NAME)
-    storage.recycle(cluster, kubectl_of(cluster))
     return Kubernetes.connect(Path(endpoints["kubectl"]), Path(endpoints["kubeconfig"]), cluster.netns_path)
+
+
+def _standing_cluster() -> Kubernetes:
+    cluster = plan.find(NAME)
+    return Kubernetes.connect(kubectl_of(cluster).binary, cluster.kubeconfig, cluster.netns_path)
 
 
 @pytest.fixture(scope="session")
@@ -109,10 +114,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @contextmanager
 def service_of_its_own(kubernetes: Kubernetes) -> Iterator[Service]:
     """A service's name in a new namespace; the namespace's deletion is asked for at the end and not awaited."""
+    # The stock of volumes is for a few services at once, not for all of a run.
+    cluster = plan.find(NAME)
+    storage.recycle(cluster, kubectl_of(cluster))
     namespace = f"e2e-{uuid4().hex[:8]}"
     kubernetes.create_namespace(namespace)
     try:
         yield Service(kubernetes, namespace)
+    except BaseException:
+        # A fixture's is described by the report; this is one of a test's own, which would be gone by then.
+        for title, text in kubernetes.describe(namespace):
+            print(f"--- {title} ---", text, sep="\n")  # noqa: T201 - pytest shows it
+        raise
     finally:
         kubernetes.run("delete", "namespace", namespace, "--wait=false")
 
@@ -167,4 +180,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     }
     for service in services:
         report.sections += list(service.kubernetes.describe(service.namespace))
+    if report.failed and "platform" in getattr(item, "fixturenames", ()):
+        report.sections += list(_standing_cluster().describe(_EXAMPLE_NAMESPACE))
     return report

@@ -38,6 +38,8 @@ _HTTP: Final[dict[str, Any]] = {
 _SUBSCRIBERS: Final = 4
 _PACE: Final = 0.04
 """Seconds between two POSTs."""
+_EVICTED_SECONDS: Final = 240.0
+"""The kubelet looks at what pods have on the disk once a minute or two."""
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +174,7 @@ def _await_change(service: Service, part: str, before: dict[str, int], *, everyo
         now = {pod["metadata"]["uid"]: _restarts(pod) for pod in service.ready_pods(part)}
         return len(now) == len(before) and now != before
 
-    eventually(f"another pod of {part}", changed)
+    eventually(f"another pod of {part}", changed, _EVICTED_SECONDS)
 
 
 def _await_told(stream: Stream, there: Sequence[Subscriber]) -> None:

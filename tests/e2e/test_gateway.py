@@ -10,7 +10,7 @@ import ssl
 import time
 from contextlib import suppress
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import pytest
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from tests.e2e.kubernetes import Kubernetes
     from tests.e2e.services import Service
+
+_DRAINED_SECONDS: Final = 15.0
+"""After which Envoy has closed what it drains: 10 s on this Gateway."""
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,25 @@ def _exposed(host: str, **routes: Any) -> dict[str, Any]:
 
 def _outside(service: Service) -> Outside:
     return Outside(service, plan.find(NAME).gateway, plan.find(NAME).authority)
+
+
+async def test_the_oldest_service_goes_and_leaves_the_others_clients_alone(gateway: Kubernetes) -> None:
+    """Before any other service is there: Envoy's listeners begin with the oldest one's."""
+    with service_of_its_own(gateway) as oldest, service_of_its_own(gateway) as younger:
+        oldest.apply(**_exposed("oldest"))
+        await asyncio.to_thread(oldest.await_ready)
+        younger.apply(**_exposed("younger", mqttTLS="Terminate"))
+        await asyncio.to_thread(younger.await_ready)
+        bikes = _outside(younger)
+        datastream = await bikes.datastream()
+        async with bikes.subscribed("mqtt", datastream) as tcp, bikes.subscribed("mqtt-websocket", datastream) as ws:
+            await asyncio.to_thread(oldest.delete)
+            await asyncio.to_thread(
+                eventually, "its listeners are gone", lambda: _handshake(f"oldest.{plan.GATEWAY_DOMAIN}") == ""
+            )
+            await asyncio.sleep(_DRAINED_SECONDS)
+            await bikes.observe(datastream, 5)
+            assert [await next_result(each) for each in (tcp, ws)] == [5, 5]
 
 
 @pytest.fixture(scope="module")
