@@ -88,8 +88,8 @@ bench-first-observation: sync ## From kubectl apply to the first Observation del
 	$(RUN) python -m benchmarks.first_observation
 
 .PHONY: bench-edge
-bench-edge: sync ## What HTTPS, MQTT over TLS and ingress-nginx cost, against bare processes; a step of load
-	$(RUN) python -m benchmarks.edge
+bench-edge: sync ## What HTTPS, MQTT over TLS and ingress-nginx cost; a step of load (EDGE="--part step" for a part)
+	$(RUN) python -m benchmarks.edge $(EDGE)
 
 .PHONY: bench-up
 bench-up: sync ## A warm `up`, step by step

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -47,6 +48,14 @@ _COST_GOAL: Final = 1 / 0.9
 _SCALE_OUT_GOAL: Final = 1.5
 
 Measured = dict[str, Any]
+
+
+class Part(StrEnum):
+    """What can be measured by itself."""
+
+    COST = "cost"
+    CHANGES = "changes"
+    STEP = "step"
 
 
 class _Measurement:
@@ -154,6 +163,7 @@ def _milliseconds_each(measured: Measured) -> float:
 
 def main(
     *,
+    part: Annotated[list[Part] | None, typer.Option(help="All of them where none is named.")] = None,
     runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each, in turns.")] = 3,
     seconds: Annotated[float, typer.Option(min=5, help="Of each loop.")] = 30,
     name: Annotated[str, typer.Option(help="The cluster; brought up if it is not there.")] = "bench",
@@ -164,22 +174,27 @@ def main(
     try:
         with Display(Console(stderr=True)) as display:
             local.up(name, display, Installation(example=None, add_ons=addons.choose(*_ADD_ONS)))
-        lines = _measured(plan.find(name), runs, seconds, console)
+        lines = _measured(plan.find(name), part or list(Part), runs, seconds, console)
     finally:
         if not keep:
             subprocess.run([Path(sys.executable).with_name("sensorthings"), "down", "--name", name], check=True)
     console.print(*machine(), f"{runs} runs of each, in turns; quoted are medians", *lines, sep="\n")
 
 
-def _measured(cluster: plan.Cluster, runs: int, seconds: float, console: Console) -> list[str]:
+def _measured(cluster: plan.Cluster, parts: list[Part], runs: int, seconds: float, console: Console) -> list[str]:
     kubernetes = Kubernetes.connect(local.kubectl(cluster).binary, cluster.kubeconfig, cluster.netns_path)
     configuration = kubernetes.get("/api/v1/namespaces/sensorthings-system/configmaps/sensorthings-operator")
     settings = OperatorSettings.model_validate(yaml.safe_load(configuration["data"]["settings.yaml"]))
     with exposed(kubernetes, cluster) as edge:
         measurement = _Measurement(edge, console)
-        measurement.cost(settings, runs, seconds)
-        measurement.changes()
-        measurement.step(runs)
+        for part in parts:
+            match part:
+                case Part.COST:
+                    measurement.cost(settings, runs, seconds)
+                case Part.CHANGES:
+                    measurement.changes()
+                case Part.STEP:
+                    measurement.step(runs)
     return measurement.lines
 
 

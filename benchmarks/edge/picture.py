@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.edge.step import Step
 
 _BIN_SECONDS: Final = 5.0
-_SIZE: Final = (9.0, 6.5)
+_SIZE: Final = (9.0, 8.5)
 """Inches."""
 
 
@@ -28,11 +28,12 @@ def draw(step: Step, file: Path) -> None:
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "edge", "font.size": 9}):
         figure = Figure(figsize=_SIZE, layout="constrained")
         figure.suptitle("A step of load over the edge: twice the Observations, twice the subscribers")
-        rate, pods, latency = figure.subplots(3, 1, sharex=True)
+        rate, cores, pods, latency = figure.subplots(4, 1, sharex=True)
         _draw_rate(rate, step)
+        _draw_cores(cores, step)
         _draw_pods(pods, step)
         _draw_latency(latency, step)
-        for axes in (rate, pods, latency):
+        for axes in (rate, cores, pods, latency):
             axes.axvspan(step.up, step.down, color="0.92")
             axes.axvline(step.ended, color="0.6", linewidth=0.8, linestyle=":")
             axes.legend(loc="upper right")
@@ -45,6 +46,13 @@ def _draw_rate(axes: Axes, step: Step) -> None:
     axes.plot(*_binned(sent, sent, _a_second), label="sent", color="0.6")
     axes.plot(*_binned(taken, taken, _a_second), label="acknowledged", linestyle="--")
     axes.set(ylabel="Observations/s", ylim=(0, None))
+
+
+def _draw_cores(axes: Axes, step: Step) -> None:
+    for part, looks in step.pods.cores.items():
+        (line,) = axes.step([at for at, _ in looks], [cores for _, cores in looks], where="post", label=part.upper())
+        axes.axhline(step.held(part), color=line.get_color(), linewidth=0.8, linestyle=":")
+    axes.set(ylabel="cores a pod", ylim=(0, None))
 
 
 def _draw_pods(axes: Axes, step: Step) -> None:

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final, Self
-
-from kubernetes.utils.quantity import parse_quantity
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.edge.client import poster, subscribed, warm
+from benchmarks.edge.pods import PARTS, SAMPLE_SECONDS, Pods, used
 from benchmarks.edge.service import EXPOSED
 from tests.e2e.waiting import eventually
 
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from benchmarks.edge.client import Poster, Told
     from benchmarks.edge.service import Edge
 
-PARTS: Final = ("http", "mqtt")
 _MILLICORES: Final = 200
 """Requested by each pod: what percentages are of."""
 _RATE: Final = 30.0
@@ -56,43 +52,7 @@ _AFTER_SECONDS: Final = 420.0
 """Of the load that is as before, at most: MQTT is scaled in after five minutes."""
 _SILENT_SAMPLES: Final = 480
 """Without any, at most."""
-_SAMPLE_SECONDS: Final = 1.0
 _STRAGGLERS_SECONDS: Final = 5.0
-
-
-@dataclass
-class Pods:
-    """Counts the pods of each part while the block runs, in a thread of its own."""
-
-    edge: Edge
-    begun: float
-    ready: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: {part: [] for part in PARTS})
-    """Seconds since ``begun``, and how many were ready then."""
-
-    def __enter__(self) -> Self:
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join(30)
-
-    def now(self, part: str) -> int:
-        """How many are ready."""
-        return self.ready[part][-1][1] if self.ready[part] else 0
-
-    def since(self, part: str, count: int, begin: float) -> float | None:
-        """Seconds from ``begin`` until they became so many; None where that never came."""
-        changes = pairwise(self.ready[part])
-        return next((at - begin for (_, was), (at, now) in changes if at >= begin and now == count != was), None)
-
-    def _look(self) -> None:
-        while not self._ended.wait(_SAMPLE_SECONDS):
-            for part in PARTS:
-                count = len(self.edge.service.ready_pods(part))
-                self.ready[part].append((time.perf_counter() - self.begun, count))
 
 
 @dataclass(frozen=True)
@@ -120,6 +80,10 @@ class Step:
     def untold(self) -> list[int]:
         """Of each subscriber, how many that were acknowledged it was never told of, from the first on that it was."""
         return [len(told.missed(self.client)) for told in self.told]
+
+    def held(self, part: str) -> float:
+        """Cores that the part's autoscaler holds its pods at."""
+        return self.targets[part] / 100 * _MILLICORES / 1000
 
     def __str__(self) -> str:
         return (
@@ -180,7 +144,7 @@ async def run(edge: Edge) -> Step:
     await _applied(edge, {part: {"resources": resources, "autoscaling": scaling[part]} for part in PARTS})
     async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS) as told:
         begun = time.perf_counter()
-        with Pods(edge, begun) as pods:
+        with Pods(edge.service, begun) as pods:
             up, down = await _doubled(edge, client, pods)
             ended = time.perf_counter()
             await _silence(pods)
@@ -226,7 +190,7 @@ async def _looked(edge: Edge, client: Poster, rate: float) -> dict[str, float]:
     await asyncio.sleep(_SETTLED_SECONDS)
     looks = []
     while not posting.done():
-        looks.append(await asyncio.to_thread(_used, edge))
+        looks.append(await asyncio.to_thread(used, edge.service))
         await asyncio.wait([posting], timeout=_METRICS_SECONDS)
     return {part: median(look[part] for look in looks) for part in PARTS}
 
@@ -242,18 +206,6 @@ def target(low: float, high: float) -> int:
     least, most = max(two, low), high / _TOLERANCE
     held = least * math.pow(most / least, _NEAR)
     return min(100, max(1, round(100 * 1000 * held / _MILLICORES)))
-
-
-def _used(edge: Edge) -> dict[str, float]:
-    """Cores that the module of each part used lately, as metrics-server says."""
-    service = edge.service
-    measured = service.kubernetes.items(f"/apis/metrics.k8s.io/v1beta1/namespaces/{service.namespace}/pods")
-    containers = {each["name"]: each["usage"]["cpu"] for pod in measured for each in pod["containers"]}
-    return {part: _cores(containers[f"frost-{part}"]) for part in PARTS}
-
-
-def _cores(quantity: str) -> float:
-    return float(parse_quantity(quantity))  # type: ignore[no-untyped-call]
 
 
 async def _doubled(edge: Edge, client: Poster, pods: Pods) -> tuple[float, float]:
@@ -286,7 +238,7 @@ async def _silence(pods: Pods) -> None:
     for _ in range(_SILENT_SAMPLES):
         if not _is_scaled_out(pods):
             return
-        await asyncio.sleep(_SAMPLE_SECONDS)
+        await asyncio.sleep(SAMPLE_SECONDS)
 
 
 def _is_scaled_out(pods: Pods) -> bool:

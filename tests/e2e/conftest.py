@@ -121,7 +121,7 @@ def service_of_its_own(kubernetes: Kubernetes) -> Iterator[Service]:
     kubernetes.create_namespace(namespace)
     try:
         yield Service(kubernetes, namespace)
-    except BaseException:
+    except (Exception, pytest.fail.Exception):
         # A fixture's is described by the report; this is one of a test's own, which would be gone by then.
         for title, text in kubernetes.describe(namespace):
             print(f"--- {title} ---", text, sep="\n")  # noqa: T201 - pytest shows it

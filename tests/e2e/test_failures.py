@@ -17,7 +17,7 @@ from tests.e2e.clients import Stream, Subscriber, subscribers
 from tests.e2e.conftest import NAME, Running, service_of_its_own
 from tests.e2e.pressure import short_of_memory
 from tests.e2e.services import kill, processes
-from tests.e2e.waiting import eventually
+from tests.e2e.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,8 @@ _HTTP: Final[dict[str, Any]] = {
 _SUBSCRIBERS: Final = 4
 _PACE: Final = 0.04
 """Seconds between two POSTs."""
-_EVICTED_SECONDS: Final = 240.0
-"""The kubelet looks at what pods have on the disk once a minute or two."""
+_DISK_SECONDS: Final = 240.0
+"""Until the kubelet acts on what a pod has on its disk: it looks once a minute or two."""
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +62,12 @@ def _drained(service: Service, part: str) -> None:
 
 def _over_its_storage(service: Service, part: str) -> None:
     """By the kubelet, at once: the pod wrote more to the node's disk than it may."""
-    pod = service.ready_pods(part)[0]
+    there, pod = _uids(service, part), service.ready_pods(part)[0]
     ballast = processes(pod, b"java")[0] / "root/tmp/ballast"
     with ballast.open("wb") as file:
         file.truncate(0)
         file.write(b"\0" * _TOO_MUCH)
+    _await_evicted(service, part, there, _DISK_SECONDS)
 
 
 def _short_of_memory(service: Service, part: str) -> None:
@@ -74,13 +75,18 @@ def _short_of_memory(service: Service, part: str) -> None:
 
     It has time to end, but is not on its way out for anybody else, so requests come until it has.
     """
-    there = {pod["metadata"]["uid"] for pod in service.ready_pods(part)}
-
-    def one_went() -> bool:
-        return not there <= {pod["metadata"]["uid"] for pod in service.pods(part)}
-
+    there = _uids(service, part)
     with short_of_memory(plan.find(NAME)):
-        eventually(f"the kubelet evicts a pod of {part}", one_went)
+        _await_evicted(service, part, there)
+
+
+def _uids(service: Service, part: str) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in service.pods(part)}
+
+
+def _await_evicted(service: Service, part: str, there: set[str], seconds: float = PATIENCE) -> None:
+    """Wait until the kubelet has one of them go."""
+    eventually(f"the kubelet evicts a pod of {part}", lambda: not there <= _uids(service, part), seconds)
 
 
 def _rolled(service: Service, part: str) -> None:
@@ -174,7 +180,7 @@ def _await_change(service: Service, part: str, before: dict[str, int], *, everyo
         now = {pod["metadata"]["uid"]: _restarts(pod) for pod in service.ready_pods(part)}
         return len(now) == len(before) and now != before
 
-    eventually(f"another pod of {part}", changed, _EVICTED_SECONDS)
+    eventually(f"another pod of {part}", changed)
 
 
 def _await_told(stream: Stream, there: Sequence[Subscriber]) -> None:

@@ -65,6 +65,8 @@ class Probes(Generic[TargetT]):
         self._seconds_between_hurried = seconds_between_hurried
         self._limit = asyncio.Semaphore(concurrency)
         self._targets: dict[ServiceKey, TargetT] = {}
+        self._in_a_hurry: set[ServiceKey] = set()
+        """Those of them that are hurried: counted at each turn of each."""
         self._tasks: dict[ServiceKey, asyncio.Task[None]] = {}
         self._answers: dict[ServiceKey, Answer] = {}
         self._doubts: dict[ServiceKey, asyncio.Event] = {}
@@ -80,6 +82,8 @@ class Probes(Generic[TargetT]):
             was_asked = key in self._targets
             self.forget(key)
             self._targets[key] = target
+            if self._hurried(target):
+                self._in_a_hurry.add(key)
             self._doubts[key] = asyncio.Event()
             waits = not was_asked and known is not None and known.holds
             asking = self._keep_asking(key, target, known=known, waits=waits)
@@ -109,6 +113,7 @@ class Probes(Generic[TargetT]):
     def forget(self, key: ServiceKey) -> None:
         """Stop asking."""
         self._targets.pop(key, None)
+        self._in_a_hurry.discard(key)
         self._answers.pop(key, None)
         self._doubts.pop(key, None)
         self._asked_at.pop(key, None)
@@ -126,7 +131,7 @@ class Probes(Generic[TargetT]):
     async def _keep_asking(self, key: ServiceKey, target: TargetT, *, known: Answer | None, waits: bool) -> None:
         delay, was_well = _FIRST_DELAY_SECONDS, waits
         if waits:
-            await self._pause(key, self._part_of_turn(target))
+            await self._pause(key, self._part_of_turn(key))
         while True:
             self._asked_at[key] = asyncio.get_running_loop().time()
             before = self._answers.get(key)
@@ -137,21 +142,21 @@ class Probes(Generic[TargetT]):
                 self._changed(key)
             if answer.holds:
                 delay = _FIRST_DELAY_SECONDS
-                await self._pause(key, self._turn(target) if was_well else self._part_of_turn(target))
+                await self._pause(key, self._turn(key) if was_well else self._part_of_turn(key))
             else:
                 await self._pause(key, delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
                 delay = min(delay * _GROWTH, self._longest_delay)
             was_well = answer.holds
 
-    def _turn(self, target: TargetT) -> float:
+    def _turn(self, key: ServiceKey) -> float:
         """Seconds until one that is well is asked again."""
-        hurried = sum(map(self._hurried, self._targets.values()))
-        if self._hurried(target):
+        hurried = len(self._in_a_hurry)
+        if key in self._in_a_hurry:
             return max(self._interval, hurried * self._seconds_between_hurried)
         return max(self._interval, (len(self._targets) - hurried) * self._seconds_between)
 
-    def _part_of_turn(self, target: TargetT) -> float:
-        return self._turn(target) * random.random()  # noqa: S311 - spreads them, no secret
+    def _part_of_turn(self, key: ServiceKey) -> float:
+        return self._turn(key) * random.random()  # noqa: S311 - spreads them, no secret
 
     async def _pause(self, key: ServiceKey, seconds: float) -> None:
         doubt = self._doubts[key]

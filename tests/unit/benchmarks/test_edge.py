@@ -1,15 +1,18 @@
 """What the edge's benchmark counts, and how it is drawn."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.edge import picture
 from benchmarks.edge.changes import Noticed
 from benchmarks.edge.client import Poster, Told, gains
-from benchmarks.edge.step import _MILLICORES, Pods, Step, target
+from benchmarks.edge.pods import Pods, used
+from benchmarks.edge.step import _MILLICORES, Step, target
 
 
 class _Answer:
@@ -73,7 +76,7 @@ def test_a_step_is_drawn_the_same_each_time(tmp_path: Path) -> None:
     client.begun = [100.0, 101.0, 106.0]
     client.acknowledged = {0: 100.1, 1: 101.1, 2: 106.1}
     told = Told(arrived={0: 100.2, 1: 101.3, 2: 106.4})
-    step = Step(5.0, 6.0, 7.0, _pods((0.0, 1), (6.0, 2)), client, [told], {"http": 50}, 0)
+    step = Step(5.0, 6.0, 7.0, _pods((0.0, 1), (6.0, 2)), client, [told], {"http": 50, "mqtt": 20}, 0)
     one, other = tmp_path / "one.svg", tmp_path / "other.svg"
     picture.draw(step, one)
     picture.draw(step, other)
@@ -110,3 +113,12 @@ def test_a_target_lets_a_part_be_scaled_out_and_in_again(low: float, more: float
     rounded = 0.01 * asked
     assert high > 1.1 * (held - rounded), "one pod is not enough"
     assert (3 * low - high) / 2 < 0.5 * (held + rounded), "two are too many"
+
+
+def test_what_pods_use_is_told_for_each_module() -> None:
+    def pod(container: str, cpu: str) -> dict[str, Any]:
+        return {"containers": [{"name": container, "usage": {"cpu": cpu}}, {"name": "tls", "usage": {"cpu": "7m"}}]}
+
+    measured = [pod("frost-http", "100m"), pod("frost-http", "300000000n")]
+    service = SimpleNamespace(namespace="city", kubernetes=SimpleNamespace(items=lambda _: measured))
+    assert used(cast("Any", service)) == {"http": pytest.approx(0.2)}

@@ -140,6 +140,22 @@ async def test_many_that_are_read_from_are_asked_five_a_second_at_most() -> None
     await probes.close()
 
 
+@on_virtual_time
+async def test_what_is_no_longer_read_from_makes_nobody_wait() -> None:
+    database = FakeDatabase()
+    database.answer = _PAIR
+    probes = _probes(database, lambda _: None)
+    for target in (_READ, Target(ADDRESS, Credentials("frost", "other"))):
+        for number in range(300):
+            probes.watch(("hamburg", str(number)), target)
+    probes.watch(KEY, _READ)
+    await asyncio.sleep(100)
+    before = database.passwords.count("one")
+    await asyncio.sleep(600)
+    assert 17 <= database.passwords.count("one") - before <= 25, "each 30 s"
+    await probes.close()
+
+
 def test_replication_and_where_reads_go_are_read_from_the_status() -> None:
     conditions = [
         {"type": "DatabaseReachable", "status": "True", "reason": "DatabaseAnswers", "message": "told"},
