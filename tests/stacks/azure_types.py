@@ -39,7 +39,7 @@ _OTHER_NAMES: Final = {
 _IN_THE_PATH: Final = frozenset(
     {"resourceGroupName", "resourceName", "virtualNetworkName", "agentPoolName", "configName", "privateZoneName"}
     | {"recordType", "relativeRecordSetName", "vaultName", "secretName"}
-    | {"accountName", "containerName", "blobServicesName"}
+    | {"accountName", "containerName", "blobServicesName", "loadBalancerName"}
 )
 """Inputs that Pulumi puts into the URL."""
 _RENAMED: Final = {

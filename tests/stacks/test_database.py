@@ -82,7 +82,7 @@ def test_a_name_leads_to_the_machine_that_patroni_says_is_the_primary(database: 
     (probe,), (rule,), (pool,) = (balancer[k] for k in ("probes", "loadBalancingRules", "backendAddressPools"))
     assert (probe["protocol"], probe["port"], probe["requestPath"]) == ("Https", 8008, "/primary")
     assert (rule["frontendPort"], rule["backendPort"], rule["protocol"]) == (5432, 5432, "Tcp")
-    own = "/id/ResourceGroup/hamburg/providers/Microsoft.Network/loadBalancers/hamburg-primary"
+    own = "/id/ResourceGroup/sensorthings-hamburg/providers/Microsoft.Network/loadBalancers/hamburg-primary"
     assert rule["frontendIPConfiguration"]["id"] == f"{own}/frontendIPConfigurations/{front['name']}"
     assert rule["probe"]["id"] == f"{own}/probes/{probe['name']}"
     assert rule["backendAddressPool"]["id"] == f"{own}/backendAddressPools/{pool['name']}"

@@ -94,7 +94,7 @@ def _rule(balancer: Output[str]) -> network.LoadBalancingRuleArgs:
         backend_address_pool=part("backendAddressPools", _MEMBERS),
         probe=part("probes", _FRONT),
         idle_timeout_in_minutes=_IDLE_MINUTES,
-        # Clients learn at once that a connection is gone.
+        # Both ends of a connection that was given up learn of it, instead of waiting for what does not come.
         enable_tcp_reset=True,
     )
 
