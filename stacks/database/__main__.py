@@ -3,7 +3,7 @@
 from sensorthings_stacks import configuration, tags
 from sensorthings_stacks.components.database_pair import DatabasePair, DatabasePairArgs
 from sensorthings_stacks.layers import DatabaseOutputs, NetworkOutputs, city
-from sensorthings_stacks.machines.cluster import DATABASE, OWNER
+from sensorthings_stacks.machines.cluster import DATABASE, KEYCLOAK, OWNER
 from sensorthings_stacks.settings.database import DatabaseSettings
 
 name = city()
@@ -12,6 +12,7 @@ tags.tag_everything(name, "database")
 
 network = NetworkOutputs.of_this_city()
 password = configuration.secret(settings.passwords.sensorthings)
+keycloak = {} if settings.keycloak is None else {KEYCLOAK: configuration.secret(settings.keycloak.password)}
 pair = DatabasePair(
     name,
     DatabasePairArgs(
@@ -22,7 +23,8 @@ pair = DatabasePair(
         cluster_range=network.cluster_range,
         private_zone=network.private_zone,
         passwords={
-            "sensorthings": password,
+            OWNER: password,
+            **keycloak,
             "replication": configuration.secret(settings.passwords.replication),
             "rewind": configuration.secret(settings.passwords.rewind),
         },
@@ -30,4 +32,11 @@ pair = DatabasePair(
     ),
 )
 
-DatabaseOutputs(hosts=pair.hosts, name=DATABASE, username=OWNER, password=password, authority=pair.authority).export()
+DatabaseOutputs(
+    hosts=pair.hosts,
+    name=DATABASE,
+    username=OWNER,
+    password=password,
+    keycloak_password=keycloak.get(KEYCLOAK, ""),
+    authority=pair.authority,
+).export()

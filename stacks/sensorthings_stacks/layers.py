@@ -90,6 +90,8 @@ class DatabaseOutputs(Layer):
     """Role that FROST-Server logs in with."""
     password: Input[str]
     """Its password: a secret."""
+    keycloak_password: Input[str]
+    """Password of Keycloak's role for Keycloak's database: a secret. Empty where the machines hold none."""
     authority: Input[str]
     """Certificate with which clients verify the machines'."""
 

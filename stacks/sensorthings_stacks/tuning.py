@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from sensorthings_stacks.machine_size import MachineSize
 
 CONNECTIONS = 200
-"""Of all modules together: FROST-Server keeps a pool in each of its pods."""
+"""Of all clients together: FROST-Server keeps a pool in each of its pods."""
+KEYCLOAK_CONNECTIONS = 60
+"""Those of them that Keycloak may take at most, where its database lies on the same machines."""
 _MEBIBYTES_PER_CONNECTION = 4
 """What an idle backend and the caches of its catalogue take."""
 

@@ -86,6 +86,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("database", {"vmSize": "Standard_B2ms"}, r"vmSize: must be a size of the series .* \(given: \"Standard_B2ms\"\)"),
     ("database", {"diskGibibytes": 8}, r"diskGibibytes: must be a whole number from 32 to 32767 \(given: 8\)"),
     ("database", {"administratorKey": "-----BEGIN"}, r"administratorKey: must be text that matches"),
+    ("database", {"keycloak": {}}, r"pulumi config set --secret --path keycloak\.password"),
     ("database", {"passwords": None}, r"pulumi config set --secret --path passwords"),
     ("platform", {"charts": {"certManager": "v1"}}, r'charts\.certManager: must be .* \(given: "v1"\)'),
     ("city", {"tenants": [{"namespace": "Hamburg"}]}, r"tenants\[0\]\.namespace: must be"),

@@ -199,6 +199,15 @@ def test_azure_does_not_update_the_machines_at_its_own_hour(database: Run) -> No
         assert settings["patchMode"] == "ImageDefault"
 
 
-def test_the_password_leaves_the_layer_as_a_secret(database: Run) -> None:
-    assert is_secret(database.outputs["password"])
+def test_the_passwords_leave_the_layer_as_secrets(database: Run) -> None:
+    for output, role in (("password", "sensorthings"), ("keycloakPassword", "keycloak")):
+        assert is_secret(database.outputs[output])
+        assert unwrapped(database.outputs[output]) == PASSWORDS[role]
     assert unwrapped(database.outputs["hosts"]) == ["db-0.hamburg.internal", "db-1.hamburg.internal"]
+
+
+def test_a_city_whose_keycloak_is_elsewhere_has_no_database_for_it(munich: dict[str, Run]) -> None:
+    database = munich["database"]
+    assert unwrapped(database.outputs["keycloakPassword"]) == ""
+    assert "postgresql-keycloak" not in {each.inputs["secretName"] for each in database.of_type("keyvault:Secret")}
+    assert not any("keycloak" in _user_data(machine) for machine in _machines(database))

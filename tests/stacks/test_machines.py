@@ -39,6 +39,7 @@ def _clusters(draw: st.DrawFn) -> Cluster:
         databases=(first, second),
         witness=witness,
         clients=clients,
+        keycloak=draw(st.booleans()),
         size=machine_size(draw(_NAMES)),
         disk_gibibytes=draw(st.integers(min_value=32, max_value=32767)),
     )
@@ -49,7 +50,8 @@ def test_whoever_logs_in_is_a_node_or_one_of_the_two_and_encrypted(cluster: Clus
     rules = [rule.split() for rule in patroni.access(cluster)]
     by_network = [rule for rule in rules if rule[0] != "local"]
     assert all(rule[0] == "hostssl" and rule[4] == "scram-sha-256" for rule in by_network)
-    assert {rule[2] for rule in by_network if rule[3] == str(cluster.clients)} == {"sensorthings"}
+    of_nodes = {(rule[1], rule[2]) for rule in by_network if rule[3] == str(cluster.clients)}
+    assert of_nodes == {("sensorthings", "sensorthings")} | ({("keycloak", "keycloak")} if cluster.keycloak else set())
     machines = [rule for rule in by_network if rule[3] != str(cluster.clients)]
     assert {rule[3] for rule in machines} == {f"{member.address}/32" for member in cluster.databases}
     assert all(rule[-1] == "clientcert=verify-ca" for rule in machines)
@@ -96,9 +98,20 @@ def test_every_line_between_machines_is_encrypted_and_verified_on_both_ends(clus
 def test_a_machine_places_what_it_may_read_and_each_file_has_one_reader(cluster: Cluster) -> None:
     for member in cluster.members:
         files = secrets.placed(cluster, member)
-        assert {each.name for each in files} == set(secrets.needed(member.name, witness=member == cluster.witness))
+        with_password = () if member == cluster.witness else secrets.roles(cluster)
+        assert {each.name for each in files} == set(secrets.needed(member.name, with_password))
         assert len({each.path for each in files}) == len(files)
         assert all(each.path.startswith(f"/run/sensorthings/{each.account}/") for each in files)
+
+
+@given(_clusters())
+def test_every_role_with_a_password_is_made_and_keycloak_leaves_connections_to_others(cluster: Cluster) -> None:
+    rights = patroni.rights(cluster)
+    assert {*secrets.roles(cluster), "prometheus"} == set(rights)
+    assert ("keycloak" in rights) == cluster.keycloak
+    if cluster.keycloak:
+        limit = int(rights["keycloak"].removeprefix("CONNECTION LIMIT "))
+        assert 0 < limit <= tuning.CONNECTIONS / 2
 
 
 @given(_NAMES, st.integers(min_value=32, max_value=32767))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import subprocess
 from ipaddress import IPv4Address, IPv4Network
@@ -22,6 +23,7 @@ CLUSTER = Cluster(
     databases=(Member("db-0", IPv4Address("10.20.16.10")), Member("db-1", IPv4Address("10.20.16.11"))),
     witness=Member("db-witness", IPv4Address("10.20.16.12")),
     domain="city.internal",
+    keycloak=True,
     clients=IPv4Network("10.20.0.0/20"),
     size=machine_size("Standard_E8ds_v5"),
     disk_gibibytes=1024,
@@ -150,6 +152,22 @@ def test_what_comes_from_elsewhere_than_debian_has_the_hash_that_is_written_ther
     assert any(line.startswith("patroni==4.1.5 ") for line in pinned)
     assert any(line.startswith("barman==3.19.1 ") for line in pinned)
     assert all("==" in line and " --hash=sha256:" in line for line in pinned)
+
+
+def test_databases_are_made_for_those_who_own_them() -> None:
+    both, alone = (
+        {file["path"]: file["content"] for file in yaml.safe_load(user_data.of(cluster, CLUSTER.databases[0]))["write_files"]}
+        for cluster in (CLUSTER, dataclasses.replace(CLUSTER, keycloak=False))
+    )
+    roles = "/usr/local/sbin/sensorthings-roles"
+    assert re.findall(r"CREATE DATABASE (\w+) OWNER (\w+)", both[roles]) == [
+        ("sensorthings", "sensorthings"),
+        ("keycloak", "keycloak"),
+    ]
+    assert "('keycloak', 'CONNECTION LIMIT 60')" in both[roles]
+    assert "\\set keycloak `cat /run/sensorthings/postgres/keycloak`" in both[roles]
+    assert re.findall(r"CREATE DATABASE (\w+)", alone[roles]) == ["sensorthings"]
+    assert not any("keycloak" in content for content in alone.values())
 
 
 def test_the_witness_has_a_voice_and_nothing_else() -> None:

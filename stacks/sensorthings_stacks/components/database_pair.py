@@ -124,7 +124,9 @@ class DatabasePair(pulumi.ComponentResource):
                 resource_group=self._args.resource_group,
                 subnet=self._args.subnet,
                 secrets={**certificates.secrets, **passwords},
-                readers={host: secrets.needed(host, witness=host == WITNESS) for host in _MACHINES},
+                readers={
+                    host: secrets.needed(host, () if host == WITNESS else self._args.passwords) for host in _MACHINES
+                },
             ),
             opts=ResourceOptions(parent=self),
         )
@@ -184,6 +186,7 @@ def _cluster(settings: DatabaseSettings, **known: Any) -> Cluster:
         databases=(first, second),
         witness=witness,
         domain=known["domain"],
+        keycloak=settings.keycloak is not None,
         clients=IPv4Network(known["clients"]),
         size=machine_size(settings.vm_size),
         disk_gibibytes=settings.disk_gibibytes,

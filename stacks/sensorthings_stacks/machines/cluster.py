@@ -19,6 +19,8 @@ DATABASE: Final = "sensorthings"
 """Name of the database."""
 OWNER: Final = "sensorthings"
 """Role that owns it; FROST-Server logs in with it."""
+KEYCLOAK: Final = "keycloak"
+"""Name of Keycloak's database, and of the role that owns it."""
 POSTGRESQL_PORT: Final = 5432
 PATRONI_PORT: Final = 8008
 """Of Patroni's REST API. `GET /primary` answers 200 on the machine that takes writes, 503 elsewhere."""
@@ -86,6 +88,8 @@ class Cluster:
     """The third voice of etcd, without which two could not tell a dead neighbour from a dead line."""
     domain: str
     """DNS zone in which the machines are found."""
+    keycloak: bool
+    """Whether Keycloak's database lies there, too."""
     clients: IPv4Network
     """Addresses of the cluster's nodes: nobody else may log in. Pods leave the cluster with their node's address."""
     size: MachineSize
@@ -107,6 +111,11 @@ class Cluster:
     def members(self) -> tuple[Member, Member, Member]:
         """All three."""
         return (*self.databases, self.witness)
+
+    @property
+    def owners(self) -> dict[str, str]:
+        """The databases, each with the role that owns it and alone logs in to it."""
+        return {DATABASE: OWNER, **({KEYCLOAK: KEYCLOAK} if self.keycloak else {})}
 
     def others(self, member: Member) -> tuple[Member, ...]:
         """All but one."""

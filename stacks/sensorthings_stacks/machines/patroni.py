@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sensorthings_stacks import tuning
 from sensorthings_stacks.machines.cluster import (
     DATA,
-    DATABASE,
     ETCD_CLIENT_PORT,
+    KEYCLOAK,
     OWNER,
     PATRONI_PORT,
     POSTGRESQL_PORT,
@@ -171,10 +171,20 @@ def access(cluster: Cluster) -> list[str]:
         for each in cluster.databases
         for database, role in (("replication", "replication"), ("postgres", "rewind"))
     ]
+    clients = [
+        f"hostssl {database} {owner} {cluster.clients} scram-sha-256" for database, owner in cluster.owners.items()
+    ]
     return [
         "local all postgres peer",
         "local replication postgres peer",
         "local postgres prometheus peer",
-        f"hostssl {DATABASE} {OWNER} {cluster.clients} scram-sha-256",
+        *clients,
         *machines,
     ]
+
+
+def rights(cluster: Cluster) -> dict[str, str]:
+    """Roles beside the superuser, each with its options of CREATE ROLE."""
+    # Whatever Keycloak does, FROST-Server finds connections.
+    keycloak = {KEYCLOAK: f"CONNECTION LIMIT {tuning.KEYCLOAK_CONNECTIONS}"} if cluster.keycloak else {}
+    return {OWNER: "", **keycloak, "replication": "REPLICATION", "rewind": "", "prometheus": "IN ROLE pg_monitor"}

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from sensorthings_stacks.machines.cluster import RUN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sensorthings_stacks.machines.cluster import Cluster, Member
 
-ROLES: Final = ("sensorthings", "replication", "rewind")
-"""PostgreSQL's roles that log in with a password: FROST-Server's, and those with which the machines copy each other."""
 AUTHORITY: Final = "tls-authority"
 """The certificate with which machines and clients verify the machines' certificates."""
 _CERTIFICATE_USERS: Final = {"database": ("postgres", "etcd", "prometheus"), "witness": ("etcd",)}
@@ -28,6 +28,11 @@ class Placed:
     """The account that owns the file and alone can read it."""
     path: str
     """Where it lies."""
+
+
+def roles(cluster: Cluster) -> tuple[str, ...]:
+    """PostgreSQL's roles that log in with a password: the databases' owners, and those of the machines themselves."""
+    return (*cluster.owners.values(), "replication", "rewind")
 
 
 def password(role: str) -> str:
@@ -56,11 +61,15 @@ def placed(cluster: Cluster, member: Member) -> list[Placed]:
     sources = {"authority.crt": AUTHORITY, "machine.crt": certificate(member.name), "machine.key": key(member.name)}
     files = [Placed(name, user, f"{folder(user)}/{file}") for user in users for file, name in sources.items()]
     if member != cluster.witness:
-        files += [Placed(password(role), "postgres", f"{folder('postgres')}/{role}") for role in ROLES]
+        files += [Placed(password(role), "postgres", f"{folder('postgres')}/{role}") for role in roles(cluster)]
     return files
 
 
-def needed(machine: str, *, witness: bool) -> list[str]:
-    """Names of the secrets that a machine must be able to read, each once."""
-    passwords = [] if witness else [password(role) for role in ROLES]
-    return [AUTHORITY, certificate(machine), key(machine), *passwords]
+def needed(machine: str, with_password: Iterable[str]) -> list[str]:
+    """Names of the secrets that a machine must be able to read, each once.
+
+    Args:
+        machine: Its name.
+        with_password: Roles whose passwords it needs; none for the witness.
+    """
+    return [AUTHORITY, certificate(machine), key(machine), *map(password, with_password)]

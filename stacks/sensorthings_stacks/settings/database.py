@@ -30,6 +30,13 @@ class Passwords(Settings):
     """Of the role with which a former primary finds out what it must give back."""
 
 
+class KeycloakRole(Settings):
+    """The role with which Keycloak logs in to a database of its own, beside the city's."""
+
+    password: Password
+    """Its password."""
+
+
 class DatabaseSettings(Settings):
     """The city's PostgreSQL pair, its witness and its backups."""
 
@@ -45,3 +52,5 @@ class DatabaseSettings(Settings):
     """Public SSH key of those who administer the machines."""
     passwords: Passwords
     """Passwords of PostgreSQL's roles."""
+    keycloak: KeycloakRole | None = None
+    """Keycloak's database on the same machines. Where it is absent, none is made."""

@@ -40,6 +40,7 @@ CLUSTER: Final = Cluster(
     databases=(Member("db-0", IPv4Address("10.20.16.10")), Member("db-1", IPv4Address("10.20.16.11"))),
     witness=Member("db-witness", IPv4Address("10.20.16.12")),
     domain="city.internal",
+    keycloak=True,
     clients=IPv4Network("10.20.0.0/20"),
     size=machine_size("Standard_D2ds_v5"),
     disk_gibibytes=32,
@@ -226,18 +227,20 @@ class Client:
     namespace: str
     place: Site
 
-    def ask(self, member: Member, sql: str, *, tls: str = "verify-full", role: str = c.OWNER) -> str:
+    def ask(
+        self, member: Member, sql: str, *, tls: str = "verify-full", role: str = c.OWNER, database: str = c.DATABASE
+    ) -> str:
         """The answer to a statement. Raises LocalClusterError with what psql said."""
-        return self._psql(str(member.address), sql, f"sslmode={tls} user={role}", PASSWORDS["sensorthings"])
+        return self._psql(str(member.address), sql, f"sslmode={tls} user={role} dbname={database}", PASSWORDS[role])
 
     def ask_primary(self, sql: str) -> str:
         """The answer of whichever machine takes writes."""
         hosts = ",".join(str(each.address) for each in CLUSTER.databases)
-        login = f"sslmode=verify-full user={c.OWNER} target_session_attrs=read-write"
+        login = f"sslmode=verify-full user={c.OWNER} dbname={c.DATABASE} target_session_attrs=read-write"
         return self._psql(hosts, sql, login, PASSWORDS["sensorthings"])
 
     def _psql(self, hosts: str, sql: str, login: str, password: str) -> str:
-        where = f"host={hosts} dbname={c.DATABASE} {login} connect_timeout=3 sslrootcert={self.place.authority}"
+        where = f"host={hosts} {login} connect_timeout=3 sslrootcert={self.place.authority}"
         command = ["psql", "-XAtqw", f"--dbname={where}", f"--command={sql}"]
         inside = ["ip", "netns", "exec", self.namespace]
         return run([*inside, *command], env={"PGPASSWORD": password, "LC_ALL": "C"}, timeout=60).strip()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcluster.errors import LocalClusterError
-from sensorthings_stacks.machines.cluster import EXPORTER_PORT, PATRONI_PORT, POSTGRESQL_PORT
+from sensorthings_stacks.machines.cluster import EXPORTER_PORT, KEYCLOAK, PATRONI_PORT, POSTGRESQL_PORT
 from tests.stacks.machines.site import CLUSTER, Client, Site, until
 from tests.stacks.programs import PASSWORDS
 
@@ -70,6 +70,15 @@ def test_only_the_clusters_nodes_may_log_in_and_only_encrypted(well: Site, node:
         node.ask(well.primary, "SELECT 1", tls="disable")
     with pytest.raises(LocalClusterError, match=r"no pg_hba.conf entry .* user \"replication\""):
         node.ask(well.primary, "SELECT 1", role="replication")
+
+
+def test_keycloak_has_a_database_of_its_own_and_no_other(well: Site, node: Client) -> None:
+    node.ask(well.primary, "CREATE TABLE IF NOT EXISTS realm (name text)", role=KEYCLOAK, database=KEYCLOAK)
+    _eventually(node, well.standby, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'keycloak'", "60")
+    with pytest.raises(LocalClusterError, match=r"no pg_hba.conf entry .* user \"keycloak\", database \"sensorthings\""):
+        node.ask(well.primary, "SELECT 1", role=KEYCLOAK)
+    with pytest.raises(LocalClusterError, match=r"no pg_hba.conf entry .* user \"sensorthings\", database \"keycloak\""):
+        node.ask(well.primary, "SELECT 1", database=KEYCLOAK)
 
 
 def test_health_checks_need_no_certificate_and_commands_do(well: Site, node: Client) -> None:

@@ -72,7 +72,7 @@ def encrypt(stacks: Path, name: str) -> None:
     """Put what looks like Pulumi's encryption where a city's secrets are missing."""
     secrets: dict[str, dict[str, Any]] = {
         "hamburg": {
-            "database": {"passwords": ("sensorthings", "replication", "rewind")},
+            "database": {"passwords": ("sensorthings", "replication", "rewind"), "keycloak": ("password",)},
             "platform": {},
         },
         "munich": {"database": {"passwords": ("sensorthings", "replication", "rewind")}},
