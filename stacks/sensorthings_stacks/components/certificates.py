@@ -7,7 +7,6 @@ Patroni. Its key stays in Pulumi's state; the machines fetch theirs from the key
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import pulumi
@@ -35,7 +34,7 @@ class CertificatesArgs:
     """Address of each machine, by its name."""
     domain: Input[str]
     """DNS zone in which the machines are found."""
-    shared: Mapping[str, Sequence[str]] = MappingProxyType({})
+    shared: Mapping[str, Sequence[str]]
     """Names in that zone under which a machine answers besides, by its own name."""
 
 
