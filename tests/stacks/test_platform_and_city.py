@@ -134,9 +134,10 @@ def test_keycloak_has_a_name_a_certificate_and_no_password_in_the_open(platform:
     assert {_releases(platform)[name].urn for name in ("ingress-nginx", "cert-manager")} <= set(ingress.dependencies)
     (container,) = _of_kind(platform, "Deployment")[0].plain["spec"]["template"]["spec"]["containers"]
     assert (
-        "--db-url=jdbc:postgresql://keycloak-0.hamburg.example:5432,keycloak-1.hamburg.example:5432/keycloak"
-        "?targetServerType=primary&sslmode=require"
+        "--db-url=jdbc:postgresql://db-0.hamburg.internal:5432,db-1.hamburg.internal:5432/keycloak"
+        "?targetServerType=primary&sslmode=verify-full&sslrootcert=/etc/keycloak-database/ca.crt"
     ) in container["args"]
+    assert "--db-username=keycloak" in container["args"]
     values = [variable for variable in container["env"] if "value" in variable]
     assert [variable["name"] for variable in values] == ["KC_BOOTSTRAP_ADMIN_USERNAME"]
 
