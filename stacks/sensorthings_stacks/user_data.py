@@ -66,7 +66,11 @@ def database(cluster: Cluster, member: Member) -> str:
             "runcmd": [
                 # Two files are one configuration: what everybody may know, and what lies in memory.
                 ["ln", "-sfn", f"{c.RUN}/postgres/patroni.yml", "/etc/sensorthings/patroni/20-passwords.yml"],
-                *(["/usr/local/sbin/sensorthings-venv", name] for name in environments),
+                # An index that does not answer for a while must not leave a machine without Patroni.
+                *(
+                    ["sh", "-c", f"until /usr/local/sbin/sensorthings-venv {name}; do sleep 30; done"]
+                    for name in environments
+                ),
                 *_start(cluster, member, "etcd", "patroni", "prometheus-postgres-exporter"),
             ],
         }
