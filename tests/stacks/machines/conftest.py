@@ -15,6 +15,8 @@ from tests.stacks.machines import rootfs
 from tests.stacks.machines import trial as trials
 from tests.stacks.machines.site import CLUSTER, NODE, STRANGER, TOOLS, Client, Site, site
 
+from tests.stacks.machines.virtual import FREEZERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -28,6 +30,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing or os.geteuid() != 0:
         pytest.skip(f"machines need root and {', '.join(TOOLS)} (Debian: systemd-container, mmdebstrap); no {missing}")
+    if not FREEZERS.is_dir():
+        pytest.skip(f"machines need the freezer of cgroups of version 1, to stall; there is no {FREEZERS}")
     with site(tmp_path_factory.mktemp("machines"), rootfs.root()) as made:
         yield made
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Interface
 
 _STOPPING: Final = 60  # seconds that a machine may take to power off
-_FREEZERS: Final = Path("/sys/fs/cgroup/freezer")
+FREEZERS: Final = Path("/sys/fs/cgroup/freezer")
+"""Where a machine can be frozen: cgroups of version 1."""
 _NOBODY: Final = "02:00:00:00:00:99"
 """An Ethernet address that no interface of the bridge has: what is sent there is lost, and nobody is told."""
 
@@ -187,7 +188,7 @@ def machine(boot: Boot) -> Iterator[Machine]:
     (seed / "user-data").write_text(boot.user_data)
     (seed / "meta-data").write_text(f"instance-id: {boot.instance}\nlocal-hostname: {boot.name}\n")
     console = boot.folder / "console"
-    freezer = _FREEZERS / f"{boot.namespace}-{secrets.token_hex(2)}"
+    freezer = FREEZERS / f"{boot.namespace}-{secrets.token_hex(2)}"
     freezer.mkdir()
     options = [
         "--quiet",
