@@ -117,7 +117,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("city", {"database": {"hosts": ["db"], "password": "p" * 20}}, r"database: belongs to target existing"),
     ("city", {"target": "aws"}, r'target: must be one of azure, existing \(given: "aws"\)'),
     ("platform", {"cluster": {"context": "mine"}}, r"cluster: belongs to target existing"),
-    ("platform", {"target": "existing", "cluster": {"context": "mine"}}, r"keycloak: database is required where target"),
+    ("platform", {"target": "existing", "cluster": {"context": "mine"}}, r"keycloak: database is required where"),
     ("platform", {"keycloak": None}, r"grafana: login is by this layer's Keycloak"),
     ("platform", {"keycloak": {"host": "id.example.org"}}, r"keycloak\.image: is required"),
     ("platform", {"ingress": {"serviceType": "ClusterIP"}}, r"ingress\.serviceType: must be one of LoadBalancer,"),

@@ -14,7 +14,6 @@ from localcluster.errors import LocalClusterError
 from tests.stacks.machines import rootfs
 from tests.stacks.machines import trial as trials
 from tests.stacks.machines.site import CLUSTER, NODE, STRANGER, TOOLS, Client, Site, site
-
 from tests.stacks.machines.virtual import FREEZERS
 
 if TYPE_CHECKING:
