@@ -137,7 +137,7 @@ def test_keycloak_has_a_name_a_certificate_and_no_password_in_the_open(platform:
         "--db-url=jdbc:postgresql://db-0.hamburg.internal:5432,db-1.hamburg.internal:5432/keycloak"
         "?targetServerType=primary&sslmode=verify-full&sslrootcert=/etc/keycloak-database/ca.crt"
     ) in container["args"]
-    assert "--db-username=keycloak" in container["args"]
+    assert {"--db-username=keycloak", "--db-pool-max-size=20"} <= set(container["args"])
     values = [variable for variable in container["env"] if "value" in variable]
     assert [variable["name"] for variable in values] == ["KC_BOOTSTRAP_ADMIN_USERNAME"]
 

@@ -15,6 +15,7 @@ from pulumi import Output, ResourceOptions
 
 from sensorthings_stacks import configuration
 from sensorthings_stacks.components.web import CLASS, INGRESS_NAMESPACE, ISSUED, certificate
+from sensorthings_stacks.tuning import KEYCLOAK_CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +36,6 @@ _OUT: Final = (53, 5353, 443, 8443, 389, 636, 5432)
 _AUTHORITY: Final = "ca.crt"
 _AUTHORITIES: Final = "/etc/keycloak-database"
 """Where the authority of the database's machines lies in the container."""
-_POOL: Final = 20
-"""Connections of each pod to the database at most; Keycloak's own 100 would leave none to others."""
 _TEMPORARY: Final = "/tmp"  # noqa: S108 - a folder in the container, of the pod alone
 
 
@@ -143,7 +142,8 @@ class Keycloak(pulumi.ComponentResource):
                 "--db=postgres",
                 Output.concat("--db-url=", _url(database)),
                 Output.concat("--db-username=", database.username),
-                f"--db-pool-max-size={_POOL}",
+                # All pods together, and one more while they are replaced. Each would take 100.
+                f"--db-pool-max-size={KEYCLOAK_CONNECTIONS // (settings.replicas + 1)}",
             ],
             "env": [
                 {"name": "KC_BOOTSTRAP_ADMIN_USERNAME", "value": "admin"},
