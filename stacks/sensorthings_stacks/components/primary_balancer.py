@@ -1,8 +1,8 @@
 """An address of the city's own network that leads to the machine which takes writes. Database layer.
 
 FROST-Server names both machines and finds the primary itself; this is for clients on the cluster's nodes that know one
-host only, such as a report: PostgreSQL lets in nobody else. Azure's balancer asks each machine's Patroni, which answers 200 to `GET /primary` on the
-machine that leads and 503 on the other one; it shows no certificate and verifies none
+host only, such as a report: PostgreSQL lets in nobody else. Azure's balancer asks each machine's Patroni, which answers
+200 to `GET /primary` on the machine that leads and 503 on the other one; it shows no certificate and verifies none
 (https://learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview).
 """
 
