@@ -5,7 +5,7 @@ from typing import Final
 
 from sensorthings_operator.desired import addresses, basic, buscertificates, frost, keycloak, podmonitor
 from sensorthings_operator.desired.metadata import Manifest
-from sensorthings_operator.desired.pods import container, resources
+from sensorthings_operator.desired.pods import DRAINING, container, resources
 from sensorthings_operator.desired.queues import module_queue
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -116,8 +116,7 @@ def container_with(
         startupProbe={**alive, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 180},
         readinessProbe={**ready, "periodSeconds": 3, "timeoutSeconds": 5, "failureThreshold": 2},
         livenessProbe={**alive, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
-        # Endpoints learn of a pod's end while it still answers.
-        lifecycle={"preStop": {"sleep": {"seconds": 5}}},
+        lifecycle=DRAINING,
         volumeMounts=[
             *frost.mounts(service, settings),
             *more_mounts,

@@ -13,7 +13,7 @@ from sensorthings_operator.desired import (
     sidecar,
 )
 from sensorthings_operator.desired.metadata import Manifest
-from sensorthings_operator.desired.pods import container, resources
+from sensorthings_operator.desired.pods import DRAINING, container, resources
 from sensorthings_operator.desired.queues import module_queue
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -126,8 +126,7 @@ def _container(service: Service, settings: OperatorSettings) -> Manifest:
         startupProbe={**listening, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 180},
         readinessProbe={**listening, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
         livenessProbe={**listening, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
-        # Endpoints learn of a pod's end while it still answers.
-        lifecycle={"preStop": {"sleep": {"seconds": 5}}},
+        lifecycle=DRAINING,
         volumeMounts=[
             *frost.mounts(service, settings),
             *buscertificates.client_mounts(service, settings),

@@ -14,6 +14,10 @@ from sensorthings_operator.desired.settings import OperatorSettings
 TMP_VOLUME: Final[Manifest] = {"name": "tmp", "emptyDir": {}}
 TMP_MOUNT: Final[Manifest] = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 - a mount of the pod's own
 
+DRAINING: Final[Manifest] = {"preStop": {"sleep": {"seconds": 10}}}
+"""A pod still answers while others learn that it ends. ingress-nginx takes one change in 3.3 s (--sync-rate-limit), and
+its workers look once a second: up to five seconds, and more where a reload comes between."""
+
 
 def pod_spec(  # noqa: PLR0913 - the parts in which pods differ
     service: Service,

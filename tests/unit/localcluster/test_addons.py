@@ -128,6 +128,14 @@ def test_what_others_add_to_the_ingress_is_never_ours(applied: dict[str, list[di
     assert _one(objects, "IngressClass", ingress_nginx.CLASS)["spec"]["controller"] == "k8s.io/ingress-nginx"
 
 
+def test_nginx_is_given_changes_seconds_apart(applied: dict[str, list[dict[str, Any]]]) -> None:
+    """Of two in one second its workers may take the first alone (its rootfs/etc/nginx/lua/balancer.lua)."""
+    (pod,) = _pods(applied["ingress-nginx"])
+    (controller,) = pod["containers"]
+    given = [each.partition("=")[2] for each in controller["args"] if each.startswith("--sync-rate-limit")]
+    assert all(float(rate) <= 0.3 for rate in given), "changes a second; 0.3 is its default"
+
+
 def test_secrets_are_made_up_once(applied: dict[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch) -> None:
     admin = _one(applied["keycloak"], "Secret", "keycloak-admin")
     ours = _one(applied["keycloak"], "Secret", keycloak.CREDENTIALS)
