@@ -21,7 +21,7 @@ import yaml
 from rich.console import Console
 
 from benchmarks.bare import prepared
-from benchmarks.edge import changes, picture, step
+from benchmarks.edge import changes, picture, pods, step
 from benchmarks.edge.service import PLAIN, exposed
 from benchmarks.report import bench_line, machine
 from localcluster import addons, plan
@@ -104,7 +104,7 @@ class _Measurement:
     def step(self, runs: int) -> None:
         """Twice the load, and back."""
         window = step.metrics_window(self._edge)
-        starts = {part: step.pod_start(self._edge, part, runs) for part in step.PARTS}
+        starts = {part: step.pod_start(self._edge, part, runs) for part in pods.PARTS}
         done = asyncio.run(step.run(self._edge))
         self._say(str(done))
         _PICTURE.parent.mkdir(parents=True, exist_ok=True)
