@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 
 _MILLICORES: Final = 200
 """Requested by each pod: what percentages are of."""
-_RATE: Final = 45.0
-"""Observations a second before the step and after it: so many that what a pod uses grows with them, and is not mostly
-what it uses anyway."""
-_SUBSCRIBERS: Final = 10
+_RATE: Final = 30.0
+"""Observations a second before the step and after it."""
+_SUBSCRIBERS: Final = 20
 _METRICS_SECONDS: Final = 10.0
 """How often metrics-server looks."""
 _TOLERANCE: Final = 1.1

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.identity.tally import Call
 
 _SETTLE_SECONDS: Final = 20.0
+"""Beyond a resync: in the first one the clients are new, and no read that services share has them yet."""
 _LOOK_SECONDS: Final = 2.0
 _PATIENCE: Final = 300.0
 _HOUR: Final = 3600.0
@@ -69,7 +70,7 @@ class _Calls:
         # No pods run: databases are said to answer, and nothing is there whose delivery could be verified.
         with OperatorProcess(city.folder / "operator", city.account(RELEASE), city.settings(), module=FAKE_DATABASES):
             self._await_clients()
-            time.sleep(_SETTLE_SECONDS)
+            time.sleep(resync + _SETTLE_SECONDS)
             city.tally.taken()
             begun = time.monotonic()
             time.sleep(self._sizes.resyncs * resync)

@@ -166,8 +166,8 @@ class _Renewals:
 
     def _tell_spread(self, name: str, window: _Window) -> None:
         spread = window.spread
-        each = 2 * likely_peak(spread.mean / 2, spread.seconds)
-        self._say(f"calls to Keycloak a second: {spread}; by chance, in pairs, the most is {each}")
+        chance = likely_peak(spread.mean, spread.seconds)
+        self._say(f"calls to Keycloak a second: {spread}; by chance the most is {chance}")
         self._lines.append(bench_line(name, spread.most, "calls/s", floor=spread.mean, goal=_SPREAD_GOAL, digits=1))
 
     def _tell_cost(self, settled: _Window, floor: dict[str, float]) -> None:

@@ -184,7 +184,7 @@ class ConnectorReconciler:
             # Deleted while the pass ran: there is nobody left to tell.
             return
         if live is not None:
-            self._connectors.put(live)
+            self._connectors.wrote(live)
 
     def _repaired(self, child: Manifest, note: str) -> None:
         metadata = child["metadata"]

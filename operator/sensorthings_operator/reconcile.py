@@ -157,7 +157,7 @@ class Reconciler:
     async def _steps(self, body: Body, service: Service) -> float | None:
         if not service.spec.paused:
             body = await self._outside.prepare(body, service)
-            self._services.put(body)
+            self._services.wrote(body)
             await self._drop_users(body, service)
         live, results = await self._apply_secrets(service)
         secrets, service = await self._read_secrets(service, live)

@@ -99,7 +99,7 @@ class Reporter:
             # Deleted while the pass ran: there is nobody left to tell.
             return
         if live is not None:
-            self._services.put(live)
+            self._services.wrote(live)
 
 
 def cause_of(error: Exception) -> str:

@@ -85,11 +85,12 @@ class Kubernetes:
     def describe(self, namespace: str) -> Iterable[tuple[str, str]]:
         """What a person would look at when something in a namespace goes wrong: a title and a text each."""
         here = ("--namespace", namespace)
+        # First, because it says most, and the end of a long report is what is cut.
+        operator = ("--namespace=sensorthings-system", "deployment/sensorthings-operator", "--tail=40")
+        yield "log of the operator", self.run("logs", *operator, check=False)
         yield "services", self.run("get", "sensorthingsservices", *here, "--output=yaml", check=False)
         yield "pods", self.run("describe", "pods", *here, check=False)
         yield "events", self.run("get", "events", *here, "--sort-by=.lastTimestamp", check=False)
         for pod in self.items(f"/api/v1/namespaces/{namespace}/pods"):
             name = pod["metadata"]["name"]
             yield f"log of {name}", self.run("logs", name, *here, "--all-containers", "--tail=40", check=False)
-        operator = ("--namespace=sensorthings-system", "deployment/sensorthings-operator", "--tail=100")
-        yield "log of the operator", self.run("logs", *operator, check=False)

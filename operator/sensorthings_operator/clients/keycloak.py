@@ -15,7 +15,13 @@ from sensorthings_operator.clients.keycloak_errors import KeycloakError, no_keyc
 from sensorthings_operator.clients.keycloak_listings import Listings, Live
 from sensorthings_operator.clients.keycloak_realm import AccessToken, RealmApi
 from sensorthings_operator.conditions.auth import AuthReason
-from sensorthings_operator.desired.keycloak import ROLE_MAPPER, ROTATION_ATTRIBUTE, UID_ATTRIBUTE, RealmClient
+from sensorthings_operator.desired.keycloak import (
+    CLIENT_PREFIX,
+    ROLE_MAPPER,
+    ROTATION_ATTRIBUTE,
+    UID_ATTRIBUTE,
+    RealmClient,
+)
 from sensorthings_operator.desired.settings import KeycloakRealm
 
 _LOG: Final = logging.getLogger(__name__)
@@ -40,6 +46,7 @@ class KeycloakClients:
         wall_clock: Callable[[], float] = time.time,
         secret_days: float = 30,
         shared_seconds: float = 0,
+        shared_prefix: str = CLIENT_PREFIX,
     ) -> None:
         self._clock = clock
         self._wall_clock = wall_clock
@@ -51,7 +58,7 @@ class KeycloakClients:
         self._realms: dict[tuple[str, str, str], RealmApi] = {}
         self._kept: dict[str, tuple[RealmApi, RealmClient]] = {}
         """What ``ensure`` was asked for last, by clientId."""
-        self._listings = Listings(shared_seconds, clock, self._look_over)
+        self._listings = Listings(shared_seconds, shared_prefix, clock=clock, read=self._look_over)
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession()
@@ -97,19 +104,33 @@ class KeycloakClients:
             secret = await _rotate(api, wanted, live)
         return await api.token_of(wanted.client_id, secret)
 
-    async def remove_others(self, realm: KeycloakRealm, uid: str, prefix: str, keep: Collection[str]) -> None:
+    async def remove_others(
+        self, realm: KeycloakRealm, uid: str, prefix: str, keep: Collection[str], *, shared: bool = False
+    ) -> None:
         """Delete the clients with a mark whose clientId begins so, but for some.
+
+        Args:
+            realm: Where.
+            uid: The mark.
+            prefix: Of the clientIds.
+            keep: The clientIds of those that stay.
+            shared: What was read for others will do: none of them was made since.
 
         Raises:
             KeycloakError: The realm could not be asked, or refused.
         """
         api = self._api(realm)
-        found = await api.call("GET", "clients", parameters={"clientId": prefix, "search": "true"})
+        listed = await self._listings.look(api) if shared else None
+        if listed is None:
+            found = await api.call("GET", "clients", parameters={"clientId": prefix, "search": "true"})
+        else:
+            found = list(listed.values())
         for live in found:
             client_id = live["clientId"]
             # Keycloak looks for the text anywhere.
             if client_id.startswith(prefix) and client_id not in keep and _mark(live) == uid:
                 await api.call("DELETE", f"clients/{live['id']}")
+                self._listings.forget(api, client_id)
                 _LOG.info("deleted client %s of %s", client_id, place(realm))
 
     async def remove(self, realm: KeycloakRealm, wanted: RealmClient) -> bool:

@@ -25,6 +25,15 @@ class Bodies:
         moved = self._changed(key, known, body)
         return moved | {key} if known is None or self._looked_at(known) != self._looked_at(body) else moved
 
+    def wrote(self, body: Body) -> None:
+        """Take in what a write of our own returned, where nothing else differs: of what others did the watch tells.
+
+        It would be no news any more if it was known from here, and nobody would look.
+        """
+        known = self._bodies.get(key_of(body))
+        if known is not None and self._others(known) == self._others(body):
+            self.put(body)
+
     def remove(self, body: Body) -> frozenset[ServiceKey]:
         """Forget one that is gone, unless one of its name was made again; over which ones to look then."""
         key = key_of(body)
@@ -52,8 +61,12 @@ class Bodies:
 
     def _looked_at(self, body: Body) -> tuple[Any, ...]:
         """What a pass depends on: not labels, annotations or managed fields."""
+        return (*self._others(body), body.get("status"))
+
+    def _others(self, body: Body) -> tuple[Any, ...]:
+        """What of it is not ours to write: what is asked for, and whether the resource stays."""
         metadata = body["metadata"]
-        return (metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp"), body.get("status"))
+        return (metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp"))
 
 
 def key_of(body: Body) -> ServiceKey:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from sensorthings_operator import metrics
 from sensorthings_operator.api.parse import parse_connector
 from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.conditions.connector import TOKEN_ISSUED
 from sensorthings_operator.desired.connector.feed import REVOKED_ANNOTATION, ROTATE_ANNOTATION, Connector
 from sensorthings_operator.observe.bodies import Bodies, Body
 
@@ -41,16 +42,13 @@ class Connectors(Bodies):
         return frozenset()
 
     def _looked_at(self, body: Body) -> tuple[Any, ...]:
-        metadata = body["metadata"]
-        annotations = metadata.get("annotations", {})
         status = {name: value for name, value in body.get("status", {}).items() if name not in _VOLATILE}
-        return (
-            metadata["uid"],
-            metadata.get("generation"),
-            metadata.get("deletionTimestamp"),
-            tuple(annotations.get(name) for name in _ANNOTATIONS),
-            status,
-        )
+        return (*self._others(body), status)
+
+    def _others(self, body: Body) -> tuple[Any, ...]:
+        annotations = body["metadata"].get("annotations", {})
+        issued = [each for each in body.get("status", {}).get("conditions", ()) if each["type"] == TOKEN_ISSUED]
+        return (*super()._others(body), tuple(annotations.get(name) for name in _ANNOTATIONS), issued)
 
 
 def connector_of(body: Body) -> Connector:

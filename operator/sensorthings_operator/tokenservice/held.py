@@ -49,6 +49,13 @@ class HeldToken:
         """The same, due at any time from now to when it was: for one of many that may have begun together."""
         return replace(self, due=random.uniform(self.issued, self.due))  # noqa: S311 - jitter, no secret
 
+    def put_off(self, now: float, seconds: float) -> Self:
+        """The same; where it is due, then within so many seconds, and in the first half of what is left of its life."""
+        if now < self.due:
+            return self
+        most = max(0.0, min(seconds, (self.expires - now) / 2))
+        return replace(self, due=random.uniform(now, now + most))  # noqa: S311 - jitter, no secret
+
     def is_good(self, now: float) -> bool:
         """Whether it has not expired."""
         return now < self.expires

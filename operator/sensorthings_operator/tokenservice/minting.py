@@ -24,6 +24,10 @@ AGAIN_SECONDS: Final = 10.0
 _AT_ONCE: Final = 8
 _LATE_SECONDS: Final = 30.0
 """After which a renewal was late, and with it those of others: Keycloak was away."""
+_CATCH_UP_SECONDS: Final = 20.0
+"""In which a start renews what became due before it."""
+_UNKNOWN: Final = frozenset({""})
+"""Made by us, nobody knows which: no client's name, so that they are looked for until it is known."""
 _Place = tuple[str, str, str]
 """A realm's URL and name, and a connector's uid."""
 
@@ -140,7 +144,8 @@ class Mint:
             )
             for each in wanted
         }
-        return {device: token for device, token in found.items() if token is not None}
+        now = self._clock()
+        return {device: token.put_off(now, _CATCH_UP_SECONDS) for device, token in found.items() if token is not None}
 
     async def _remove_others(
         self, connector: Connector, realm: KeycloakRealm, wanted: Sequence[ConnectorClient], *, renewing: bool
@@ -159,8 +164,11 @@ class Mint:
             return None
         prefix = client_id(connector.namespace, connector.name)
         try:
-            await self._keycloak.remove_others(realm, connector.uid, prefix, names)
+            # What nobody has looked at since the start was not made since.
+            await self._keycloak.remove_others(realm, connector.uid, prefix, names, shared=made is None)
         except KeycloakError as error:
+            # Clients are made meanwhile, which what is read for others may not show.
+            self._made[place] = _UNKNOWN
             return error
         self._made[place] = names
         return None

@@ -97,7 +97,7 @@ class TokenPasses:
         connector = feed.connector
         if not TOKENS_FINALIZER.is_held(body):
             body = await TOKENS_FINALIZER.hold(self._client, body)
-            self._connectors.put(body)
+            self._connectors.wrote(body)
         wanted = clients(feed, body["metadata"].get("annotations", {}))
         if not wanted:
             return await self._take_away(body, connector, realm)

@@ -20,6 +20,7 @@ from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import ServiceKey
 from sensorthings_operator.clients.resources import CONNECTORS
 from sensorthings_operator.controller import Controller
+from sensorthings_operator.desired.connector.client import CLIENT_PREFIX
 from sensorthings_operator.desired.keycloak import RealmClient
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.handlers import registry, watch
@@ -37,6 +38,8 @@ _LOG: Final = logging.getLogger(__name__)
 _CONCURRENCY: Final = 8
 _DRAIN_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 2.0
+_SHARED_SECONDS: Final = 60.0
+"""How old what is known of a client may be when its token is renewed."""
 
 
 class TokenService:
@@ -66,7 +69,12 @@ class TokenService:
         self._client = KubernetesClient(connection)
         self._connectors = Connectors()
         self._events = Events(self._client, instance=socket.gethostname())
-        self._keycloak = KeycloakClients(repaired=self._repaired, secret_days=settings.client_secret_days)
+        self._keycloak = KeycloakClients(
+            repaired=self._repaired,
+            secret_days=settings.client_secret_days,
+            shared_seconds=_SHARED_SECONDS,
+            shared_prefix=CLIENT_PREFIX,
+        )
         self._authority: DoorAuthority | None = None
         secrets = TokenSecrets(self._client)
         self._mint = Mint(self._keycloak, secrets)

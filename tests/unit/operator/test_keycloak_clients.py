@@ -205,6 +205,30 @@ async def test_clients_of_devices_that_are_gone_are_deleted_and_nobody_elses(
     assert {made["clientId"] for made in keycloak.clients.values()} == {*keep, "connector-hamburg-loader2"}
 
 
+async def test_connectors_share_one_read_for_their_tokens_and_for_what_a_start_finds(
+    clock: Clock, keycloak: FakeKeycloak
+) -> None:
+    prefix, names = "connector-", [f"loader{number}" for number in range(5)]
+    async with KeycloakClients(clock=clock) as before:
+        for name in (*names, "loader0.gone"):
+            await before.token(keycloak.realm, _connector_client(name=name, uid=name.partition(".")[0]))
+    keycloak.calls.clear()
+    async with KeycloakClients(clock=clock, shared_seconds=60, shared_prefix=prefix) as clients:
+        for name in names:
+            own = f"connector-hamburg-{name}"
+            await clients.remove_others(keycloak.realm, name, own, {own}, shared=True)
+            await clients.token(keycloak.realm, _connector_client(name=name, uid=name))
+        calls = keycloak.admin_calls()
+        assert [call.partition(" ")[0] for call in calls] == ["GET", "DELETE"], "one read, and the one that was left"
+        assert {live["clientId"] for live in keycloak.clients.values()} == {
+            f"connector-hamburg-{name}" for name in names
+        }
+        await clients.token(keycloak.realm, _connector_client(name=names[0], uid=names[0], device="new"))
+        own = f"connector-hamburg-{names[0]}"
+        await clients.remove_others(keycloak.realm, names[0], own, {own})
+        assert len(keycloak.clients) == len(names), "one that was made after the read"
+
+
 def _mappers(live: dict[str, Any]) -> list[dict[str, Any]]:
     return list(live["protocolMappers"])
 

@@ -223,6 +223,28 @@ async def test_a_restart_notices_a_database_that_went_meanwhile() -> None:
 
 
 @on_virtual_time
+async def test_a_spec_that_changes_while_a_status_is_written_has_a_pass_of_its_own() -> None:
+    city = City()
+    await city.settle()
+    live = city.api.objects[SERVICE]
+    told: list[dict[str, Any]] = []
+
+    def meanwhile(verb: str, kind: str, _name: str) -> None:
+        if (verb, kind) == ("apply status", SERVICE[0]):
+            live["spec"]["mqtt"] = {"replicas": 3}
+            live["metadata"]["generation"] = 2
+            city.api.touch(live)
+            told.append(copy.deepcopy(live))
+
+    city.api.fails = meanwhile
+    city.lose_pods()
+    await city.look()
+    (changed,) = told
+    assert city.services.put(changed) == {KEY}, "it is news, though the answer to the write has shown it"
+    await city.close()
+
+
+@on_virtual_time
 async def test_an_event_says_who_changed_what_of_a_child_that_is_put_right() -> None:
     city = City()
     await city.settle()

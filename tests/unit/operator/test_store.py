@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, OwnedStore
+from sensorthings_operator.desired.connector.feed import ROTATE_ANNOTATION
+from sensorthings_operator.observe.connectors import Connectors
 from sensorthings_operator.observe.services import Services
 from tests.unit.operator.samples import body, child
 
@@ -105,6 +108,65 @@ def test_a_pass_is_worth_it_where_spec_status_or_identity_changed() -> None:
     assert services.put({**body(resourceVersion="5", generation=2), "status": {"version": "9"}})
     assert services.put(body(resourceVersion="6", generation=2, uid="another"))
     assert not services.put(body(resourceVersion="4", generation=1)), "its predecessor, late"
+
+
+def _as_of(number: int, generation: int, *, written: bool) -> dict[str, Any]:
+    made = body(resourceVersion=str(number), generation=generation)
+    return {**made, "status": {"conditions": [{"written": number}]}} if written else made
+
+
+def test_a_write_of_our_own_is_no_news() -> None:
+    services = Services()
+    services.put(_as_of(1, 1, written=False))
+    services.wrote(_as_of(2, 1, written=True))
+    assert not services.put(_as_of(2, 1, written=True))
+    services.remove(_as_of(3, 1, written=True))
+    services.wrote(_as_of(2, 1, written=True))
+    assert list(services) == [], "gone before the answer to the write came"
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1))
+def test_whatever_we_write_meanwhile_each_change_of_a_spec_is_looked_at(history: list[tuple[bool, int]]) -> None:
+    """The watch is behind by some events, and the answer to a write of our own already holds what they tell."""
+    services, generation, untold, seen = Services(), 1, [_as_of(1, 1, written=False)], 0
+
+    def tell(events: list[dict[str, Any]]) -> None:
+        nonlocal seen
+        for event in events:
+            if services.put(event):
+                live = services.get(_SERVICE)
+                assert live is not None
+                seen = live["metadata"]["generation"]
+
+    for number, (ours, behind) in enumerate(history, start=2):
+        generation += not ours
+        untold.append(_as_of(number, generation, written=ours))
+        if ours:
+            services.wrote(untold[-1])
+        told = max(0, len(untold) - behind)
+        tell(untold[:told])
+        del untold[:told]
+    tell(untold)
+    assert seen == generation
+
+
+def _connector(number: int, *conditions: str, **annotations: str) -> dict[str, Any]:
+    metadata = {"name": "loader", "namespace": "bikes", "uid": "c", "generation": 1, "resourceVersion": str(number)}
+    told = [{"type": type_, "status": "True"} for type_ in conditions]
+    return {"metadata": {**metadata, "annotations": annotations}, "status": {"conditions": told}}
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [_connector(2, "TokenIssued"), _connector(2, **{ROTATE_ANNOTATION: "2"})],
+    ids=["a condition of the token service", "an annotation"],
+)
+def test_what_others_changed_of_a_connector_is_news_also_after_a_write_of_our_own(theirs: dict[str, Any]) -> None:
+    connectors = Connectors()
+    connectors.put(_connector(1))
+    ours = {**theirs, "metadata": {**theirs["metadata"], "resourceVersion": "3"}}
+    connectors.wrote(ours)
+    assert connectors.put(theirs) == {("bikes", "loader")}
 
 
 def test_a_deleted_service_is_forgotten_unless_it_was_made_again() -> None:

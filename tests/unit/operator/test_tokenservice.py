@@ -77,6 +77,8 @@ class Realm:
         self.roles: list[str] | None = None
         self.minted: list[str] = []
         self.kept: list[set[str]] = []
+        self.shared: list[bool] = []
+        self.fails_to_list: KeycloakError | None = None
 
     async def token(self, _: KeycloakRealm, wanted: ConnectorClient) -> AccessToken:
         if self.fails is not None:
@@ -85,9 +87,13 @@ class Realm:
         roles = list(wanted.asked_roles) if self.roles is None else self.roles
         return AccessToken(jwt(wanted.client_id, wanted.service_client, roles, self.now), 300)
 
-    async def remove_others(self, _: KeycloakRealm, uid: str, prefix: str, keep: Sequence[str]) -> None:
-        if self.fails is not None:
-            raise self.fails
+    async def remove_others(
+        self, _: KeycloakRealm, uid: str, prefix: str, keep: Sequence[str], *, shared: bool = False
+    ) -> None:
+        self.shared.append(shared)
+        problem = self.fails or self.fails_to_list
+        if problem is not None:
+            raise problem
         assert (uid, prefix) == (CONNECTOR_UID, "connector-hamburg-loader")
         self.kept.append(set(keep))
 
@@ -131,6 +137,42 @@ async def test_a_token_is_minted_once_and_again_before_half_of_its_life_is_over(
     assert len(city.realm.minted) == 2
     assert again.tokens[""].expires == pytest.approx(1450)
     assert city.api.writes == 2
+
+
+@given(st.floats(0, 400), st.floats(1, 60))
+def test_what_became_due_before_a_start_is_renewed_soon_and_while_it_is_good(age: float, seconds: float) -> None:
+    token = HeldToken("v", 1000, 1300, 1140, "connector-hamburg-loader", ())
+    now = 1000 + age
+    found = token.put_off(now, seconds)
+    if now < token.due:
+        assert found == token
+    elif now < token.expires:
+        assert now <= found.due <= min(now + seconds, (now + token.expires) / 2)
+    else:
+        assert found.due == now
+
+
+async def test_a_start_spreads_what_became_due_before_it(city: City) -> None:
+    await city.keep(feed())
+    city.realm.now += 160
+    dues = []
+    for _ in range(40):
+        city.restart()
+        dues.append((await city.keep(feed())).look_again(city.realm.now))
+    assert len(city.realm.minted) == 1, "none of them at once"
+    assert max(dues) <= 20
+    assert sum(due < 10 for due in dues) in range(8, 33)
+
+
+async def test_clients_made_while_others_could_not_be_looked_for_are_looked_for_anew(city: City) -> None:
+    city.realm.fails_to_list = KeycloakError(AuthReason.UNREACHABLE, "Keycloak is away")
+    assert (await city.keep(feed())).problem is city.realm.fails_to_list
+    assert len(city.realm.minted) == 1
+    city.realm.fails_to_list = None
+    assert (await city.keep(feed())).problem is None
+    assert city.realm.shared == [True, False], "what was read before the client was made does not show it"
+    await city.keep(feed())
+    assert len(city.realm.shared) == 2
 
 
 def _due_early(dues: list[float]) -> int:

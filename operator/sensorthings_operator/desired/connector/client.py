@@ -7,6 +7,7 @@ from typing import Any, Final
 from sensorthings_operator.desired.connector.feed import EVERYTHING, REVOKED_ANNOTATION, ROTATE_ANNOTATION, Feed
 from sensorthings_operator.desired.keycloak import Mapper, RealmClient, client_of, mappers_for
 
+CLIENT_PREFIX: Final = "connector-"
 TOKEN_SECONDS: Final = 300
 """How long a token is good, whatever the realm says: Keycloak's access.token.lifespan of the client."""
 
@@ -61,7 +62,7 @@ class ConnectorClient(RealmClient):
 
 def client_id(namespace: str, name: str, device: str = "") -> str:
     """What Keycloak calls clientId. A name of Kubernetes has no dot, so that no device's is another connector's."""
-    return f"connector-{namespace}-{name}{f'.{device}' if device else ''}"
+    return f"{CLIENT_PREFIX}{namespace}-{name}{f'.{device}' if device else ''}"
 
 
 def clients(feed: Feed, annotations: Mapping[str, str]) -> tuple[ConnectorClient, ...]:
