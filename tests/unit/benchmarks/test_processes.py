@@ -13,3 +13,16 @@ def test_every_secret_that_a_pod_mounts_has_the_values_that_it_takes() -> None:
     assert {secret["secretName"] for secret in mounted} == set(held)
     for secret in mounted:
         assert {item["key"] for item in secret.get("items", ())} <= set(held[secret["secretName"]])
+
+
+def test_every_variable_that_a_secret_fills_has_its_value() -> None:
+    manifests = desired.children(service(), SETTINGS)
+    held = {each["metadata"]["name"]: secret_values(each) for each in manifests if each["kind"] == "Secret"}
+    pods = [each["spec"]["template"]["spec"] for each in manifests if "template" in each.get("spec", {})]
+    containers = [each for pod in pods for each in (*pod.get("initContainers", ()), *pod["containers"])]
+    filled = [
+        each["valueFrom"]["secretKeyRef"] for box in containers for each in box.get("env", ()) if "valueFrom" in each
+    ]
+    assert filled
+    for chosen in filled:
+        assert held[chosen["name"]][chosen["key"]]
