@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.stacks.machines import stream, verdict
@@ -50,11 +50,23 @@ def test_one_primary_after_the_other_is_never_two(steps: list[tuple[float, bool]
     assert verdict.two_primaries(attempts) == []
 
 
+def test_answers_that_do_not_tell_who_gave_them_show_no_two_primaries() -> None:
+    through_frost = Attempt("any", 2, 1.5, 2, Answer("", 0), "")
+    assert verdict.two_primaries([_attempt(1, 0, 1, "a", 2), through_frost, _attempt(3, 3, 4, "a", 2)]) == []
+
+
+def test_a_promotion_is_the_first_answer_of_another_timeline() -> None:
+    before, after = _attempt(1, 0, 1), _attempt(2, 5, 6, "b", 2)
+    late = _attempt(3, 7, 8, "a", 3)
+    assert verdict.promotion([late, after, before, _attempt(4, 2, 3, server=None)], since=2) == 4
+    assert verdict.promotion([before, _attempt(2, 5, 6)], since=2) is None
+
+
 def test_silence_is_the_longest_time_without_an_answer_after_a_moment() -> None:
     attempts = [_attempt(1, 0, 1), _attempt(2, 1, 9, server=None), _attempt(3, 9, 10), _attempt(4, 11, 12)]
-    assert verdict.silence(attempts, "any", since=4) == 6
-    assert verdict.silence(attempts, "any", since=11.5) == 0.5
-    assert verdict.silence(attempts, "any", since=20) == float("inf")
+    assert verdict.silence(attempts, since=4) == 6
+    assert verdict.silence(attempts, since=11.5) == 0.5
+    assert verdict.silence(attempts, since=20) == float("inf")
 
 
 def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
@@ -74,6 +86,26 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
     asyncio.run(run())
     with path.open("a") as output:
         output.write('{"writer": "any", "num')
-    first, second = stream.read(path)
+    records = stream.Records(path)
+    first, second = records.read()
     assert (first.answer, first.error) == (None, "OSError: no route")
     assert (second.number, second.answer) == (2, Answer("10.0.0.1", 3))
+    with path.open("a") as output:
+        output.write(f'ber": {Attempt("any", 3, 0, 1, None, "").line().partition("number")[2][3:]}\n')
+    assert [each.number for each in records.read()] == [1, 2, 3]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(min_value=0, max_value=200), max_size=8))
+def test_records_are_read_once_however_they_come(tmp_path: Path, cuts: list[int]) -> None:
+    whole = "".join(Attempt("any", number, 0, 1, None, "é").line() + "\n" for number in range(3)).encode()
+    path, seen = tmp_path / "records", 0
+    path.write_bytes(b"")
+    records = stream.Records(path)
+    for cut in [*sorted(cuts), len(whole)]:
+        path.write_bytes(whole[: max(cut, 0)])
+        found = [each.number for each in records.read()]
+        assert found == list(range(len(found)))
+        assert len(found) >= seen
+        seen = len(found)
+    assert seen == 3

@@ -13,7 +13,10 @@ import pytest
 from localcluster.errors import LocalClusterError
 from tests.stacks.machines import rootfs
 from tests.stacks.machines import trial as trials
-from tests.stacks.machines.site import CLUSTER, NODE, STRANGER, TOOLS, Client, Site, site
+from tests.stacks.machines.client import Client
+from tests.stacks.machines.frost import Frost, running
+from tests.stacks.machines.results import Results
+from tests.stacks.machines.site import CLUSTER, NODE, STRANGER, TOOLS, Site, site
 from tests.stacks.machines.virtual import FREEZERS
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.stacks.machines.virtual import Machine
+
+_RESULTS = pytest.StashKey[Results]()
 
 
 @pytest.fixture(scope="session")
@@ -66,11 +71,43 @@ def well(trio: Site) -> Site:
     return trio
 
 
-@pytest.fixture
-def trial(request: pytest.FixtureRequest, well: Site, node: Client, tmp_path: Path) -> Iterator[trials.Trial]:
-    """A stream of writes beside the test, which is judged when the test has ended."""
-    with trials.trial(request.node.name.removeprefix("test_"), well, node, tmp_path / "records") as made:
+@pytest.fixture(scope="session")
+def frost(trio: Site, node: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frost]:
+    """FROST-Server's HTTP module on the node, with both machines in its URL of the database."""
+    trio.until_well()
+    with running(tmp_path_factory.mktemp("frost"), node) as made:
         yield made
+
+
+@pytest.fixture
+def results(pytestconfig: pytest.Config) -> Results:
+    """Where a test puts what it measured: the session ends with all of it."""
+    return pytestconfig.stash.setdefault(_RESULTS, Results())
+
+
+@pytest.fixture
+def served(well: Site, frost: Frost) -> Frost:
+    """FROST-Server with the machines well."""
+    assert well.is_well()
+    return frost
+
+
+@pytest.fixture
+def trial(
+    request: pytest.FixtureRequest, node: Client, served: Frost, results: Results, tmp_path: Path
+) -> Iterator[trials.Trial]:
+    """POSTs beside the test, which are judged when the test has ended."""
+    name = request.node.name.removeprefix("test_").replace("_", " ")
+    with trials.trial(name, node, served, tmp_path / "records", results) as made:
+        yield made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was measured, also where a test failed."""
+    lines = list(config.stash.get(_RESULTS, Results()).lines())
+    if lines:
+        terminalreporter.section("measured")
+        terminalreporter.write("\n".join(lines) + "\n")
 
 
 def _journal(machine: Machine) -> str:
@@ -83,10 +120,13 @@ def _journal(machine: Machine) -> str:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """A failure shows what the machines wrote."""
     funcargs = getattr(item, "funcargs", {})
-    running = funcargs.get("well") or funcargs.get("trio") or funcargs.get("place")
-    if call.excinfo is None or running is None:
+    seen = funcargs.get("well") or funcargs.get("trio") or funcargs.get("place")
+    if call.excinfo is None or seen is None:
         return
-    for machine in running.machines.values():
+    if "frost" in funcargs:
+        tail = funcargs["frost"].log.read_text(errors="replace").splitlines()[-40:]
+        item.add_report_section(call.when, "log of FROST-Server", "\n".join(tail))
+    for machine in seen.machines.values():
         tail = machine.console.read_text(errors="replace").splitlines()[-20:]
         item.add_report_section(call.when, f"console of {machine.name}", "\n".join(tail))
         if machine.is_there:

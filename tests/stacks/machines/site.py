@@ -1,20 +1,15 @@
-"""Three machines, their network, disks and secrets, and clients beside them, as the fixtures of the tests hold them."""
+"""Three machines, their network, disks and secrets, as the fixtures of the tests hold them."""
 
 from __future__ import annotations
 
 import json
 import secrets
-import signal
-import subprocess
-import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from localcluster.commands import run
 from localcluster.errors import LocalClusterError
 from sensorthings_stacks import user_data
 from sensorthings_stacks.machine_size import machine_size
@@ -28,6 +23,7 @@ from tests.stacks.programs import PASSWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.stacks.machines.virtual import Segment
 
@@ -218,68 +214,3 @@ def site(folder: Path, root: Path) -> Iterator[Site]:
     (folder / "archive").chmod(0o777)
     with segment() as made:
         yield Site(made, root, folder, issuer)
-
-
-@dataclass(frozen=True)
-class Client:
-    """Somewhere in the network, as FROST-Server is: by TCP, with TLS that it verifies, and the password."""
-
-    namespace: str
-    place: Site
-
-    def ask(
-        self, member: Member, sql: str, *, tls: str = "verify-full", role: str = c.OWNER, database: str = c.DATABASE
-    ) -> str:
-        """The answer to a statement. Raises LocalClusterError with what psql said."""
-        return self._psql(str(member.address), sql, f"sslmode={tls} user={role} dbname={database}", PASSWORDS[role])
-
-    def ask_primary(self, sql: str) -> str:
-        """The answer of whichever machine takes writes."""
-        hosts = ",".join(str(each.address) for each in CLUSTER.databases)
-        login = f"sslmode=verify-full user={c.OWNER} dbname={c.DATABASE} target_session_attrs=read-write"
-        return self._psql(hosts, sql, login, PASSWORDS["sensorthings"])
-
-    def _psql(self, hosts: str, sql: str, login: str, password: str) -> str:
-        where = f"host={hosts} {login} connect_timeout=3 sslrootcert={self.place.authority}"
-        command = ["psql", "-XAtqw", f"--dbname={where}", f"--command={sql}"]
-        inside = ["ip", "netns", "exec", self.namespace]
-        return run([*inside, *command], env={"PGPASSWORD": password, "LC_ALL": "C"}, timeout=60).strip()
-
-    def status(self, url: str) -> int:
-        """The HTTP status of a GET, with the authority trusted and no certificate shown."""
-        command = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "5"]
-        return int(run(["ip", "netns", "exec", self.namespace, *command, "--cacert", str(self.place.authority), url]))
-
-    def command(self, method: str, url: str) -> str:
-        """The answer to a request with the authority trusted and no certificate shown. Raises LocalClusterError."""
-        command = ["curl", "--silent", "--show-error", "--fail", "--max-time", "10", "--request", method]
-        return run(["ip", "netns", "exec", self.namespace, *command, "--cacert", str(self.place.authority), url])
-
-    def serial(self, member: Member, port: int) -> int:
-        """Serial number of the certificate that a machine shows at a port."""
-        start = ["-starttls", "postgres"] if port == c.POSTGRESQL_PORT else []
-        where = ["openssl", "s_client", "-connect", f"{member.address}:{port}", *start]
-        shown = run(["ip", "netns", "exec", self.namespace, *where])
-        return certificates.serial(shown)
-
-    def answers(self, member: Member, sql: str, expected: str) -> bool:
-        """Whether the answer is that one by now; a refused connection is no answer."""
-        try:
-            return self.ask(member, sql) == expected
-        except LocalClusterError:
-            return False
-
-    @contextmanager
-    def writing(self, records: Path) -> Iterator[None]:
-        """A steady stream of writes beside what the test does, recorded in a file."""
-        program = [sys.executable, "-m", "tests.stacks.machines.sql", str(records), str(self.place.authority)]
-        process = subprocess.Popen(
-            ["ip", "netns", "exec", self.namespace, *program, *(str(each.address) for each in CLUSTER.databases)],
-            env={"PGPASSWORD": PASSWORDS["sensorthings"], "PATH": "/usr/bin:/bin", "PYTHONPATH": "stacks"},
-            cwd=Path(__file__).parents[3],
-        )
-        try:
-            yield
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)

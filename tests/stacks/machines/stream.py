@@ -1,7 +1,7 @@
 """A steady stream of writes of which each is written down: what was asked, when, what was answered and by whom.
 
-What one write is, the caller says: `sql.py` inserts rows, a POST through FROST-Server would be another. What became of
-the writes is judged by `verdict.py`, from the records and from what is in the database afterwards.
+What one write is, the caller says: `posts.py` POSTs to FROST-Server, `sql.py` inserts rows. What became of the writes
+is judged by `verdict.py`, from the records and from what is in the database afterwards.
 """
 
 from __future__ import annotations
@@ -44,10 +44,22 @@ class Attempt:
         return json.dumps(asdict(self))
 
 
-def read(path: Path) -> list[Attempt]:
-    """The attempts of a file; a last line that is not whole is left out."""
-    lines = path.read_text().splitlines(keepends=True)
-    return [_attempt(json.loads(line)) for line in lines if line.endswith("\n")]
+class Records:
+    """The attempts in a file to which more are written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._position = path, 0
+        self._read: list[Attempt] = []
+
+    def read(self) -> list[Attempt]:
+        """All so far; a last line that is not whole is left for the next time."""
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            for line in file:
+                if line.endswith(b"\n"):
+                    self._read.append(_attempt(json.loads(line)))
+                    self._position += len(line)
+        return self._read
 
 
 def _attempt(record: dict[str, object]) -> Attempt:

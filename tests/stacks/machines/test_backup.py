@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcluster.errors import LocalClusterError
-from tests.stacks.machines.site import CLUSTER, Client, Site, until
+from tests.stacks.machines.site import CLUSTER, Site, until
 
 if TYPE_CHECKING:
     from sensorthings_stacks.machines.cluster import Member
+    from tests.stacks.machines.client import Client
+    from tests.stacks.machines.results import Results
 
 pytestmark = pytest.mark.machines
 
@@ -47,13 +49,13 @@ def test_a_backup_is_made_by_the_standby_and_not_by_the_primary_of_a_standby(wel
     assert len(well.of(well.primary).run(_BACKUP, "list").splitlines()) == count + 1
 
 
-def test_a_moment_is_restored_beside_the_database(well: Site, node: Client) -> None:
+def test_a_moment_is_restored_beside_the_database(well: Site, node: Client, results: Results) -> None:
     _backup(well, well.standby)
     moment = _moments(node)
     machine = well.of(well.primary)
     started = time.monotonic()
     machine.run(_RESTORE, "--to", moment, "--beside", "/var/lib/postgresql/restored")
-    print(f"RESTORE beside: {time.monotonic() - started:.1f}s")  # noqa: T201 - the measurement
+    results.seconds["a moment restored beside the database"] = time.monotonic() - started
     ask = ("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-p", "5433", "-d", "sensorthings", "-c")
     assert machine.run(*ask, "SELECT name FROM moments").split() == ["before"]
     stop = ("runuser", "-u", "postgres", "--", "/usr/lib/postgresql/15/bin/pg_ctl", "stop", "-m", "fast", "-D")
@@ -63,13 +65,13 @@ def test_a_moment_is_restored_beside_the_database(well: Site, node: Client) -> N
     assert node.ask_primary("SELECT count(*) FROM moments") == "2"
 
 
-def test_the_cluster_is_restored_to_a_moment_and_goes_on_from_there(well: Site, node: Client) -> None:
+def test_the_cluster_is_restored_to_a_moment_and_goes_on_from_there(well: Site, node: Client, results: Results) -> None:
     _backup(well, well.standby)
     moment = _moments(node)
     primary = well.primary
     started = time.monotonic()
-    print(well.of(primary).run(_RESTORE, "--to", moment, "--in-place"))  # noqa: T201
-    print(f"RESTORE in place: {time.monotonic() - started:.1f}s")  # noqa: T201 - the measurement
+    well.of(primary).run(_RESTORE, "--to", moment, "--in-place")
+    results.seconds["a moment restored in place, the standby copied anew"] = time.monotonic() - started
     well.until_well()
     for member in CLUSTER.databases:
         until(partial(node.answers, member, "SELECT name FROM moments", "before"), "the row of before")

@@ -1,6 +1,6 @@
-"""Faults under a steady stream of writes: no acknowledged row is lost, and never do two take writes.
+"""Faults under POSTs to FROST-Server: no acknowledged Observation is lost, and never do two machines take writes.
 
-Each test prints a line with what it measured; `pytest -rP` shows them.
+The session ends with a table of what each of them did.
 """
 
 from __future__ import annotations

@@ -13,11 +13,12 @@ import pytest
 
 from localcluster.errors import LocalClusterError
 from sensorthings_stacks.machines.cluster import EXPORTER_PORT, KEYCLOAK, PATRONI_PORT, POSTGRESQL_PORT
-from tests.stacks.machines.site import CLUSTER, Client, Site, until
+from tests.stacks.machines.site import CLUSTER, Site, until
 from tests.stacks.programs import PASSWORDS
 
 if TYPE_CHECKING:
     from sensorthings_stacks.machines.cluster import Member
+    from tests.stacks.machines.client import Client
 
 pytestmark = pytest.mark.machines
 

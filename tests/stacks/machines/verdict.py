@@ -30,12 +30,6 @@ class Verdict:
     two_primaries: list[tuple[Attempt, Attempt]]
     """An acknowledgement that a newer primary gave, and one that an older one gave to a write that began later."""
 
-    def __str__(self) -> str:
-        return (
-            f"acknowledged={self.acknowledged} lost={len(self.lost)} doubled={len(self.doubled)} "
-            f"kept-unacknowledged={self.unasked} two-primaries={'yes' if self.two_primaries else 'never'}"
-        )
-
 
 def judged(attempts: Iterable[Attempt], rows: Iterable[Row]) -> Verdict:
     """Compare what was acknowledged with what is there."""
@@ -55,13 +49,15 @@ def two_primaries(acknowledged: Sequence[Attempt]) -> list[tuple[Attempt, Attemp
     """Pairs that show two servers taking writes at once: (by the newer one, began later and by the older one).
 
     A timeline belongs to one server from its promotion on. So an older timeline must not acknowledge a write that
-    began after a newer one acknowledged another, and no timeline may acknowledge by two servers.
+    began after a newer one acknowledged another, and no timeline may acknowledge by two servers. Answers that don't
+    tell their timeline are left out.
     """
     found = []
     newest: Attempt | None = None
-    by_end = sorted(acknowledged, key=lambda each: each.ended)
+    told = [each for each in acknowledged if _timeline(each)]
+    by_end = sorted(told, key=lambda each: each.ended)
     position = 0
-    for attempt in sorted(acknowledged, key=lambda each: each.began):
+    for attempt in sorted(told, key=lambda each: each.began):
         while position < len(by_end) and by_end[position].ended < attempt.began:
             ended = by_end[position]
             if newest is None or _timeline(ended) > _timeline(newest):
@@ -75,16 +71,23 @@ def two_primaries(acknowledged: Sequence[Attempt]) -> list[tuple[Attempt, Attemp
     return found
 
 
-def silence(attempts: Iterable[Attempt], writer: str, since: float) -> float:
-    """The longest time, in seconds, for which nothing was acknowledged to a writer after a moment.
+def silence(attempts: Iterable[Attempt], since: float) -> float:
+    """The longest time, in seconds, for which none of some writes was acknowledged after a moment.
 
     Counted from the later of the moment and the last acknowledgement before. Infinite where none came after.
     """
-    ends = sorted(each.ended for each in attempts if each.writer == writer and each.answer is not None)
+    ends = sorted(each.ended for each in attempts if each.answer is not None)
     after = [end for end in ends if end > since]
     if not after:
         return float("inf")
     return max(later - earlier for earlier, later in pairwise([since, *after]))
+
+
+def promotion(attempts: Iterable[Attempt], since: float) -> float | None:
+    """Seconds from a moment to the first write that another timeline acknowledged. None where no other one did."""
+    told = sorted((each for each in attempts if _timeline(each)), key=lambda each: each.ended)
+    before = max((_timeline(each) for each in told if each.ended <= since), default=0)
+    return next((each.ended - since for each in told if each.ended > since and _timeline(each) > before), None)
 
 
 def _timeline(attempt: Attempt) -> int:
