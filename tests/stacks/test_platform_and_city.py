@@ -135,7 +135,8 @@ def test_keycloak_has_a_name_a_certificate_and_no_password_in_the_open(platform:
     (container,) = _of_kind(platform, "Deployment")[0].plain["spec"]["template"]["spec"]["containers"]
     assert (
         "--db-url=jdbc:postgresql://db-0.hamburg.internal:5432,db-1.hamburg.internal:5432/keycloak"
-        "?targetServerType=primary&sslmode=verify-full&sslrootcert=/etc/keycloak-database/ca.crt"
+        "?targetServerType=primary&hostRecheckSeconds=2&connectTimeout=3&socketTimeout=60&tcpKeepAlive=true"
+        "&sslmode=verify-full&sslrootcert=/etc/keycloak-database/ca.crt"
     ) in container["args"]
     assert {"--db-username=keycloak", "--db-pool-max-size=20"} <= set(container["args"])
     values = [variable for variable in container["env"] if "value" in variable]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -36,6 +37,16 @@ _OUT: Final = (53, 5353, 443, 8443, 389, 636, 5432)
 _AUTHORITY: Final = "ca.crt"
 _AUTHORITIES: Final = "/etc/keycloak-database"
 """Where the authority of the database's machines lies in the container."""
+_FAILOVER: Final = {
+    "targetServerType": "primary",
+    "hostRecheckSeconds": 2,
+    "connectTimeout": 3,
+    # Seconds for an answer. Without it, a login that waits for a machine that stalled would wait for ever; with much
+    # less, a new version of Keycloak could not change a large table.
+    "socketTimeout": 60,
+    "tcpKeepAlive": "true",
+}
+"""The driver's parameters."""
 _TEMPORARY: Final = "/tmp"  # noqa: S108 - a folder in the container, of the pod alone
 
 
@@ -249,9 +260,10 @@ def http01_solvers() -> Manifest:
 def _url(database: DatabaseAccess) -> Output[str]:
     """The driver looks for the machine that takes writes, also after a failover."""
     hosts = Output.from_input(database.hosts).apply(lambda names: ",".join(f"{name}:5432" for name in names))
-    verified = f"sslmode=verify-full&sslrootcert={_AUTHORITIES}/{_AUTHORITY}"
-    tls = "sslmode=require" if database.certificate_authority is None else verified
-    return Output.concat("jdbc:postgresql://", hosts, "/", database.name, f"?targetServerType=primary&{tls}")
+    parameters = {**_FAILOVER, "sslmode": "require"}
+    if database.certificate_authority is not None:
+        parameters |= {"sslmode": "verify-full", "sslrootcert": f"{_AUTHORITIES}/{_AUTHORITY}"}
+    return Output.concat("jdbc:postgresql://", hosts, "/", database.name, f"?{urlencode(parameters, safe='/')}")
 
 
 def _is_there(password: str) -> str:
