@@ -21,17 +21,18 @@ def test_its_database_is_described_as_the_city_layer_does(city: Run) -> None:
     assert json.loads(described) == SERVICE["spec"]["database"]
 
 
-def test_both_its_pods_look_for_the_machine_that_takes_writes() -> None:
+def test_its_modules_and_its_schema_look_for_the_machine_that_takes_writes() -> None:
     spec = parse_service(SERVICE, unknown_fields="refuse").spec
     made = desired.children(Service("city", "city", uid="any", generation=1, spec=spec), OperatorSettings())
-    pods = {each["kind"]: each["spec"]["template"]["spec"] for each in made if each["metadata"]["name"] == "city-http"}
-    schema = next(each["spec"]["template"]["spec"] for each in made if each["kind"] == "Job")
-    for container in (*pods["Deployment"]["containers"], *schema["initContainers"]):
-        url = _variables(container)["persistence_db_url"]
+    pods = [each["spec"]["template"]["spec"] for each in made if each["kind"] in {"Deployment", "Job"}]
+    containers = [each for pod in pods for each in (*pod.get("initContainers", ()), *pod["containers"])]
+    urls = [url for each in containers if (url := _variables(each).get("persistence_db_url"))]
+    assert len(urls) == 3
+    for url in urls:
         hosts, _, parameters = url.removeprefix("jdbc:postgresql://").partition("/sensorthings?")
         assert hosts == "db-0.city.internal:5432,db-1.city.internal:5432"
         assert {"targetServerType=primary", "sslmode=verify-full"} <= set(parameters.split("&"))
 
 
 def _variables(container: dict[str, Any]) -> dict[str, str]:
-    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    return {each["name"]: each["value"] for each in container.get("env", ()) if "value" in each}

@@ -7,6 +7,7 @@ mounted already, and packages and virtual environments are installed already.
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,11 +83,20 @@ def test_keycloak_has_a_database_of_its_own_and_no_other(well: Site, node: Clien
         node.ask(well.primary, "SELECT 1", database=KEYCLOAK)
 
 
-def test_health_checks_need_no_certificate_and_commands_do(well: Site, node: Client) -> None:
-    answers = {member: node.status(f"https://{member.address}:{PATRONI_PORT}/primary") for member in CLUSTER.databases}
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_load_balancer_that_shows_no_certificate_finds_the_primary(well: Site, node: Client, version: str) -> None:
+    answers = {
+        member: node.status(f"https://{member.address}:{PATRONI_PORT}/primary", tls=version)
+        for member in CLUSTER.databases
+    }
     assert answers == {well.primary: 200, well.standby: 503}
-    with pytest.raises(LocalClusterError, match=r"403|certificate"):
-        node.command("POST", f"https://{well.primary.address}:{PATRONI_PORT}/restart")
+
+
+def test_commands_need_a_certificate(well: Site, node: Client) -> None:
+    asked = [*product(["POST", "DELETE"], ["restart", "switchover"]), *product(["PUT", "PATCH"], ["config"])]
+    for method, path in asked:
+        with pytest.raises(LocalClusterError, match="403"):
+            node.command(method, f"https://{well.primary.address}:{PATRONI_PORT}/{path}")
     with pytest.raises(LocalClusterError, match=r"\(35\)|\(56\)|certificate"):
         node.command("GET", f"https://{CLUSTER.witness.address}:2379/version")
 
