@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _EVERYWHERE: Final = ("curl", "etcd-server", "etcd-client", "unattended-upgrades")
 POSTGRESQL: Final = (f"postgresql-{c.VERSION}", f"postgresql-{c.VERSION}-postgis-3")
-"""Packages that `sensorthings-upgrade` brings to a newer version."""
+_OF_VERSION: Final = (*POSTGRESQL, f"postgresql-client-{c.VERSION}", f"postgresql-{c.VERSION}-postgis-3-scripts")
+"""Packages that `sensorthings-upgrade` brings to a newer version: nothing else does."""
 _PATRONI: Final = tuple(
     f"python3-{name}"
     for name in ["venv", "cdiff", "click", "dateutil", "etcd", "prettytable", "psutil", "psycopg2", "urllib3", "yaml"]
@@ -114,7 +115,7 @@ def _facts(cluster: Cluster, member: Member) -> dict[str, Any]:
         "patroni_port": c.PATRONI_PORT,
         "exporter_port": c.EXPORTER_PORT,
         "package": POSTGRESQL[0],
-        "packages": " ".join(POSTGRESQL),
+        "packages": " ".join(_OF_VERSION),
         "source": cluster.secrets,
         "fetching": f"secrets-{'keyvault' if isinstance(cluster.secrets, c.KeyVault) else 'folder'}.sh.j2",
         "identity": cluster.identities.get(member.name, ""),

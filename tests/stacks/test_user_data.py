@@ -143,6 +143,19 @@ def test_updates_leave_what_restarts_the_database_alone() -> None:
     assert cleared < settings.index("-security,label=Debian-Security")
 
 
+def test_what_updates_leave_alone_has_a_command_or_a_night_of_its_own() -> None:
+    files = {path: file["content"] for path, file in _files("db-0 on Azure").items()}
+    (upgrade,) = re.findall(r"--only-upgrade --yes (.*)", files["/usr/local/sbin/sensorthings-upgrade"])
+    assert "postgresql-15" in upgrade.split()
+    assert "postgresql-client-15" in upgrade.split()
+    for machine in ("db-0 on Azure", "db-witness on Azure"):
+        script = _files(machine)["/usr/local/sbin/sensorthings-maintenance"]["content"]
+        # With the others well, and before anything restarts the machine.
+        steps = ["endpoint health", "--only-upgrade --yes etcd-server etcd-client", "/run/reboot-required", "reboot\n"]
+        places = [script.index(step) for step in steps]
+        assert places == sorted(places)
+
+
 def test_what_comes_from_elsewhere_than_debian_has_the_hash_that_is_written_there() -> None:
     pinned = [
         line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,30 +13,17 @@ from tests.stacks.machines.site import Site, until
 
 if TYPE_CHECKING:
     from tests.stacks.machines.trial import Trial
+    from tests.stacks.machines.virtual import Machine
 
 pytestmark = pytest.mark.machines
 
 _UPGRADE = "/usr/local/sbin/sensorthings-upgrade"
-_NEWER = """Package: postgresql-15
-Version: 15.99-1
-Architecture: amd64
-Filename: ./postgresql-15.deb
-Size: 1
-Description: what a mirror would offer
-"""
+_NEXT = Path(__file__).with_name("next-minor-version.sh")
 
 
-def test_the_primary_is_not_upgraded_before_its_standby(well: Site) -> None:
-    machine = well.of(well.primary)
-    offer = 'printf %s "$0" > /srv/repository/Packages'
-    machine.run("sh", "-c", offer, _NEWER)
-    try:
-        with pytest.raises(LocalClusterError, match="runs an older version than the one that is offered"):
-            machine.run(_UPGRADE)
-    finally:
-        machine.run("sh", "-c", ": > /srv/repository/Packages")
-        machine.run("apt-get", "update")
-    assert well.is_well()
+def _offer_next(machine: Machine) -> str:
+    """A mirror offers the next minor version of PostgreSQL, which is told."""
+    return machine.run("sh", "-c", _NEXT.read_text())
 
 
 def test_what_is_current_is_left_alone(well: Site) -> None:
@@ -63,3 +51,20 @@ def test_a_machine_that_asks_for_a_restart_hands_over_first(trial: Trial) -> Non
     until(lambda: place.roles().get(standby.name, "").startswith("Leader"), f"{standby.name} to lead", 120)
     trial.until_written()
     time.sleep(20)
+
+
+def test_the_next_minor_version_comes_to_the_standby_and_then_to_the_primary(trial: Trial) -> None:
+    place = trial.place
+    primary, standby = place.primary, place.standby
+    before = trial.node.ask(primary, "SHOW server_version")
+    (version,) = {_offer_next(place.of(member)) for member in (primary, standby)}
+    assert not before.startswith(version)
+    trial.fault()
+    with pytest.raises(LocalClusterError, match="runs an older version than the one that is offered"):
+        place.of(primary).run(_UPGRADE)
+    for member in (standby, primary):
+        place.of(member).run(_UPGRADE)
+        assert trial.node.ask(member, "SHOW server_version").startswith(version)
+    assert (place.primary, place.standby) == (standby, primary)
+    for member in (standby, primary):
+        assert "runs the newest version already" in place.of(member).run(_UPGRADE)
