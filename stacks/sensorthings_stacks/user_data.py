@@ -26,7 +26,8 @@ _PATRONI: Final = tuple(
     f"python3-{name}"
     for name in ["venv", "cdiff", "click", "dateutil", "etcd", "prettytable", "psutil", "psycopg2", "urllib3", "yaml"]
 )
-_BARMAN: Final = ("python3-cryptography", "python3-requests")
+# The command that removes old backups loads the library of Amazon's storage, whatever the storage is.
+_BARMAN: Final = ("python3-boto3", "python3-cryptography", "python3-requests")
 DATABASE_PACKAGES: Final = (*POSTGRESQL, *_EVERYWHERE, *_PATRONI, *_BARMAN, "prometheus-postgres-exporter")
 """Debian packages of a machine with PostgreSQL."""
 _BASE: Final = {"timezone": "Etc/UTC", "locale": "C.UTF-8"}

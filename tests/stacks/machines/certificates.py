@@ -35,11 +35,16 @@ class Authority:
         files = {}
         for member in cluster.members:
             key = ec.generate_private_key(ec.SECP256R1())
-            files[secrets.key(member.name)] = key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            ).decode()
+            files[secrets.key(member.name)] = _text(key)
             files[secrets.certificate(member.name)] = self._signed(_of(member, cluster.domain, key))
         return files
+
+    def server(self, *names: str) -> tuple[str, str]:
+        """A new key and certificate of a server with these names."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        known = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        return _text(key), self._signed(_begun(subject, key).add_extension(known, critical=False))
 
     def _signed(self, begun: x509.CertificateBuilder) -> str:
         signed = begun.issuer_name(self._name).sign(self._key, hashes.SHA256())
@@ -49,6 +54,12 @@ class Authority:
 def serial(text: str) -> int:
     """Serial number of the first certificate in a text."""
     return x509.load_pem_x509_certificates(text[text.index("-----BEGIN CERTIFICATE") :].encode())[0].serial_number
+
+
+def _text(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
 
 
 def _of(member: Member, domain: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
