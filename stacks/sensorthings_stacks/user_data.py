@@ -47,6 +47,7 @@ def database(cluster: Cluster, member: Member) -> str:
     archive = "archive-blob" if isinstance(cluster.archive, c.BlobArchive) else "archive-folder"
     environments = ("patroni", "barman") if isinstance(cluster.archive, c.BlobArchive) else ("patroni",)
     files = [
+        *([_disk(cluster.data_disk)] if cluster.data_disk else ()),
         # The package would make a cluster of its own, without checksums.
         _file("/etc/postgresql-common/createcluster.d/sensorthings.conf", "create_main_cluster = false\n"),
         *_common_files(cluster, member, facts),
@@ -61,7 +62,6 @@ def database(cluster: Cluster, member: Member) -> str:
     return _document(
         {
             **_BASE,
-            **(_disk(cluster.data_disk) if cluster.data_disk else {}),
             "write_files": files,
             "package_update": True,
             "packages": list(DATABASE_PACKAGES),
@@ -161,11 +161,14 @@ def _exporter() -> dict[str, Any]:
 
 
 def _disk(device: str) -> dict[str, Any]:
-    """The file system is made on a disk that has none, and never over one that is there."""
-    return {
-        "fs_setup": [{"label": "postgresql", "filesystem": "ext4", "device": device, "overwrite": False}],
-        "mounts": [["LABEL=postgresql", c.DISK, "ext4", "defaults,noatime", "0", "2"]],
-    }
+    """systemd makes a file system on a disk that is empty, on no other, and mounts it.
+
+    cloud-init's own modules would not do: what they find on a disk depends on whether udev has looked at it by then,
+    and the one for mounts leaves out what is not there yet. Then PostgreSQL would begin anew on the machine's disk; as
+    it is, its units wait for this one.
+    """
+    options = "noatime,nofail,x-systemd.makefs,x-systemd.device-timeout=0"
+    return {"path": "/etc/fstab", "append": True, "content": f"{device} {c.DISK} ext4 {options} 0 2\n"}
 
 
 def _script(name: str, content: str) -> dict[str, str]:

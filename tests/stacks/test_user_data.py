@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 from ipaddress import IPv4Address, IPv4Network
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,9 +16,6 @@ import yaml
 from sensorthings_stacks import user_data
 from sensorthings_stacks.machine_size import machine_size
 from sensorthings_stacks.machines.cluster import BlobArchive, Cluster, Folder, FolderArchive, KeyVault, Member
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CLUSTER = Cluster(
     databases=(Member("db-0", IPv4Address("10.20.16.10")), Member("db-1", IPv4Address("10.20.16.11"))),
@@ -69,7 +67,7 @@ def test_the_same_description_gives_the_same_text() -> None:
 def test_scripts_are_executable_and_whole(machine: str) -> None:
     for path, file in _files(machine).items():
         script = path.startswith("/usr/local/sbin/")
-        assert file["permissions"] == ("0755" if script else "0644")
+        assert file.get("permissions") == (None if path == "/etc/fstab" else "0755" if script else "0644")
         assert "{{" not in file["content"]
         assert "{%" not in file["content"]
         if script:
@@ -110,10 +108,32 @@ def _lines(content: str) -> list[str]:
     return kept
 
 
-def test_a_disk_that_holds_data_is_never_formatted() -> None:
-    (file_system,) = yaml.safe_load(DOCUMENTS["db-0 on Azure"])["fs_setup"]
-    assert file_system["overwrite"] is False
-    assert file_system["device"] == "/dev/disk/azure/scsi1/lun0"
+def test_a_disk_that_holds_data_is_never_formatted_and_postgresql_waits_for_it() -> None:
+    document = yaml.safe_load(DOCUMENTS["db-0 on Azure"])
+    # These two would decide by themselves.
+    assert not {"fs_setup", "disk_setup", "mounts"} & document.keys()
+    files = _files("db-0 on Azure")
+    assert files["/etc/fstab"]["append"] is True
+    device, place, kind, options, _, _ = files["/etc/fstab"]["content"].split()
+    assert (device, place, kind) == ("/dev/disk/azure/scsi1/lun0", "/var/lib/postgresql", "ext4")
+    assert "x-systemd.makefs" in options.split(",")
+    for unit in ("patroni.service", "etcd.service.d/sensorthings.conf"):
+        assert f"RequiresMountsFor={place}\n" in files[f"{_UNITS}{unit}"]["content"]
+    assert "/etc/fstab" not in _files("db-0 on no cloud")
+
+
+def test_systemd_makes_the_file_system_before_it_mounts_it(tmp_path: Path) -> None:
+    generator = Path("/lib/systemd/system-generators/systemd-fstab-generator")
+    if not generator.exists():
+        pytest.skip("systemd is not installed")
+    table = tmp_path / "fstab"
+    table.write_text(_files("db-0 on Azure")["/etc/fstab"]["content"])
+    made = tmp_path / "units"
+    made.mkdir()
+    subprocess.run([generator, made, made, made], env={"SYSTEMD_FSTAB": str(table)}, check=True)
+    (making,) = made.glob("systemd-makefs@*.service")
+    assert (made / "var-lib-postgresql.mount.requires" / making.name).is_symlink()
+    assert "var-lib-postgresql.mount" in making.read_text().partition("Before=")[2].splitlines()[0].split()
 
 
 def test_both_machines_have_the_same_settings() -> None:
@@ -188,7 +208,7 @@ def test_the_witness_has_a_voice_and_nothing_else() -> None:
     witness = yaml.safe_load(DOCUMENTS["db-witness on Azure"])
     assert witness["packages"] == ["curl", "etcd-server", "etcd-client", "unattended-upgrades"]
     assert "patroni" not in DOCUMENTS["db-witness on Azure"]
-    assert "fs_setup" not in witness
+    assert "/etc/fstab" not in _files("db-witness on Azure")
 
 
 @pytest.mark.parametrize("machine", DOCUMENTS)
