@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcluster.errors import LocalClusterError
-from tests.stacks.machines.site import Site, until
+from tests.stacks.machines.site import CLUSTER, Site, until
 
 if TYPE_CHECKING:
     from tests.stacks.machines.trial import Trial
@@ -19,11 +19,18 @@ pytestmark = pytest.mark.machines
 
 _UPGRADE = "/usr/local/sbin/sensorthings-upgrade"
 _NEXT = Path(__file__).with_name("next-minor-version.sh")
+_SECURITY = Path(__file__).with_name("security-updates.sh")
 
 
 def _offer_next(machine: Machine) -> str:
     """A mirror offers the next minor version of PostgreSQL, which is told."""
     return machine.run("sh", "-c", _NEXT.read_text())
+
+
+def test_security_updates_come_by_themselves_but_for_what_would_restart_the_database(well: Site) -> None:
+    for member in CLUSTER.databases:
+        offered = ["netbase", "postgresql-15", "postgresql-client-15", "etcd-server"]
+        assert well.of(member).run("sh", "-c", _SECURITY.read_text(), "sh", *offered).split() == ["netbase"]
 
 
 def test_what_is_current_is_left_alone(well: Site) -> None:
