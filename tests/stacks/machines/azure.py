@@ -87,10 +87,10 @@ def _services(place: site.Site, folder: Path, namespace: str, reader: str) -> It
     for name, content in {"key": key, "certificate": certificate, "both": key + certificate}.items():
         files[name].write_text(content)
     tls = [f"--cert={files['certificate']}", f"--key={files['key']}", "--oauth", "basic"]
-    listening = ["--blobHost", _HOSTS[_BLOBS], "--blobPort", "443", "--location", folder / "blobs"]
-    emulator = ["node", _emulator(), *listening, *tls, "--skipApiVersionCheck", "--disableTelemetry"]
+    listening = ["--blobHost", _HOSTS[_BLOBS], "--blobPort", "443", "--location", str(folder / "blobs")]
+    emulator = ["node", str(_emulator()), *listening, *tls, "--skipApiVersionCheck", "--disableTelemetry"]
     identity = [sys.executable, "-m", "tests.stacks.machines.identity", _VAULT_ADDRESS]
-    answers = [*identity, place.folder / "secrets", files["both"], reader]
+    answers = [*identity, str(place.folder / "secrets"), str(files["both"]), reader]
     account = {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{'A' * 86}=="}
     with _running(namespace, emulator, folder, account), _running(namespace, answers, folder, {}):
         _make_container(place, namespace)
@@ -106,16 +106,16 @@ def _make_container(place: site.Site, namespace: str) -> None:
     }
     given = [word for name, value in headers.items() for word in ("--header", f"{name}: {value}")]
     patient = ["--fail", "--silent", "--show-error", "--retry", "60", "--retry-delay", "1", "--retry-connrefused"]
-    there = ["--resolve", f"{_BLOBS}:443:{_HOSTS[_BLOBS]}", "--cacert", place.authority]
+    there = ["--resolve", f"{_BLOBS}:443:{_HOSTS[_BLOBS]}", "--cacert", str(place.authority)]
     asked = ["--request", "PUT", f"{_CONTAINER.url}?restype=container"]
     run(["ip", "netns", "exec", namespace, "curl", *patient, *there, *given, *asked])
 
 
 @contextmanager
-def _running(namespace: str, argv: Sequence[str | Path], folder: Path, more: Mapping[str, str]) -> Iterator[None]:
+def _running(namespace: str, argv: Sequence[str], folder: Path, more: Mapping[str, str]) -> Iterator[None]:
     with (folder / "services.log").open("ab") as log:
         process = subprocess.Popen(
-            ["ip", "netns", "exec", namespace, *map(str, argv)],
+            ["ip", "netns", "exec", namespace, *argv],
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=Path(__file__).parents[3],

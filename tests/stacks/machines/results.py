@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.stacks.machines.verdict import Verdict
 
@@ -73,7 +73,7 @@ class Results:
             yield from ("", *_table(("what", "took"), rows))
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     for row in (columns, ("---",) * len(columns), *rows):
         yield f"| {' | '.join(row)} |"
 
