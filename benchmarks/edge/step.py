@@ -30,11 +30,11 @@ _MILLICORES: Final = 200
 """Requested by each pod: what percentages are of."""
 _RATE: Final = 30.0
 """Observations a second before the step and after it."""
-_SUBSCRIBERS: Final = 20
+_SUBSCRIBERS: Final = 15
 _METRICS_SECONDS: Final = 10.0
 """How often metrics-server looks."""
-_TOLERANCE: Final = 1.1
-"""How much more than its target an autoscaler lets pass (kube-controller-manager's own default)."""
+_TOLERANCE_PERCENT: Final = 0
+"""How much more than its target an autoscaler lets pass."""
 _NEAR: Final = 1 / 3
 """Where the target lies between the least and the most that it may be, as their ratio's power."""
 _WARM_SECONDS: Final = 90.0
@@ -140,11 +140,13 @@ async def run(edge: Edge) -> Step:
     resources = {"requests": {"cpu": f"{_MILLICORES}m"}}
     await _applied(edge, {part: {"resources": resources} for part in PARTS})
     targets = await _calibrated(edge)
-    scaling = {part: {"maxReplicas": 2, "targetCPUUtilizationPercentage": targets[part]} for part in PARTS}
-    await _applied(edge, {part: {"resources": resources, "autoscaling": scaling[part]} for part in PARTS})
+    at_once = {"maxReplicas": 2, "scaleUpTolerancePercentage": _TOLERANCE_PERCENT}
+    scaling = {part: {**at_once, "targetCPUUtilizationPercentage": targets[part]} for part in PARTS}
+    scaled = {part: {"resources": resources, "autoscaling": scaling[part]} for part in PARTS}
     async with poster(edge.url, edge.access) as client, _subscribers(edge, client, _SUBSCRIBERS) as told:
         begun = time.perf_counter()
         with Pods(edge.service, begun) as pods:
+            await _watched_over(edge, client, scaled)
             up, down = await _doubled(edge, client, pods)
             ended = time.perf_counter()
             await _silence(pods)
@@ -203,9 +205,19 @@ def target(low: float, high: float) -> int:
     step sees an average of both.
     """
     two = 3 * low - high
-    least, most = max(two, low), high / _TOLERANCE
+    least, most = max(two, low), high / (1 + _TOLERANCE_PERCENT / 100)
     held = least * math.pow(most / least, _NEAR)
     return min(100, max(1, round(100 * 1000 * held / _MILLICORES)))
+
+
+async def _watched_over(edge: Edge, client: Poster, scaled: dict[str, Any]) -> None:
+    """The load as it is before the step, and autoscalers once it settled: its first seconds cost more than others."""
+    applied = asyncio.Event()
+    settling = asyncio.create_task(client.paced(_RATE, lambda: not applied.is_set()))
+    await asyncio.sleep(_SETTLED_SECONDS)
+    await _applied(edge, scaled)
+    applied.set()
+    await settling
 
 
 async def _doubled(edge: Edge, client: Poster, pods: Pods) -> tuple[float, float]:

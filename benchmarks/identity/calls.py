@@ -31,7 +31,7 @@ _SETTLE_SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 2.0
 _PATIENCE: Final = 300.0
 _HOUR: Final = 3600.0
-_SHARED: Final = {"login", "all clients"}
+_SHARED: Final = {"login", "all clients", "all roles"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ def kind_of(call: Call) -> str:
         return "login"
     if below == ["clients"] and f"clientId={CLIENT_PREFIX}&" in query:
         return "all clients"
-    return f"{call.method} {'/'.join(part for part in below if part.isalpha())}"
+    if call.method == "GET" and [below[0], *below[2:]] == ["client-scopes", "scope-mappings"]:
+        return "all roles"
+    words = (part for part in below if part.replace("-", "").isalpha())
+    return f"{call.method} {'/'.join(words)}"
 
 
 class _Calls:

@@ -132,9 +132,9 @@ async def _pass_on(
 
 
 @asynccontextmanager
-async def line_to(port: int) -> AsyncIterator[Line]:
+async def line_to(port: int, heard: Callable[[bytes], None] = lambda _: None) -> AsyncIterator[Line]:
     """A line that is connected, and cut at the end."""
-    line = Line(port)
+    line = Line(port, heard)
     await line.connect()
     try:
         yield line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from sensorthings_operator import metrics
 from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.keycloak_errors import KeycloakError
+from sensorthings_operator.clients.keycloak_roles import SCOPE
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.desired.keycloak import ROLES, UID_ATTRIBUTE, RealmClient
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -113,6 +115,45 @@ async def test_changed_and_missing_roles_are_brought_back(clients: KeycloakClien
     assert {name: role["description"] for name, role in after.items()} == {**ROLES, "theirs": "their own"}
     assert after["read"]["id"] == roles["read"]["id"], "whoever has it keeps it"
     assert after["admin"]["composite"], "what a city makes of a role is the city's"
+
+
+async def test_what_services_share_shows_a_role_that_was_taken_away_or_changed(city: City) -> None:
+    services = [RealmClient("hamburg", f"air-{number}", f"uid-{number}") for number in range(3)]
+    ahead, drifted, asked = 0.0, list[RealmClient](), list[bytes]()
+    port = int(city.realm.url.rpartition(":")[2])
+    async with line_to(port, asked.append) as line:
+        realm = city.realm.model_copy(update={"url": f"http://127.0.0.1:{line.port}"})
+        async with KeycloakClients(
+            clock=lambda: time.monotonic() + ahead, shared_seconds=60, drifted=drifted.append
+        ) as clients:
+
+            async def looked(*at: RealmClient) -> None:
+                nonlocal ahead
+                ahead += 61
+                asked.clear()
+                for wanted in at:
+                    reason, message = await clients.ensure(realm, wanted)
+                    assert reason is AuthReason.READY, message
+
+            await looked(*services)
+            await looked(*services)
+            assert sum(piece.count(b"GET /admin") for piece in asked) == 2, "for all of them"
+            live = [city.admin.client(city.name, wanted.client_id) for wanted in services]
+            paths = [f"/{city.name}/clients/{each['id']}/roles" for each in live]
+            city.admin.call("DELETE", f"{paths[1]}/create")
+            read = city.admin.roles(city.name, services[2].client_id)["read"]
+            city.admin.call("PUT", f"{paths[2]}/read", {**read, "description": "theirs"})
+            await looked(services[0])
+            assert drifted == services[1:]
+            await looked(*drifted)
+            for wanted in services:
+                roles = city.admin.roles(city.name, wanted.client_id)
+                assert {name: role["description"] for name, role in roles.items()} == ROLES
+            await looked(*services)
+            assert sum(piece.count(b"GET /admin") for piece in asked) == 2
+    (scope,) = (each for each in city.admin.call("GET", f"/{city.name}/client-scopes") if each["name"] == SCOPE)
+    given = [city.admin.call("GET", f"/{city.name}/default-{kind}-client-scopes") for kind in ("default", "optional")]
+    assert scope["id"] not in {each["id"] for scopes in given for each in scopes}, "no client gets it"
 
 
 async def test_a_role_of_that_name_elsewhere_is_another_role(clients: KeycloakClients, city: City) -> None:

@@ -25,6 +25,9 @@ class Autoscaling(Model):
     """Most pods."""
     target_cpu_utilization_percentage: Annotated[int, Field(ge=1, le=100, alias="targetCPUUtilizationPercentage")] = 70
     """Average CPU use, in percent of what the pods request, that the autoscaler aims at."""
+    scale_up_tolerance_percentage: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How much of its target may be exceeded before pods are added; where it is not given, what the cluster was set up
+    with: 10 percent, if nobody chose. Needs Kubernetes 1.33."""
 
 
 _ONE_WAY_TO_SCALE: Final = cel(

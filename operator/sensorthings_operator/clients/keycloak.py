@@ -6,18 +6,25 @@ A client that does not carry the service's uid is somebody else's, and is never 
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import aiohttp
 
 from sensorthings_operator import metrics
 from sensorthings_operator.clients.keycloak_errors import KeycloakError, no_keycloak, place
-from sensorthings_operator.clients.keycloak_listings import Listings, Live
+from sensorthings_operator.clients.keycloak_listings import Listings
 from sensorthings_operator.clients.keycloak_realm import AccessToken, RealmApi
+from sensorthings_operator.clients.keycloak_repairs import (
+    Live,
+    drift,
+    repair_attributes,
+    repair_mappers,
+    repair_settings,
+)
+from sensorthings_operator.clients.keycloak_roles import Roles, repair_roles
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.desired.keycloak import (
     CLIENT_PREFIX,
-    ROLE_MAPPER,
     ROTATION_ATTRIBUTE,
     UID_ATTRIBUTE,
     RealmClient,
@@ -156,13 +163,15 @@ class KeycloakClients:
             self._realms[key] = RealmApi(self._http, realm, clock=self._clock)
         return self._realms[key]
 
-    def _look_over(self, api: RealmApi, listed: Mapping[str, Live]) -> None:
+    def _look_over(self, api: RealmApi, listed: Mapping[str, Live], shown: Mapping[str, Roles]) -> None:
         """Nobody has to wait for their turn once it is known that they have something to put right."""
         for client_id, (of, wanted) in list(self._kept.items()):
             if of is not api or _seen(api, wanted) not in self._seen:
                 continue
             live = listed.get(client_id)
-            if live is None or not _is_ours(live, wanted) or drift(wanted.representation, live):
+            # Where none is shown nobody knows: each looks for itself then.
+            lacks_roles = client_id in shown and drift(wanted.roles, shown[client_id])
+            if live is None or not _is_ours(live, wanted) or drift(wanted.representation, live) or lacks_roles:
                 self._drifted(wanted)
 
     async def _ensure(self, api: RealmApi, wanted: RealmClient, listed: Live | None = None) -> Live:
@@ -182,10 +191,12 @@ class KeycloakClients:
             )
         changed = list[str]()
         try:
-            changed += await _repair(api, wanted, live)
-            changed += await _repair_attributes(api, wanted, live)
-            changed += await _repair_mappers(api, wanted, live)
-            changed += await _repair_roles(api, wanted, live["id"])
+            changed += await repair_settings(api, wanted, live)
+            changed += await repair_attributes(api, wanted, live)
+            changed += await repair_mappers(api, wanted, live)
+            if wanted.roles and (listed is None or not await self._listings.shows_roles(api, wanted)):
+                changed += await repair_roles(api, wanted, live["id"])
+                await self._listings.have_roles_shown(api, wanted, live["id"])
         finally:
             # Also of what was put right before a call that was refused.
             self._tell_of(api, wanted, changed, made=made)
@@ -249,64 +260,6 @@ async def _rotate(api: RealmApi, wanted: RealmClient, live: Live) -> str:
     await api.call("PUT", f"clients/{live['id']}", body={"attributes": {ROTATION_ATTRIBUTE: wanted.rotation}})
     _log(wanted, "made the secret of client %s in %s anew", wanted.client_id, place(api.realm))
     return str(answer["value"])
-
-
-async def _repair(api: RealmApi, wanted: RealmClient, live: Live) -> list[str]:
-    """Put settings right; the names of those that were not."""
-    changed = drift(wanted.representation, live)
-    if changed:
-        # Keycloak leaves alone what is not named.
-        await api.call("PUT", f"clients/{live['id']}", body=changed)
-    return list(changed)
-
-
-async def _repair_attributes(api: RealmApi, wanted: RealmClient, live: Live) -> list[str]:
-    changed = drift(wanted.attributes, live["attributes"])
-    if changed:
-        await api.call("PUT", f"clients/{live['id']}", body={"attributes": changed})
-    return [f"the attribute {name}" for name in changed]
-
-
-async def _repair_mappers(api: RealmApi, wanted: RealmClient, live: Live) -> list[str]:
-    path = f"clients/{live['id']}/protocol-mappers/models"
-    there = {mapper["name"]: mapper for mapper in live.get("protocolMappers", ())}
-    changed = []
-    for name, (kind, config) in wanted.mappers.items():
-        mapper = {"name": name, "protocol": "openid-connect", "protocolMapper": kind, "config": dict(config)}
-        found = there.get(name)
-        if found is None:
-            await api.call("POST", path, body=mapper)
-        elif found["protocolMapper"] != kind or drift(config, found["config"]):
-            await api.call("PUT", f"{path}/{found['id']}", body={**mapper, "id": found["id"]})
-        else:
-            continue
-        changed.append(f"the mapper {name}")
-    if wanted.mappers:
-        for name, found in there.items():
-            # Whoever adds one gives the client rights.
-            if name not in wanted.mappers and found["protocolMapper"] == ROLE_MAPPER:
-                await api.call("DELETE", f"{path}/{found['id']}")
-                changed.append(f"the mapper {name}, which is gone now,")
-    return changed
-
-
-async def _repair_roles(api: RealmApi, wanted: RealmClient, id_: str) -> list[str]:
-    if not wanted.roles:
-        return []
-    path = f"clients/{id_}/roles"
-    there = {role["name"]: role.get("description") for role in await api.call("GET", path)}
-    for name, description in wanted.roles.items():
-        role = {"name": name, "description": description}
-        if name not in there:
-            await api.call("POST", path, body=role)
-        elif there[name] != description:
-            await api.call("PUT", f"{path}/{name}", body=role)
-    return [f"the role {name}" for name, description in wanted.roles.items() if there.get(name) != description]
-
-
-def drift(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the fields that are wanted those that are not so."""
-    return {name: value for name, value in wanted.items() if live.get(name) != value}
 
 
 def _log(wanted: RealmClient, text: str, *values: str) -> None:

@@ -25,8 +25,13 @@ from sensorthings_operator.desired.settings import KeycloakRealm
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
 _TOKEN_MARGIN_SECONDS: Final = 10.0
+_FILES: Final = ("client-id", "client-secret", "ca.crt")
+"""Of a realm's folder."""
 _QUIET_SECONDS: Final = 3.0
 """For how long a Keycloak that did not answer is not asked again: each service of the realm would wait for it."""
+
+
+_Identity = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def read_credentials(realm: KeycloakRealm) -> Credentials:
     Raises:
         KeycloakError: It lacks the client's id or secret.
     """
-    held = {name: _read(realm, name) for name in ("client-id", "client-secret", "ca.crt")}
+    held = {name: _read(realm, name) for name in _FILES}
     missing = [name for name in ("client-id", "client-secret") if not held[name]]
     if missing:
         raise KeycloakError(
@@ -70,6 +75,15 @@ def _read(realm: KeycloakRealm, name: str) -> str:
         return (realm.folder / name).read_text().strip()
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def _identity(realm: KeycloakRealm, name: str) -> _Identity | None:
+    """Of a file as it is now; None where there is none."""
+    try:
+        now = os.stat(realm.folder / name)  # noqa: PTH116 - each call to Keycloak asks it
+    except OSError:
+        return None
+    return now.st_ino, now.st_size, now.st_mtime_ns
 
 
 class RealmApi:
@@ -88,6 +102,7 @@ class RealmApi:
         self._token_ends = 0.0
         self._context: tuple[str, ssl.SSLContext] | None = None
         self._unanswered: tuple[float, str] | None = None
+        self._read: tuple[tuple[_Identity | None, ...], Credentials] | None = None
 
     async def call(
         self, method: str, path: str, *, body: Any = None, parameters: Mapping[str, str] | None = None
@@ -98,7 +113,7 @@ class RealmApi:
             KeycloakError: The realm could not be asked, or refused.
         """
         url = f"{self._base}/admin/realms/{quote(self.realm.realm, safe='')}/{path}"
-        credentials = read_credentials(self.realm)
+        credentials = self._credentials()
         request = {"params": parameters} if body is None else {"json": body}
         status, answer = HTTPStatus.UNAUTHORIZED.value, b""
         # Twice: a Keycloak that began anew does not know the token.
@@ -113,6 +128,13 @@ class RealmApi:
             what = f"{method} {path.partition('/')[0]}"
             raise keycloak_errors.call_refused(self.realm, credentials.client_id, what, status, answer)
         return self._parsed(answer) if answer else None
+
+    def _credentials(self) -> Credentials:
+        """What the folder holds now; read again where a file is another one, as a look costs less than a read."""
+        seen = tuple(_identity(self.realm, name) for name in _FILES)
+        if self._read is None or self._read[0] != seen:
+            self._read = seen, read_credentials(self.realm)
+        return self._read[1]
 
     async def _current_token(self, credentials: Credentials) -> str:
         async with self._login:
@@ -132,7 +154,7 @@ class RealmApi:
         Raises:
             KeycloakError: The realm could not be asked, or refused.
         """
-        return await self._grant(read_credentials(self.realm), client_id, client_secret)
+        return await self._grant(self._credentials(), client_id, client_secret)
 
     async def _grant(self, credentials: Credentials, client_id: str, client_secret: str) -> AccessToken:
         """A token by client credentials (RFC 6749, section 4.4)."""

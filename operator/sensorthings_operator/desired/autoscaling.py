@@ -6,7 +6,7 @@ Fields: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/h
 
 from typing import Final
 
-from sensorthings_operator.api.modules import Tier
+from sensorthings_operator.api.modules import Autoscaling, Tier
 from sensorthings_operator.desired import addresses
 from sensorthings_operator.desired.http import COMPONENT as HTTP
 from sensorthings_operator.desired.metadata import Manifest, metadata
@@ -54,10 +54,21 @@ def _build(service: Service, component: str, name: str, tier: Tier, scale_down: 
                 "maxReplicas": tier.autoscaling.max_replicas,
                 "metrics": [_cpu(f"frost-{component}", tier.autoscaling.target_cpu_utilization_percentage)],
                 # Out as Kubernetes does by default: at once, twice the pods or four more in fifteen seconds.
-                "behavior": {"scaleDown": scale_down},
+                "behavior": {**_scale_up(tier.autoscaling), "scaleDown": scale_down},
             },
         }
     ]
+
+
+def _scale_up(autoscaling: Autoscaling) -> Manifest:
+    """Nothing where the spec says nothing: an API server before Kubernetes 1.33 refuses the field."""
+    percent = autoscaling.scale_up_tolerance_percentage
+    return {} if percent is None else {"scaleUp": {"tolerance": _quantity(percent)}}
+
+
+def _quantity(percent: int) -> str:
+    """As the API server writes it: in another form it would differ from what stands, at each look."""
+    return str(percent // 100) if percent % 100 == 0 else f"{10 * percent}m"
 
 
 def _cpu(container: str, percent: int) -> Manifest:

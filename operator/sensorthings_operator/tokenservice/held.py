@@ -42,19 +42,26 @@ class HeldToken:
             client_id = str(claims["azp"])
         except (KeyError, TypeError, ValueError):
             return None
-        part = random.uniform(*_RENEWED_BETWEEN)  # noqa: S311 - jitter, no secret
-        return cls(value, issued, expires, issued + (expires - issued) * part, client_id, roles)
+        held = cls(value, issued, expires, issued, client_id, roles)
+        return held.due_at(random.uniform(*held.renewed_between))  # noqa: S311 - jitter, no secret
 
-    def spread(self) -> Self:
-        """The same, due at any time from now to when it was: for one of many that may have begun together."""
-        return replace(self, due=random.uniform(self.issued, self.due))  # noqa: S311 - jitter, no secret
+    @property
+    def renewed_between(self) -> tuple[float, float]:
+        """When it is to be renewed at the soonest, and at the latest."""
+        life = self.expires - self.issued
+        first, last = _RENEWED_BETWEEN
+        return self.issued + first * life, self.issued + last * life
 
-    def put_off(self, now: float, seconds: float) -> Self:
-        """The same; where it is due, then within so many seconds, and in the first half of what is left of its life."""
-        if now < self.due:
-            return self
-        most = max(0.0, min(seconds, (self.expires - now) / 2))
-        return replace(self, due=random.uniform(now, now + most))  # noqa: S311 - jitter, no secret
+    def due_at(self, due: float) -> Self:
+        """The same, to be renewed then."""
+        return replace(self, due=due)
+
+    def found_at(self, now: float, seconds: float) -> tuple[float, float]:
+        """The same for one who finds it: from now on; where it is overdue, within so many seconds, while it is good."""
+        first, last = self.renewed_between
+        if now < last:
+            return max(first, now), last
+        return now, now + max(0.0, min(seconds, (self.expires - now) / 2))
 
     def is_good(self, now: float) -> bool:
         """Whether it has not expired."""

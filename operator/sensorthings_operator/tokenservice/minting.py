@@ -18,6 +18,7 @@ from sensorthings_operator.desired.connector.feed import TOKEN, Connector, devic
 from sensorthings_operator.desired.settings import KeycloakRealm
 from sensorthings_operator.tokenservice.held import HeldToken
 from sensorthings_operator.tokenservice.secrets import TokenSecrets
+from sensorthings_operator.tokenservice.turns import Turns
 
 AGAIN_SECONDS: Final = 10.0
 """How soon a token that Keycloak did not give is asked for again; what is out is good for minutes."""
@@ -62,6 +63,7 @@ class Mint:
         self._secrets = secrets
         self._clock = clock
         self._limit = asyncio.Semaphore(_AT_ONCE)
+        self._turns = Turns()
         self._held: dict[ServiceKey, tuple[str, dict[str, HeldToken]]] = {}
         """By connector: its uid, and its tokens by device."""
         self._made: dict[_Place, frozenset[str]] = {}
@@ -71,13 +73,17 @@ class Mint:
         """What is held for a connector now."""
         return self._held.get(key, ("", {}))[1]
 
+    def good(self) -> int:
+        """How many tokens have not expired."""
+        now = self._clock()
+        return sum(token.is_good(now) for _, held in self._held.values() for token in held.values())
+
     def forget(self, key: ServiceKey) -> str:
         """The connector is gone, or goes; its uid, where it was known."""
         uid, _ = self._held.pop(key, ("", {}))
         for place in [each for each in self._made if each[2] == uid]:
             del self._made[place]
         self._secrets.forget(uid)
-        self._count()
         return uid
 
     async def keep(self, connector: Connector, realm: KeycloakRealm, wanted: Sequence[ConnectorClient]) -> Minted:
@@ -98,11 +104,12 @@ class Mint:
                 continue
             known = held.get(each.device)
             in_time = known is not None and begun - known.due < _LATE_SECONDS
-            held[each.device] = found if in_time else found.spread()
+            first, last = found.renewed_between
+            # Those that began together, or were held up together, are renewed at any time from then on.
+            held[each.device] = found.due_at(self._turns.take(first if in_time else found.issued, last))
         if held != before:
             await self._write(connector, held)
         self._held[connector.key] = connector.uid, held
-        self._count()
         return Minted(held, problem)
 
     async def withdraw(self, connector: Connector) -> None:
@@ -115,7 +122,6 @@ class Mint:
             return
         await self._secrets.delete(connector, connector.token_secret)
         self._held[connector.key] = connector.uid, {}
-        self._count()
 
     async def release(self, realm: KeycloakRealm, key: ServiceKey, uid: str) -> None:
         """Delete the clients of a connector in a realm.
@@ -145,7 +151,11 @@ class Mint:
             for each in wanted
         }
         now = self._clock()
-        return {device: token.put_off(now, _CATCH_UP_SECONDS) for device, token in found.items() if token is not None}
+        return {
+            device: token.due_at(self._turns.take(*token.found_at(now, _CATCH_UP_SECONDS)))
+            for device, token in found.items()
+            if token is not None
+        }
 
     async def _remove_others(
         self, connector: Connector, realm: KeycloakRealm, wanted: Sequence[ConnectorClient], *, renewing: bool
@@ -190,10 +200,6 @@ class Mint:
     async def _write(self, connector: Connector, held: Mapping[str, HeldToken]) -> None:
         values = {_key(device): token.value.encode() for device, token in held.items()}
         await self._secrets.write(connector, connector.token_secret, values)
-
-    def _count(self) -> None:
-        now = self._clock()
-        metrics.TOKENS_GOOD.set(sum(token.is_good(now) for _, held in self._held.values() for token in held.values()))
 
 
 def _place(realm: KeycloakRealm, uid: str) -> _Place:

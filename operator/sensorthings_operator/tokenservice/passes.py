@@ -26,6 +26,7 @@ from sensorthings_operator.conditions.connector import ConnectorReason, suspende
 from sensorthings_operator.desired import keycloak
 from sensorthings_operator.desired.connector.client import ConnectorClient, clients
 from sensorthings_operator.desired.connector.feed import Connector, Feed
+from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
 from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.connected import service_of
@@ -39,6 +40,8 @@ TOKENS_FINALIZER: Final = Finalizer(KIND, f"{GROUP}/tokens", FIELD_MANAGER)
 """Of connectors that may have clients in Keycloak."""
 _LOOK_SECONDS: Final = 60.0
 """How soon a service that is missing, or does not let the connector in, is looked at again."""
+_SERVICE_SECONDS: Final = 10.0
+"""How old what a service said may be where it lets a connector in: many feed one."""
 _RELEASE_SECONDS: Final = 5.0
 _LONGEST_RELEASE: Final = timedelta(minutes=10)
 """A connector that is deleted does not wait longer for a Keycloak that may never come back."""
@@ -65,6 +68,8 @@ class TokenPasses:
         self._door_keys = door_keys
         self._status = status
         self._clock = clock
+        self._services: dict[ServiceKey, tuple[float, Body]] = {}
+        """When each was read, and what it said."""
 
     async def look(self, key: ServiceKey) -> float | None:
         """One pass; the seconds after which to look again, None where only a change is worth a look.
@@ -81,7 +86,7 @@ class TokenPasses:
         except InvalidSpec:
             # The operator says so.
             return None
-        service, verdict = service_of(connector, await self._service(connector))
+        service, verdict = await self._service_of(connector)
         if service is None:
             return await self._shut_out(body, connector, verdict)
         feed = Feed(connector, service)
@@ -135,12 +140,25 @@ class TokenPasses:
         await self._mint.withdraw(connector)
         await self._door_keys.withdraw(connector)
 
+    async def _service_of(self, connector: Connector) -> tuple[Service | None, Verdict]:
+        """The connector's service; refused is only what it says now."""
+        read_at, known = self._services.get(connector.service_key, (0.0, None))
+        if known is not None and 0 <= self._clock() - read_at < _SERVICE_SECONDS:
+            found, verdict = service_of(connector, known)
+            if found is not None:
+                return found, verdict
+        return service_of(connector, await self._service(connector))
+
     async def _service(self, connector: Connector) -> Body | None:
         namespace, name = connector.service_key
+        read_at = self._clock()
         try:
-            return await self._client.get(SERVICES, namespace, name)
+            live = await self._client.get(SERVICES, namespace, name)
         except NotFoundError:
             return None
+        fresh = {key: known for key, known in self._services.items() if read_at - known[0] < _SERVICE_SECONDS}
+        self._services = {**fresh, connector.service_key: (read_at, live)}
+        return live
 
     async def _release(self, key: ServiceKey, body: Body) -> float | None:
         """Let a deleted connector go once it has no client in any realm, or after that was tried for long enough."""

@@ -78,6 +78,8 @@ class TokenService:
         self._authority: DoorAuthority | None = None
         secrets = TokenSecrets(self._client)
         self._mint = Mint(self._keycloak, secrets)
+        # Counted when it is asked for: at each renewal it would be all of them.
+        metrics.TOKENS_GOOD.set_function(self._mint.good)
         passes = TokenPasses(
             self._client,
             settings,

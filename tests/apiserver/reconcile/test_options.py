@@ -51,7 +51,9 @@ _FLIPS: Final = {
     "no pods": Flip(
         {"http": {"replicas": 0}, "mqtt": {"replicas": 0}}, seen=("MQTTAvailable", "False", "MQTTScaledToZero")
     ),
-    "autoscaling": Flip({"http": {"autoscaling": _SCALING}, "mqtt": {"autoscaling": _SCALING}}),
+    "autoscaling": Flip(
+        {"http": {"autoscaling": _SCALING}, "mqtt": {"autoscaling": {**_SCALING, "scaleUpTolerancePercentage": 5}}}
+    ),
     "settings, resources and registries": Flip(
         {
             "http": {"resources": _RESOURCES, "settings": {"defaultTop": "50"}},

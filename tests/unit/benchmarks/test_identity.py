@@ -37,3 +37,5 @@ def test_what_a_call_is_for() -> None:
     assert kind("/admin/realms/hamburg/clients?clientId=sensorthings-&search=true") == "all clients"
     assert kind("/admin/realms/hamburg/clients?clientId=sensorthings-hamburg-air") == "GET clients"
     assert kind("/admin/realms/hamburg/clients/0a1b-2c3d/roles") == "GET clients/roles"
+    assert kind("/admin/realms/hamburg/client-scopes/0a1b-2c3d/scope-mappings") == "all roles"
+    assert kind("/admin/realms/hamburg/client-scopes") == "GET client-scopes"

@@ -25,6 +25,12 @@ class FakeKeycloak:
     def __init__(self, folder: Path) -> None:
         self.clients: dict[str, dict[str, Any]] = {}
         self.roles: dict[str, dict[str, str]] = {}
+        self.scopes: dict[str, dict[str, Any]] = {}
+        self.mapped: dict[str, set[tuple[str, str]]] = {}
+        """What a client scope is mapped to: a client and the id of a role of it."""
+        self.scopes_allowed = True
+        self.role_ids: dict[tuple[str, str], str] = {}
+        """By client and name. One that is made again is another one."""
         self.calls: list[str] = []
         self.tokens: set[str] = set()
         self.secrets: dict[str, str] = {}
@@ -98,7 +104,9 @@ class FakeKeycloak:
             case ["clients", id_, "protocol-mappers", "models", *named]:
                 self._mapper(request.method, self.clients[id_], body, *named)
             case ["clients", id_, "roles", *_]:
-                return self._role(request.method, self.roles[id_], body)
+                return self._role(request.method, id_, body)
+            case ["client-scopes", *below]:
+                return self._scopes(request.method, body, below)
         return web.Response(status=204)
 
     def _clients(self, request: web.Request, body: dict[str, Any]) -> web.Response:
@@ -127,8 +135,41 @@ class FakeKeycloak:
         new = [] if method == "DELETE" else [{**mapper, "id": id_ or f"mapper-{next(self._numbers)}"}]
         client["protocolMappers"] = [*there, *new]
 
-    def _role(self, method: str, roles: dict[str, str], body: dict[str, Any]) -> web.Response:
+    def _role(self, method: str, id_: str, body: dict[str, Any]) -> web.Response:
+        roles = self.roles[id_]
         if method == "GET":
-            return web.json_response([{"name": n, "description": d} for n, d in roles.items()])
+            return web.json_response([self._shown(id_, name) for name in roles])
+        if body["name"] not in roles:
+            self.role_ids[id_, body["name"]] = f"role-{next(self._numbers)}"
         roles[body["name"]] = body["description"]
         return web.Response(status=204)
+
+    def _shown(self, id_: str, name: str) -> dict[str, str]:
+        return {"id": self.role_ids.get((id_, name), "theirs"), "name": name, "description": self.roles[id_][name]}
+
+    def _scopes(self, method: str, body: Any, below: list[str]) -> web.Response:
+        if not self.scopes_allowed:
+            return web.json_response({"error": "HTTP 403 Forbidden"}, status=403)
+        if below:
+            return self._scope_mappings(below[0], body, *below[2:])
+        if method == "GET":
+            return web.json_response(list(self.scopes.values()))
+        id_ = f"scope-{next(self._numbers)}"
+        self.scopes[id_], self.mapped[id_] = {**body, "id": id_}, set()
+        return web.Response(status=201)
+
+    def _scope_mappings(self, id_: str, body: list[dict[str, Any]], *named: str) -> web.Response:
+        if id_ not in self.scopes:
+            return web.json_response({"error": "Could not find client scope"}, status=404)
+        if named:
+            self.mapped[id_] |= {(named[1], role["id"]) for role in body}
+            return web.Response(status=204)
+        # A role that is gone is gone from here, too.
+        shown = {
+            live["clientId"]: {"mappings": [self._shown(key, n) for n in self.roles[key] if self._maps(id_, key, n)]}
+            for key, live in self.clients.items()
+        }
+        return web.json_response({"clientMappings": {name: of for name, of in shown.items() if of["mappings"]}})
+
+    def _maps(self, id_: str, client: str, name: str) -> bool:
+        return (client, self._shown(client, name)["id"]) in self.mapped[id_]

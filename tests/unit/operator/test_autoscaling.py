@@ -5,6 +5,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kubernetes.utils.quantity import parse_quantity
 
 from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, OwnedStore
 from sensorthings_operator.conditions import evaluate
@@ -47,6 +48,20 @@ def test_it_looks_at_the_cpu_of_a_container_that_is_there_and_requests_some(name
     containers = _made("Deployment", _BOTH)[name]["spec"]["template"]["spec"]["containers"]
     (looked_at,) = (container for container in containers if container["name"] == source["container"])
     assert "cpu" in looked_at["resources"]["requests"]
+
+
+def test_how_much_may_be_exceeded_is_the_clusters_own_unless_the_spec_says_so() -> None:
+    for hpa in _made(_HPA, _BOTH).values():
+        assert set(hpa["spec"]["behavior"]) == {"scaleDown"}, "Kubernetes 1.32 knows no tolerance"
+
+
+@given(st.integers(0, 100))
+def test_a_tolerance_is_the_quantity_that_the_api_server_would_write(percent: int) -> None:
+    spec = {"http": {"autoscaling": {"maxReplicas": 2, "scaleUpTolerancePercentage": percent}}}
+    tolerance = _made(_HPA, spec)["air-http"]["spec"]["behavior"]["scaleUp"]["tolerance"]
+    assert parse_quantity(tolerance) * 100 == percent  # type: ignore[no-untyped-call]
+    # Canonical: whole thousandths, and no suffix where there are none.
+    assert tolerance in {"0", "1"} or (tolerance.endswith("m") and percent % 100)
 
 
 def test_mqtt_comes_in_more_slowly_than_http() -> None:

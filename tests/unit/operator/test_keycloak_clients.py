@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensorthings_operator.clients import keycloak as module
-from sensorthings_operator.clients.keycloak import KeycloakClients, drift
+from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.clients.keycloak_errors import KeycloakError, call_refused, login_refused
 from sensorthings_operator.clients.keycloak_realm import Credentials
+from sensorthings_operator.clients.keycloak_repairs import drift
+from sensorthings_operator.clients.keycloak_roles import SCOPE
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.desired.connector.client import ConnectorClient
 from sensorthings_operator.desired.keycloak import ROLES, UID_ATTRIBUTE, DeliveryClient, RealmClient
@@ -67,9 +69,7 @@ async def test_it_is_made_with_its_roles_and_left_alone_then(clients: KeycloakCl
     assert keycloak.admin_calls() == ["GET clients", f"GET clients/{id_}/roles"]
 
 
-async def test_services_of_a_realm_share_one_read_and_have_one_of_their_own(
-    clock: Clock, keycloak: FakeKeycloak
-) -> None:
+async def test_services_of_a_realm_share_what_is_read(clock: Clock, keycloak: FakeKeycloak) -> None:
     services = [RealmClient("hamburg", f"air-{number}", f"uid-{number}") for number in range(5)]
     async with KeycloakClients(clock=clock, shared_seconds=60) as clients:
         for wanted in services:
@@ -77,9 +77,8 @@ async def test_services_of_a_realm_share_one_read_and_have_one_of_their_own(
         clock.now += 61
         keycloak.admin_calls()
         await asyncio.gather(*(clients.ensure(keycloak.realm, wanted) for wanted in services))
-        calls = keycloak.admin_calls()
-        assert calls.count("GET clients") == 1
-        assert len(calls) == 1 + len(services)
+        (scope,) = keycloak.scopes
+        assert keycloak.admin_calls() == ["GET clients", f"GET client-scopes/{scope}/scope-mappings"]
         changed = next(live for live in keycloak.clients.values() if live["clientId"].endswith("air-3"))
         changed["standardFlowEnabled"] = True
         await clients.ensure(keycloak.realm, services[3])
@@ -91,6 +90,70 @@ async def test_services_of_a_realm_share_one_read_and_have_one_of_their_own(
         clock.now += 61
         await clients.ensure(keycloak.realm, services[0])
         assert [live["clientId"] for live in keycloak.clients.values()] == [services[0].client_id]
+
+
+async def test_where_no_scope_is_to_be_had_each_services_roles_are_read_by_themselves(
+    clock: Clock, keycloak: FakeKeycloak, caplog: pytest.LogCaptureFixture
+) -> None:
+    services = [RealmClient("hamburg", f"air-{number}", f"uid-{number}") for number in range(3)]
+    keycloak.scopes_allowed = False
+    async with KeycloakClients(clock=clock, shared_seconds=60) as clients:
+        for _ in range(3):
+            assert {(await clients.ensure(keycloak.realm, wanted))[0] for wanted in services} == {AuthReason.READY}
+            clock.now += 61
+        assert caplog.text.count("read one by one") == 1
+        keycloak.admin_calls()
+        for id_ in keycloak.clients:
+            del keycloak.roles[id_]["delete"]
+        for wanted in services:
+            await clients.ensure(keycloak.realm, wanted)
+        assert all(roles == ROLES for roles in keycloak.roles.values())
+
+
+@pytest.mark.parametrize("theirs", [{}, {"attributes": {"theirs": "yes"}}], ids=["bare", "with attributes"])
+async def test_somebody_elses_scope_of_that_name_is_left_alone(
+    theirs: dict[str, Any], clock: Clock, keycloak: FakeKeycloak
+) -> None:
+    keycloak.scopes["theirs"], keycloak.mapped["theirs"] = {"id": "theirs", "name": SCOPE, **theirs}, set()
+    async with KeycloakClients(clock=clock, shared_seconds=60) as clients:
+        assert (await clients.ensure(keycloak.realm, WANTED))[0] is AuthReason.READY
+    assert keycloak.mapped["theirs"] == set()
+
+
+async def test_a_role_that_somebody_took_away_or_changed_shows_in_what_is_read_for_all(
+    clock: Clock, keycloak: FakeKeycloak
+) -> None:
+    services = [RealmClient("hamburg", f"air-{number}", f"uid-{number}") for number in range(4)]
+    drifted: list[RealmClient] = []
+    async with KeycloakClients(clock=clock, shared_seconds=60, drifted=drifted.append) as clients:
+        for wanted in services:
+            await clients.ensure(keycloak.realm, wanted)
+        ids = list(keycloak.clients)
+        del keycloak.roles[ids[1]]["create"]
+        keycloak.roles[ids[2]]["read"] = "theirs"
+        clock.now += 61
+        await clients.ensure(keycloak.realm, services[0])
+        assert drifted == services[1:3]
+        for wanted in drifted:
+            await clients.ensure(keycloak.realm, wanted)
+        assert all(roles == ROLES for roles in keycloak.roles.values())
+        clock.now += 61
+        drifted.clear()
+        await clients.ensure(keycloak.realm, services[0])
+        assert drifted == []
+
+
+async def test_a_scope_that_is_gone_is_made_again(clock: Clock, keycloak: FakeKeycloak) -> None:
+    async with KeycloakClients(clock=clock, shared_seconds=60) as clients:
+        await clients.ensure(keycloak.realm, WANTED)
+        keycloak.scopes.clear()
+        keycloak.mapped.clear()
+        for _ in range(3):
+            clock.now += 61
+            keycloak.admin_calls()
+            assert (await clients.ensure(keycloak.realm, WANTED))[0] is AuthReason.READY
+        assert len(keycloak.admin_calls()) == 2
+        assert [len(mapped) for mapped in keycloak.mapped.values()] == [len(ROLES)]
 
 
 async def test_a_read_for_others_shows_who_has_something_to_put_right(clock: Clock, keycloak: FakeKeycloak) -> None:
@@ -283,7 +346,7 @@ async def test_they_are_told_also_where_the_rest_is_refused(
         await clients.ensure(keycloak.realm, WANTED)
         ((_, made),) = keycloak.clients.items()
         made["redirectUris"] = ["https://theirs"]
-        monkeypatch.setattr(module, "_repair_roles", refused)
+        monkeypatch.setattr(module, "repair_roles", refused)
         assert (await clients.ensure(keycloak.realm, WANTED))[0] is AuthReason.UNREACHABLE
     assert len(told) == 1
     assert "brought back redirectUris" in told[0]

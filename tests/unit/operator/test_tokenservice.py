@@ -1,10 +1,14 @@
 """The token service: what it mints, keeps and takes away, and who gets a token at the door."""
 
+import heapq
+import math
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -20,7 +24,7 @@ from sensorthings_operator.clients.keycloak_realm import AccessToken
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.conditions.chain import Verdict
 from sensorthings_operator.desired.connector.client import ConnectorClient, clients
-from sensorthings_operator.desired.connector.feed import ROTATE_ANNOTATION, Feed
+from sensorthings_operator.desired.connector.feed import ROTATE_ANNOTATION, Connector, Feed
 from sensorthings_operator.desired.settings import KeycloakRealm
 from sensorthings_operator.observe.connectors import Connectors
 from sensorthings_operator.tokenservice import passes, status
@@ -29,8 +33,10 @@ from sensorthings_operator.tokenservice.held import HeldToken
 from sensorthings_operator.tokenservice.keys import CA, CERTIFICATE, DoorKeys, Visitor
 from sensorthings_operator.tokenservice.minting import AGAIN_SECONDS, Mint
 from sensorthings_operator.tokenservice.secrets import ForeignSecretError, TokenSecrets
-from tests.unit.operator.connecting import CONNECTOR_UID, body, feed, jwt
+from sensorthings_operator.tokenservice.turns import Turns
+from tests.unit.operator.connecting import CONNECTOR_UID, KEYCLOAK, body, connector, feed, jwt
 from tests.unit.operator.samples import SETTINGS
+from tests.unit.operator.samples import body as service_body
 
 if TYPE_CHECKING:
     from sensorthings_operator.apply.events import Events
@@ -143,13 +149,10 @@ async def test_a_token_is_minted_once_and_again_before_half_of_its_life_is_over(
 def test_what_became_due_before_a_start_is_renewed_soon_and_while_it_is_good(age: float, seconds: float) -> None:
     token = HeldToken("v", 1000, 1300, 1140, "connector-hamburg-loader", ())
     now = 1000 + age
-    found = token.put_off(now, seconds)
-    if now < token.due:
-        assert found == token
-    elif now < token.expires:
-        assert now <= found.due <= min(now + seconds, (now + token.expires) / 2)
-    else:
-        assert found.due == now
+    first, last = token.found_at(now, seconds)
+    assert now <= first <= last or (age < 120 and (first, last) == token.renewed_between)
+    assert last <= max(1150, now + seconds)
+    assert last < token.expires or now >= token.expires
 
 
 async def test_a_start_spreads_what_became_due_before_it(city: City) -> None:
@@ -173,6 +176,33 @@ async def test_clients_made_while_others_could_not_be_looked_for_are_looked_for_
     assert city.realm.shared == [True, False], "what was read before the client was made does not show it"
     await city.keep(feed())
     assert len(city.realm.shared) == 2
+
+
+@given(st.floats(0, 2e9), st.floats(0, 3000))
+def test_a_turn_is_within_its_time(first: float, length: float) -> None:
+    turns = Turns()
+    for _ in range(5):
+        assert first <= turns.take(first, first + length) <= first + length
+
+
+def test_renewals_take_the_seconds_that_few_others_take() -> None:
+    """A thousand tokens of five minutes that began together, for half an hour."""
+    turns, begun, counted = Turns(), 1_000_000.0, Counter[int]()
+    dues = [turns.take(begun, begun + 150) for _ in range(1000)]
+    heapq.heapify(dues)
+    while dues[0] < begun + 1800:
+        counted[math.floor(dues[0])] += 1
+        heapq.heapreplace(dues, turns.take(dues[0] + 120, dues[0] + 150))
+    settled = [counted[math.floor(begun) + second] for second in range(300, 1800)]
+    mean = sum(settled) / len(settled)
+    assert max(settled) <= 2 * mean, "mostly 1.5 times; by chance alone some 2.5 times"
+
+
+def test_turns_of_the_past_are_forgotten() -> None:
+    turns = Turns()
+    for second in range(5000):
+        turns.take(second, second + 30)
+    assert len(turns._due) < 1000
 
 
 def _due_early(dues: list[float]) -> int:
@@ -285,6 +315,36 @@ async def test_a_connector_that_is_shut_out_loses_its_client(city: City) -> None
         assert await shutting.look(feed().connector.key) == passes._LOOK_SECONDS
     assert city.realm.kept[1:] == [set()], "asked once"
     assert "Keycloak" not in told.sent[-1]["conditions"][0]["message"]
+
+
+async def test_a_service_is_read_once_for_many_connectors_and_always_before_one_is_refused(city: City) -> None:
+    granted = service_body({**KEYCLOAK, "allowedConnectors": [{"namespace": "bikes"}]})
+    live, reads = [granted], list[str]()
+
+    async def get(_: object, _namespace: str, name: str) -> dict[str, Any]:
+        reads.append(name)
+        return live[0]
+
+    passing = _passes(city, Statuses(), Connectors())
+    passing._client = cast("KubernetesClient", SimpleNamespace(get=get))
+    passing._clock = lambda: city.realm.now
+    elsewhere = {"serviceRef": {"namespace": "hamburg", "name": "air"}}
+    ours, theirs = connector(), connector(elsewhere, namespace="bikes")
+
+    async def lets_in(who: Connector) -> bool:
+        return (await passing._service_of(who))[0] is not None
+
+    for who in (ours, theirs, ours):
+        assert await lets_in(who)
+    assert len(reads) == 1
+    live[0] = service_body(KEYCLOAK)
+    city.realm.now += 9
+    assert await lets_in(theirs), "a token more, at most"
+    city.realm.now += 1
+    assert not await lets_in(theirs)
+    live[0] = granted
+    assert await lets_in(theirs), "at once, whatever was read a moment ago"
+    assert len(reads) == 3
 
 
 async def test_revoking_does_not_wait_for_keycloak(city: City) -> None:
