@@ -34,7 +34,12 @@ _CERTIFIED: Final[Patch] = {
     "certificate": {"issuerRef": {"kind": "Issuer", "name": "city"}},
 }
 _RESOURCES: Final = {"requests": {"cpu": "300m", "memory": "1Gi"}, "limits": {"cpu": "2"}}
-_SCALING: Final = {"minReplicas": 2, "maxReplicas": 4, "targetCPUUtilizationPercentage": 50}
+_SCALING: Final = {
+    "minReplicas": 2,
+    "maxReplicas": 4,
+    "targetCPUUtilizationPercentage": 50,
+    "scaleUpTolerancePercentage": 5,
+}
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,7 @@ _FLIPS: Final = {
     "no pods": Flip(
         {"http": {"replicas": 0}, "mqtt": {"replicas": 0}}, seen=("MQTTAvailable", "False", "MQTTScaledToZero")
     ),
-    "autoscaling": Flip(
-        {"http": {"autoscaling": _SCALING}, "mqtt": {"autoscaling": {**_SCALING, "scaleUpTolerancePercentage": 5}}}
-    ),
+    "autoscaling": Flip({"http": {"autoscaling": _SCALING}, "mqtt": {"autoscaling": _SCALING}}),
     "settings, resources and registries": Flip(
         {
             "http": {"resources": _RESOURCES, "settings": {"defaultTop": "50"}},
