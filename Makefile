@@ -91,6 +91,10 @@ bench-first-observation: sync ## From kubectl apply to the first Observation del
 bench-edge: sync ## What HTTPS, MQTT over TLS and ingress-nginx cost; a step of load (EDGE="--part step" for a part)
 	$(RUN) python -m benchmarks.edge $(EDGE)
 
+.PHONY: bench-database
+bench-database: sync ## A managed pair: outages, a switchover, what a standby costs; a restore (DATABASE="--part restore" for a part)
+	$(RUN) python -m benchmarks.database $(DATABASE)
+
 .PHONY: bench-up
 bench-up: sync ## A warm `up`, step by step
 	$(RUN) python -m benchmarks.up
@@ -111,7 +115,7 @@ bench-identity: sync ## The gate, renewed tokens, calls to Keycloak, a token on 
 	$(RUN) python -m benchmarks.identity --python $(OPERATOR)/bin/python $(IDENTITY)
 
 .PHONY: bench
-bench: bench-fleet bench-up bench-identity bench-edge ## The benchmarks that bring everything they need
+bench: bench-fleet bench-up bench-identity bench-edge bench-database ## The benchmarks that bring everything they need
 
 # An environment of their own: Pulumi's packages are 525 MB, and `make sync` would take them away again.
 STACKS := UV_PROJECT_ENVIRONMENT=stacks/.venv $(UV) run --frozen --group stacks --group stacks-test

@@ -74,6 +74,7 @@ def chart_values(archives: Mapping[str, Path], frost: str) -> dict[str, Any]:
                 "mqttGate": names["mqtt-gate"],
                 "mosquitto": names["mosquitto"],
                 "postgresql": names["postgresql"],
+                "postgresqlPair": names["postgresql"],
                 "envoy": names["envoy"],
             },
         },

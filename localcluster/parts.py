@@ -37,6 +37,7 @@ INGRESS_NGINX = "ingress-nginx"
 ENVOY_GATEWAY = "envoy-gateway"
 PEBBLE = "pebble"
 KWOK = "kwok"
+VERSITYGW = "versitygw"
 NODE = (KUBERNETES, ETCD, CONTAINERD, COREDNS, HELM)
 """What every cluster needs."""
 PLATFORM = (METRICS_SERVER, CERT_MANAGER, INGRESS_NGINX)
@@ -45,7 +46,9 @@ EDGE = (ENVOY_GATEWAY, PEBBLE)
 """What runs in it where a Gateway or an ACME server is tried, in images."""
 SIMULATION = (KWOK,)
 """What stands in for nodes where thousands of pods are looked at: benchmarks."""
-ALL = NODE + PLATFORM + EDGE + SIMULATION
+STORE = (VERSITYGW,)
+"""A store that speaks S3: tests of backups."""
+ALL = NODE + PLATFORM + EDGE + SIMULATION + STORE
 
 _STRIPPED = "-s -w"
 # The module whose version a part's commands report, and the variables that hold it.

@@ -66,8 +66,8 @@ class Poster:
         """Where its Observations are published."""
         return f"{self.service.root.name}/{self.datastream}/Observations"
 
-    async def post(self) -> None:
-        """One Observation; never raises for what the network does."""
+    async def post(self) -> bool:
+        """One Observation, and whether it was taken; never raises for what the network does."""
         number = len(self.begun)
         self.begun.append(time.perf_counter())
         try:
@@ -75,10 +75,11 @@ class Poster:
                 told = await got.text()
                 if got.status == _CREATED:
                     self.acknowledged[number] = time.perf_counter()
-                else:
-                    self._note(f"{got.status} {told[:200]}")
+                    return True
+                self._note(f"{got.status} {told[:200]}")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self._note(repr(error))
+        return False
 
     def _note(self, failure: str) -> None:
         self.failed.append(f"after {time.perf_counter() - self.begun[0]:.1f} s: {failure}")

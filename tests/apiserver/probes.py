@@ -22,6 +22,8 @@ _OTHER_IMAGE: Final[Manifest] = {
 }
 _IMAGE: Final = "spec.template.spec.containers[0].image"
 
+_RBAC: Final = "rbac.authorization.k8s.io"
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -74,6 +76,19 @@ PROBES: Final = {
         {"spec": {"parallelism": 2}},
         "spec.parallelism",
     ),
+    "CronJob": Probe(
+        "batch/v1",
+        {
+            "spec": {
+                "schedule": "0 0 1 1 *",
+                "jobTemplate": {
+                    "spec": {"template": patched(_POD, {"spec": {"restartPolicy": "Never"}})},
+                },
+            }
+        },
+        {"spec": {"schedule": "0 0 2 1 *"}},
+        "spec.schedule",
+    ),
     "PodDisruptionBudget": Probe(
         "policy/v1",
         {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": _LABELS}}},
@@ -97,6 +112,22 @@ PROBES: Final = {
         {"spec": {"podSelector": {"matchLabels": _LABELS}, "policyTypes": ["Ingress"], "ingress": []}},
         {"spec": {"policyTypes": ["Ingress", "Egress"]}},
         "spec.policyTypes",
+    ),
+    "Role": Probe(
+        f"{_RBAC}/v1",
+        {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]},
+        {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]},
+        "rules",
+    ),
+    # Its role can't be changed, only its subjects.
+    "RoleBinding": Probe(
+        f"{_RBAC}/v1",
+        {
+            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": "probe"},
+            "subjects": [{"kind": "ServiceAccount", "name": "ours", "namespace": "default"}],
+        },
+        {"subjects": [{"kind": "ServiceAccount", "name": "theirs", "namespace": "default"}]},
+        "subjects",
     ),
     "SensorThingsService": Probe(
         SMALL_SERVICE["apiVersion"],

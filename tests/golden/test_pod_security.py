@@ -15,8 +15,10 @@ _VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persist
 
 def _pods(name: str) -> Iterator[Manifest]:
     for manifest in made(name):
-        if "template" in manifest.get("spec", {}):
-            yield manifest["spec"]["template"]["spec"]
+        spec = manifest.get("spec", {})
+        spec = spec["jobTemplate"]["spec"] if manifest["kind"] == "CronJob" else spec
+        if "template" in spec:
+            yield spec["template"]["spec"]
 
 
 @pytest.mark.parametrize("name", NAMES)

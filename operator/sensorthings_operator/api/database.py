@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sensorthings_operator.api.backup import Backup, FormerDatabaseName, Restore
 from sensorthings_operator.api.base import (
     Hostname,
     Model,
@@ -66,12 +67,45 @@ class ExternalDatabase(Model):
 class ManagedDatabase(Model):
     """A PostgreSQL with PostGIS that the operator runs in the cluster."""
 
-    instances: Annotated[int, Field(ge=1, le=1)] = 1
-    """Number of PostgreSQL instances."""
+    model_config = rules(
+        cel(
+            "!has(self.restore) || has(self.backup)",
+            "restore needs backup: it says where the backups lie",
+            field_path=".restore",
+        ),
+        cel(
+            "self.serving == oldSelf.serving || (has(self.restore) && self.serving in "
+            "[self.restore.name, self.restore.source])",
+            "serving can be changed to the database that restore makes, and back to restore.source",
+            field_path=".serving",
+        ),
+        cel(
+            "!has(self.restore) || self.restore.name != self.serving || self.serving != oldSelf.serving || "
+            "(has(oldSelf.restore) && oldSelf.restore.name == self.restore.name)",
+            "restore.name is the database that serves: choose another name",
+            field_path=".restore.name",
+        ),
+        cel(
+            # The one beside would get its second pod before Patroni runs the first, and each wait for the other.
+            "self.instances == 1 || oldSelf.instances > 1 || !has(self.restore) || self.restore.name == self.serving",
+            "switch over, or take restore out, before one instance becomes a pair",
+            field_path=".instances",
+        ),
+    )
+
+    instances: Annotated[int, Field(ge=1, le=3)] = 1
+    """Number of PostgreSQL instances: one, or a primary and standbys that take over from it. Two or three never become
+    one again."""
     storage: VolumeStorage = VolumeStorage(size="10Gi")
     """Volume of each instance. It outlives the service unless whenDeleted says Delete."""
     resources: ResourceRequirements = ResourceRequirements()
     """Compute resources of each instance."""
+    backup: Backup | None = None
+    """Backups and the archive of the write-ahead log; none where it is not given."""
+    restore: Restore | None = None
+    """A database to be restored beside the one that serves. While it is there, so is the other's volume."""
+    serving: FormerDatabaseName = ""
+    """Which database serves: the name of a restored one, or empty for the service's first one."""
 
 
 class Database(Model):
@@ -92,6 +126,18 @@ class Database(Model):
             "self.type == oldSelf.type",
             "database.type can't be changed: the data would stay behind; make a new service and move the data",
             field_path=".type",
+        ),
+        cel(
+            "!has(oldSelf.managed) || oldSelf.managed.serving == '' || has(self.managed)",
+            "database.managed can't be left out while a restored database serves: the first one would serve again",
+            field_path=".managed",
+        ),
+        cel(
+            # On the database, so that leaving managed out is no way round it.
+            "!has(oldSelf.managed) || oldSelf.managed.instances == 1 || "
+            "(has(self.managed) && self.managed.instances > 1)",
+            "database.managed.instances can't go back to 1: the newest data may be on the instance that would go",
+            field_path=".managed.instances",
         ),
     )
 

@@ -20,6 +20,7 @@ from sensorthings_operator.desired.buscertificates import (
     CLIENT,
     CLIENT_KEY,
     CLIENT_KEYSTORE,
+    CLIENT_NAME,
     SERVER,
     SERVER_KEY,
     STORE_PASSWORD,
@@ -27,7 +28,6 @@ from sensorthings_operator.desired.buscertificates import (
 )
 
 _AUTHORITY_NAME: Final = "sensorthings bus"
-_CLIENT_NAME: Final = "frost"
 
 Values = Mapping[str, bytes]
 
@@ -54,7 +54,7 @@ def issue(held: Values, hosts: Sequence[str], now: datetime) -> dict[str, bytes]
     if signer is None or not signer.lasts(now):
         signer = authority.authority(_AUTHORITY_NAME, now)
     server = authority.server(signer, now, hosts)
-    client = authority.client(signer, now, _CLIENT_NAME)
+    client = authority.client(signer, now, CLIENT_NAME)
     protected = serialization.BestAvailableEncryption(STORE_PASSWORD.encode())
     keystore = pkcs12.serialize_key_and_certificates(
         b"frost", client.key, client.certificate, [signer.certificate], protected

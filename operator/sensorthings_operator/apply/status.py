@@ -7,19 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sensorthings_operator.api.base import API_VERSION
+from sensorthings_operator.api.base import API_VERSION, Model
 from sensorthings_operator.api.sensorthingsservice import KIND
-from sensorthings_operator.api.status import Endpoint
+from sensorthings_operator.api.status import BackupStatus, Endpoint
 from sensorthings_operator.apply.events import Events
 from sensorthings_operator.clients.kubernetes import KubernetesClient
+from sensorthings_operator.conditions.backup import BACKED_UP, RESTORED
+from sensorthings_operator.conditions.backups import Backups
 from sensorthings_operator.conditions.chain import Verdict
-from sensorthings_operator.conditions.databasehosts import Role
-from sensorthings_operator.conditions.observed import Answer, Observed, Workload
+from sensorthings_operator.conditions.databasehosts import Replication, Role
+from sensorthings_operator.conditions.observed import Observed, Workload
 from sensorthings_operator.conditions.reads import READS_AT_PRIMARY
 from sensorthings_operator.conditions.replication import DATABASE_REPLICATED
 from sensorthings_operator.conditions.schema import SCHEMA_UP_TO_DATE
 from sensorthings_operator.conditions.unobserved import UnobservedReason
-from sensorthings_operator.desired import http, mqtt
+from sensorthings_operator.desired import addresses, http, mqtt
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, selector
 from sensorthings_operator.desired.service import Service
 
@@ -27,7 +29,7 @@ Body = Mapping[str, Any]
 Now = Callable[[], datetime]
 _TOLD_WHEN_THEY_HOLD: Final = (SCHEMA_UP_TO_DATE.type, "Ready")
 """Each Event is a write as dear as a child's: the other parts are told by the status, and by Ready when all hold."""
-_TOLD_WHEN_THEY_HOLD_AGAIN: Final = (DATABASE_REPLICATED.type,)
+_TOLD_WHEN_THEY_HOLD_AGAIN: Final = (DATABASE_REPLICATED.type, BACKED_UP.type, RESTORED.type)
 """Ready does not wait for these, and so does not tell."""
 _TOLD_AS_THEY_COME_AND_GO: Final = (READS_AT_PRIMARY,)
 """Reasons, whatever the status."""
@@ -53,8 +55,9 @@ def build(
         "http": _tier(service, http.COMPONENT, observed.http),
         "mqtt": _tier(service, mqtt.COMPONENT, observed.mqtt),
     }
-    if observed.database is not None and observed.database.replication is not None:
-        status["database"] = _database(observed.database)
+    database = _database(observed)
+    if database:
+        status["database"] = database
     version = service.spec.version if verdicts["SchemaUpToDate"].holds else body.get("status", {}).get("version")
     return status if version is None else {**status, "version": version}
 
@@ -99,13 +102,48 @@ def _tier(service: Service, component: str, workload: Workload | None) -> dict[s
     }
 
 
-def _database(answer: Answer) -> dict[str, Any]:
-    roles = answer.replication.roles if answer.replication is not None else ()
+def _database(observed: Observed) -> dict[str, Any]:
+    """The servers, where there are several, the backups, where there are some, and who serves, if not the first one."""
+    serving = addresses.database_in_use(observed.service)
+    told: dict[str, Any] = {"serving": serving} if serving else {}
+    answer = observed.database
+    if answer is not None and answer.replication is not None:
+        told |= _servers(answer.replication)
+    if observed.backups is not None:
+        told["backup"] = _backups(observed.backups)
+    if observed.restored is not None:
+        told["restored"] = _written(observed.restored)
+    return told
+
+
+def _servers(replication: Replication) -> dict[str, Any]:
+    roles = replication.roles
     primaries = [host for host, role in roles if role is Role.PRIMARY]
     return {
         "hosts": [{"host": host, "role": role.value} for host, role in roles],
         **({"primary": primaries[0]} if len(primaries) == 1 else {}),
     }
+
+
+def _backups(known: Backups) -> dict[str, Any]:
+    return _written(
+        BackupStatus(
+            database=known.database,
+            location=known.location,
+            last_success_time=known.succeeded,
+            oldest_restorable_time=known.oldest,
+            next_schedule_time=known.due,
+            last_failure=known.failure,
+            gap=known.gap,
+            request=known.request,
+            last_drill=known.drill,
+            backups=list(known.kept),
+        )
+    )
+
+
+def _written(model: Model) -> dict[str, Any]:
+    return model.model_dump(by_alias=True, exclude_none=True)
 
 
 def worth_an_event(body: Body, verdicts: Mapping[str, Verdict]) -> list[tuple[str, Verdict]]:

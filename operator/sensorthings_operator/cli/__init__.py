@@ -2,6 +2,7 @@
 
 import typer
 
+from sensorthings_operator.cli.backup.command import app as backup
 from sensorthings_operator.cli.city.command import app as city
 from sensorthings_operator.cli.database.command import app as database
 from sensorthings_operator.cli.doctor.command import doctor
@@ -22,6 +23,7 @@ app = typer.Typer(
 for command in (up, down, status, doctor, render, observe, realm):
     app.command()(command)
 app.add_typer(database, name="database")
+app.add_typer(backup, name="backup")
 app.add_typer(token, name="token")
 app.add_typer(city, name="city")
 

@@ -36,6 +36,10 @@ select
         extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8
     end as replay_age,
     exists (select from pg_stat_wal_receiver) as streaming,
+    archiver.last_archived_wal as archived,
+    coalesce(archiver.last_failed_time > coalesce(archiver.last_archived_time, '-infinity')
+        and clock_timestamp() - coalesce(archiver.last_archived_time, archiver.stats_reset) > interval '3 minutes',
+        false) as unarchived,
     open.everybody, open.database, open.role,
     current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
         - coalesce(current_setting('reserved_connections', true)::int, 0) as most,
@@ -45,7 +49,7 @@ select
         select json_agg(json_build_array(application_name, host(client_addr), sync_state))::text
         from pg_stat_replication where state = 'streaming'
     ) as senders
-from pg_database as database, pg_roles as role, lateral (
+from pg_database as database, pg_roles as role, pg_stat_archiver as archiver, lateral (
     select
         count(*) filter (where datid is not null) as everybody,
         count(*) filter (where datid = database.oid) as database,
@@ -54,7 +58,8 @@ from pg_database as database, pg_roles as role, lateral (
 ) as open
 where database.datname = current_database() and role.rolname = current_user
 """
-"""Positions and roles are for everybody; of ``pg_stat_replication`` a role without pg_monitor sees empty rows."""
+"""Positions and roles are for everybody; of ``pg_stat_replication`` a role without pg_monitor sees empty rows. An
+archiver that fails for a moment, as while its repository starts anew, is none that fails."""
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -187,6 +192,8 @@ def _read(host: str, row: asyncpg.Record) -> HostLook:
         timeline=None if row["timeline"] is None else int(row["timeline"], 16),
         replay_age_seconds=row["replay_age"],
         streaming=row["streaming"],
+        archived=row["archived"] or "",
+        unarchived=row["unarchived"],
         address=row["address"] or "",
         senders=tuple(Sender(*(told or "" for told in each)) for each in json.loads(row["senders"] or "[]")),
     )

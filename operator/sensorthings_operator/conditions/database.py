@@ -5,6 +5,7 @@ from typing import Final
 from sensorthings_operator.conditions.chain import Chain, Verdict, pod_problem, troubled
 from sensorthings_operator.conditions.databasehosts import DatabaseAnswer
 from sensorthings_operator.conditions.observed import Observed
+from sensorthings_operator.desired import addresses
 
 _BEFORE_IT_IS_THERE: Final = (DatabaseAnswer.UNREACHABLE, DatabaseAnswer.NO_PRIMARY)
 
@@ -30,7 +31,7 @@ def _managed_pod_runs(observed: Observed) -> Verdict | None:
     workload = observed.managed_database
     if workload is None or workload.ready > 0:
         return None
-    problem = pod_problem(observed, "database")
+    problem = pod_problem(observed, addresses.database_component(observed.service))
     if problem is not None:
         return troubled(problem)
     return Verdict("False", "DatabaseStarting", "the managed PostgreSQL is starting", expected=True)

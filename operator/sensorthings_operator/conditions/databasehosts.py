@@ -100,6 +100,10 @@ class HostLook:
     """Of a standby: since the last transaction that it replayed was committed. None where it has replayed none."""
     streaming: bool = False
     """Whether a standby receives from another server."""
+    archived: str = ""
+    """Of a primary: the file that its archiver stored last; empty where there is none."""
+    unarchived: bool = False
+    """Of a primary: whether its archiver has failed for minutes."""
     address: str = ""
     """At which it was reached."""
     senders: tuple[Sender, ...] = ()
@@ -154,6 +158,8 @@ class Limits:
     standby_lag_seconds: float = 30.0
     volume_bytes: int | None = None
     """Of each server; None where the operator does not know."""
+    is_archived: bool = False
+    """Whether its write-ahead log goes to an archive that the operator knows."""
     oldest_postgresql: int = 0
     """Major version that FROST-Server's own tests ran on."""
     oldest_postgis: tuple[int, int] = (0, 0)

@@ -6,6 +6,7 @@ Called by the probe. Warnings begin at one figure and end at a lower one, so tha
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from sensorthings_operator.conditions.backups import Archive, archive
 from sensorthings_operator.conditions.databasehosts import (
     WORKING,
     DatabaseAnswer,
@@ -49,7 +50,21 @@ def judge(  # noqa: PLR0913 - what is known
     marks = marked(looks, known, began)
     hosts = seen(looks, marks, now)
     follows = replication(hosts, limits, known, marks) if len(looks) > 1 else None
-    return Answer(reason in WORKING, reason.value, message, replication=follows, hosts=hosts)
+    archived = _archive(looks) if limits.is_archived else None
+    return Answer(reason in WORKING, reason.value, message, replication=follows, archive=archived, hosts=hosts)
+
+
+def _archive(looks: Sequence[HostLook]) -> Archive | None:
+    """How the primary's archiver does. What waits is told in steps: each new figure is a new status."""
+    found = primaries(looks)
+    if len(found) != 1:
+        return None
+    (primary,) = found
+    if not primary.unarchived:
+        return Archive(failing=False, waiting_bytes=0, timeline=primary.timeline)
+    known = archive(primary.position, primary.archived, failing=True)
+    waiting = 1 << max(0, known.waiting_bytes - 1).bit_length()
+    return Archive(failing=True, waiting_bytes=waiting, timeline=primary.timeline)
 
 
 def is_doubtful(looks: Sequence[HostLook], answer: Answer) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sensorthings_operator.api.status import RestoreStatus
+from sensorthings_operator.conditions.backups import Archive, Backups, Run
 from sensorthings_operator.conditions.databasehosts import HostSeen, Replication
 from sensorthings_operator.desired.service import Service
 
@@ -19,6 +21,8 @@ class Answer:
     """Pods that it is about, where it is about some."""
     replication: Replication | None = None
     """How the servers of a database stand to each other, where it is about one that has several."""
+    archive: Archive | None = None
+    """How the archiver of a database with backups does, rounded."""
     hosts: tuple[HostSeen, ...] = field(default=(), compare=False)
     """Figures of a database's servers. They differ from answer to answer, and make none a new one."""
 
@@ -60,6 +64,15 @@ class PodProblem:
 
 
 @dataclass(frozen=True)
+class DatabaseInstance:
+    """A pod of a managed pair to which Patroni gave a role."""
+
+    pod: str
+    role: str
+    ready: bool
+
+
+@dataclass(frozen=True)
 class PodState:
     """What is kept of a pod."""
 
@@ -68,6 +81,10 @@ class PodState:
     """The schema Job whose work this pod has done; empty for every other pod."""
     restarts: int = 0
     """Of its containers: a bus that began anew within a moment was ready all the time, and may have forgotten much."""
+    instance: DatabaseInstance | None = None
+    """None for every other pod."""
+    run: Run | None = None
+    """What came of a backup, a drill or a restore in this pod."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +111,18 @@ class Observed:
     mqtt: Workload | None = None
     reads: Workload | None = None
     managed_database: Workload | None = None
+    instances: tuple[DatabaseInstance, ...] = ()
+    """Of a managed pair, those that have a role, by their pods' names."""
+    backups: Backups | None = None
+    """None where the spec asks for none."""
+    missing_backup_secrets: Mapping[str, str] = field(default_factory=dict)
+    """Secrets for backups that can't be used, with the reason for people."""
+    restored: RestoreStatus | None = None
+    """What came of the restore that the spec asks for."""
+    restore_failure: str = ""
+    """Why its last try failed."""
+    restored_database: Workload | None = None
+    """The database that is restored beside the one that serves."""
     autoscalers: Mapping[str, Answer] = field(default_factory=dict)
     """Whether each HorizontalPodAutoscaler can act, by component."""
     certificate: Answer | None = None

@@ -10,7 +10,7 @@ from typing import Final
 from sensorthings_operator.conditions import auth, delivery, references, routes
 from sensorthings_operator.conditions.chain import Verdict, pod_problem
 from sensorthings_operator.conditions.observed import Observed, Workload
-from sensorthings_operator.desired import bus, database, http, mqtt, reads
+from sensorthings_operator.desired import addresses, bus, databases, http, mqtt, reads
 
 _FINE_UNKNOWN: Final = {"BusExternal", *delivery.FINE_UNKNOWN}
 _NEEDS_SOMEBODY: Final = frozenset(
@@ -62,17 +62,33 @@ def _ready(observed: Observed, parts: Mapping[str, Verdict], stalled: Verdict) -
     for type_, verdict in parts.items():
         if not verdict.holds and verdict.reason not in _FINE_UNKNOWN:
             return Verdict("False", verdict.reason, f"{type_}: {verdict.message}", expected=verdict.expected)
+    waiting = _switch(observed)
+    if waiting is not None:
+        return waiting
     parts_with_pods = {
         http.COMPONENT: observed.http,
         reads.COMPONENT: observed.reads,
         mqtt.COMPONENT: observed.mqtt,
         bus.COMPONENT: observed.bus,
-        database.COMPONENT: observed.managed_database,
+        addresses.database_component(observed.service): observed.managed_database,
     }
     rolling = [part for part, workload in parts_with_pods.items() if workload is not None and not _complete(workload)]
     if rolling or observed.waiting_children:
         return _rolling_out(observed, rolling)
     return Verdict("True", "ServiceReady", "HTTP and MQTT answer as the spec wants")
+
+
+def _switch(observed: Observed) -> Verdict | None:
+    """Another managed database serves than the spec says."""
+    former = observed.service.serving
+    if former is None:
+        return None
+    serves = f"{addresses.named_database(observed.service, former)} serves"
+    managed, wanted = observed.service.spec.database.managed, databases.restore(observed.service)
+    if managed is not None and wanted is not None and wanted.name == managed.serving:
+        return Verdict("False", "SwitchAwaited", f"{serves} until the other one is restored and ready", expected=True)
+    told = "the database that spec.database.managed.serving names was never restored"
+    return Verdict("False", "SwitchImpossible", f"{serves}: {told}. Set restore again, and serving back")
 
 
 def _rolling_out(observed: Observed, components: Sequence[str]) -> Verdict:

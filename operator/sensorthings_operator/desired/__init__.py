@@ -10,12 +10,12 @@ from typing import Final
 from sensorthings_operator.desired import (
     accounts,
     autoscaling,
+    backuppolicies,
     basic,
     bus,
     buscertificates,
     catalogue,
     certificate,
-    credentials,
     database,
     disruption,
     envoygateway,
@@ -46,7 +46,7 @@ class Stage:
     builders: tuple[Builder, ...]
 
 
-SECRETS: Final = Stage("secrets", (credentials.build, basic.build, buscertificates.build))
+SECRETS: Final = Stage("secrets", (database.secrets, basic.build, buscertificates.build))
 """Comes first: pods carry hashes of what the Secrets hold."""
 FOUNDATION: Final = Stage(
     "foundation",
@@ -59,13 +59,14 @@ FOUNDATION: Final = Stage(
         mqttgate.build,
         keycloak.build,
         networkpolicy.build,
+        backuppolicies.build,
         podmonitor.build,
         disruption.build,
     ),
 )
 """What needs nothing else."""
-SCHEMA: Final = Stage("schema", (schema.build,))
-"""Needs a database that answers."""
+SCHEMA: Final = Stage("schema", (schema.build, database.requested_backup))
+"""Needs a database that answers. The schema Job comes first."""
 HTTP: Final = Stage("http", (http.build, reads.build, autoscaling.http))
 """Needs the schema of the service's version."""
 MQTT: Final = Stage("mqtt", (mqtt.build, autoscaling.mqtt))

@@ -1,8 +1,12 @@
-"""The ServiceAccounts that the pods run as. None of them has a right or a token: they separate what later gets one."""
+"""The ServiceAccounts that the pods run as. None of them has a right, but that of a pair of databases.
+
+Nor does a pod have its token, unless it says so itself.
+"""
 
 from typing import Final
 
-from sensorthings_operator.desired.addresses import bus_name, database_name
+from sensorthings_operator.desired import databases
+from sensorthings_operator.desired.addresses import bus_name, database_component, database_name
 from sensorthings_operator.desired.metadata import Manifest, metadata
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -20,8 +24,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     accounts = [(_FROST, frost_account_name(service))]
     if service.spec.bus.type == "Mosquitto":
         accounts.append(("bus", bus_name(service)))
-    if service.spec.database.type == "Managed":
-        accounts.append(("database", database_name(service)))
+    accounts += [(database_component(each), database_name(each)) for each in databases.running(service)]
     return [
         {
             "apiVersion": "v1",

@@ -37,8 +37,11 @@ DATABASE_NAME: Final = "sensorthings"
 CA_MOUNT_PATH: Final = "/etc/sensorthings/database-ca"
 
 _HTTPS_PORT: Final = 443
-_CONNECT_TIMEOUT_SECONDS: Final = 5
-_SOCKET_TIMEOUT_SECONDS: Final = 60
+_TIMEOUTS: Final = {"connectTimeout": 5, "socketTimeout": 60}
+"""Seconds."""
+_TIMEOUTS_OF_SEVERAL: Final = {"connectTimeout": 3, "socketTimeout": 12}
+"""Where another server takes over within twenty seconds, a client that waited twice for one that says nothing is served
+by it within thirty."""
 
 
 def http_name(service: Service) -> str:
@@ -61,14 +64,69 @@ def bus_name(service: Service) -> str:
     return f"{service.name}-bus"
 
 
+def first_database_name(service: Service) -> str:
+    """Name of the managed database that a service began with, and of what all of its databases have in common."""
+    return f"{service.name}-db"
+
+
 def database_name(service: Service) -> str:
     """Name of the managed database's StatefulSet, governing Service and ConfigMap."""
-    return f"{service.name}-db"
+    return named_database(service, database_in_use(service))
+
+
+def named_database(service: Service, name: str) -> str:
+    """The same of the database that was restored under a name; of the first one where that is empty."""
+    first = first_database_name(service)
+    return f"{first}-{name}" if name else first
+
+
+def database_component(service: Service) -> str:
+    """What the label of a database's objects says: pods of a restored one are another part than those of the first."""
+    name = database_in_use(service)
+    return f"database-{name}" if name else "database"
+
+
+def database_in_use(service: Service) -> str:
+    """What tells the managed database from others of the service: the one that serves, unless another is meant."""
+    meant = service.serving if service.database is None else service.database
+    if meant is not None:
+        return meant
+    managed = service.spec.database.managed
+    return "" if managed is None else managed.serving
 
 
 def primary_name(service: Service) -> str:
     """Name of the Service of the managed database that takes writes."""
     return f"{database_name(service)}-primary"
+
+
+def replica_name(service: Service) -> str:
+    """Name of the Service of a managed pair's standbys."""
+    return f"{database_name(service)}-replica"
+
+
+def database_certificates_name(service: Service) -> str:
+    """Name of the Secret with the certificates of a managed pair."""
+    return f"{database_name(service)}-certificates"
+
+
+def instances(service: Service) -> int:
+    """How many PostgreSQLs the operator runs for a service while it is awake; 0 where others run its database."""
+    database = service.spec.database
+    if database.type != "Managed":
+        return 0
+    return 1 if database.managed is None else database.managed.instances
+
+
+def is_pair(service: Service) -> bool:
+    """Whether the operator runs a primary and standbys, which take over from it."""
+    return instances(service) > 1
+
+
+def instance_host(service: Service, number: int, settings: OperatorSettings) -> str:
+    """DNS name of one pod of a managed pair, whether it is ready or not. The first is number 0."""
+    name = database_name(service)
+    return cluster_host(service, f"{name}-{number}.{name}", settings)
 
 
 def cluster_host(service: Service, name: str, settings: OperatorSettings) -> str:
@@ -128,11 +186,13 @@ def database_address(service: Service, settings: OperatorSettings) -> DatabaseAd
     external = service.spec.database.external
     if external is not None:
         return _external_address(external)
+    if is_pair(service):
+        return _pair_address(service, settings)
     host = cluster_host(service, primary_name(service), settings)
     return DatabaseAddress(
         endpoints=(DatabaseEndpoint(host=host, port=DATABASE_PORT),),
         name=DATABASE_NAME,
-        credentials_secret=f"{database_name(service)}-credentials",
+        credentials_secret=f"{first_database_name(service)}-credentials",
         tls_mode="disable",
         ca_secret=None,
     )
@@ -149,19 +209,34 @@ def _external_address(external: ExternalDatabase) -> DatabaseAddress:
     )
 
 
-def jdbc_url(address: DatabaseAddress, *, reads_only: bool = False) -> str:
+def _pair_address(service: Service, settings: OperatorSettings) -> DatabaseAddress:
+    """By the pods' own names: whoever connects finds the primary, and waits for no Service to be led to another."""
+    hosts = [instance_host(service, number, settings) for number in range(instances(service))]
+    return DatabaseAddress(
+        endpoints=tuple(DatabaseEndpoint(host=host, port=DATABASE_PORT) for host in hosts),
+        name=DATABASE_NAME,
+        credentials_secret=f"{first_database_name(service)}-credentials",
+        tls_mode="verify-full",
+        ca_secret=database_certificates_name(service),
+    )
+
+
+def jdbc_url(address: DatabaseAddress, *, reads_only: bool = False, patient: bool = False) -> str:
     """FROST-Server's persistence.db.url, in pgjdbc's parameters: every server of a pair, the primary wanted.
 
-    With ``reads_only`` a standby is wanted, and the primary taken where none answers.
+    Args:
+        address: of the database.
+        reads_only: a standby is wanted, and the primary taken where none answers.
+        patient: a statement may take its time, though another server could take over meanwhile.
     """
     hosts = ",".join(f"{endpoint.host}:{endpoint.port}" for endpoint in address.endpoints)
+    several = len(address.endpoints) > 1
     parameters: dict[str, str | int] = {
-        "connectTimeout": _CONNECT_TIMEOUT_SECONDS,
-        "socketTimeout": _SOCKET_TIMEOUT_SECONDS,
+        **(_TIMEOUTS_OF_SEVERAL if several and not patient else _TIMEOUTS),
         "tcpKeepAlive": "true",
         "sslmode": address.tls_mode,
     }
-    if len(address.endpoints) > 1:
+    if several:
         wanted = "preferSecondary" if reads_only else "primary"
         parameters |= {"targetServerType": wanted, "hostRecheckSeconds": 2}
     if address.ca_secret is not None:

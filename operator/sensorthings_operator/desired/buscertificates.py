@@ -29,6 +29,8 @@ CLIENT_KEY: Final = "client.key"
 CLIENT_KEYSTORE: Final = "client.p12"
 TRUSTSTORE: Final = "truststore.p12"
 STORE_PASSWORD: Final = "changeit"  # noqa: S105 - Java's own default: whoever reads the Secret has the key anyway
+CLIENT_NAME: Final = "frost"
+"""Common name in the client's certificate."""
 MOUNTED: Final = (CA, SERVER, SERVER_KEY, CLIENT, CLIENT_KEY, CLIENT_KEYSTORE, TRUSTSTORE)
 """What pods read, and are rolled by."""
 

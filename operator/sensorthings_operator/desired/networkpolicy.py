@@ -15,6 +15,7 @@ from sensorthings_operator.desired import (
     bus,
     catalogue,
     database,
+    databases,
     delivery,
     http,
     keycloak,
@@ -25,6 +26,7 @@ from sensorthings_operator.desired import (
     schema,
     sidecar,
 )
+from sensorthings_operator.desired.database import backups, pgbackrest, repository
 from sensorthings_operator.desired.metadata import (
     COMPONENT_LABEL,
     FIELD_MANAGER,
@@ -44,6 +46,8 @@ DNS_PORTS: Final = (53, 5353)
 HTTPS_PORTS: Final = (443, 8443)
 """A policy sees the port of the pod behind a Service: of an ingress controller, where Keycloak is in the cluster."""
 HTTP_PORTS: Final = (80, 8080)
+API_SERVER_PORTS: Final = (443, 6443)
+"""Where API servers listen, in front of their Service and behind it: on no pod's address, so that no selector helps."""
 _EVERY_POD: Final[Manifest] = {"namespaceSelector": {}}
 
 
@@ -51,7 +55,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """A policy for each part that the service has; none where the operator's settings say so."""
     if not settings.network_policies:
         return []
-    frost = [*_dns(), *_bus(service), *_database(service)]
+    frost = [*dns(), *_bus(service), *_database(service)]
     tokens = _keycloak(service, settings)
     at_http = [
         *_http_clients(service, settings),
@@ -60,25 +64,54 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     ]
     at_mqtt = [*_mqtt_clients(service, settings), *_looks(service, settings, delivery.mqtt_port(service))]
     policies = [
-        _policy(service, http.COMPONENT, ingress=at_http, egress=[*frost, *tokens]),
+        policy(service, http.COMPONENT, ingress=at_http, egress=[*frost, *tokens]),
         *_reads(service, settings, tokens),
-        _policy(service, mqtt.COMPONENT, ingress=at_mqtt, egress=[*frost, *tokens, *_published(service)]),
-        _policy(service, schema.COMPONENT, ingress=[], egress=[*_dns(), *_database(service)]),
+        policy(service, mqtt.COMPONENT, ingress=at_mqtt, egress=[*frost, *tokens, *_published(service)]),
+        policy(service, schema.COMPONENT, ingress=[], egress=[*dns(), *_database(service)]),
     ]
     if service.spec.bus.type == "Mosquitto":
-        modules = _parts(service, http.COMPONENT, mqtt.COMPONENT)
-        policies.append(_policy(service, bus.COMPONENT, ingress=[rule([addresses.BUS_PORT], source=[modules])]))
+        modules = parts(service, http.COMPONENT, mqtt.COMPONENT)
+        policies.append(policy(service, bus.COMPONENT, ingress=[rule([addresses.BUS_PORT], source=[modules])]))
     if service.spec.database.type == "Managed":
-        clients = [_parts(service, http.COMPONENT, mqtt.COMPONENT, schema.COMPONENT), _operator(settings)]
-        policies.append(_policy(service, database.COMPONENT, ingress=[rule([addresses.DATABASE_PORT], source=clients)]))
+        policies += [_database_policy(each, settings) for each in databases.running(service)]
     return policies
+
+
+def _database_policy(service: Service, settings: OperatorSettings) -> Manifest:
+    read = [reads.COMPONENT] if reads.is_wanted(service) else []
+    modules = parts(service, http.COMPONENT, *read, mqtt.COMPONENT, schema.COMPONENT)
+    ingress = [rule([addresses.DATABASE_PORT], source=[modules, _operator(settings)])]
+    component, archived = addresses.database_component(service), pgbackrest.wanted(service) is not None
+    archive = [*dns(), *backup_storage(service)] if archived else []
+    if archived:
+        ingress.append(rule([pgbackrest.PORT], source=[parts(service, backups.COMPONENT)]))
+    if not addresses.is_pair(service):
+        return policy(service, component, ingress=ingress, egress=archive)
+    ports = [addresses.DATABASE_PORT, database.PATRONI_PORT]
+    others = [parts(service, component)]
+    return policy(
+        service,
+        component,
+        ingress=[*ingress, rule(ports, source=others)],
+        egress=[*(archive or dns()), rule(ports, destination=others), rule(API_SERVER_PORTS)],
+    )
+
+
+def backup_storage(service: Service) -> list[Manifest]:
+    """Where backups lie: the pod that has their volume, or a store wherever it is; nothing without backups."""
+    backup = pgbackrest.wanted(service)
+    if backup is None:
+        return []
+    if backup.storage.s3 is None:
+        return [rule([pgbackrest.PORT], destination=[parts(service, repository.COMPONENT)])]
+    return [rule([urlsplit(backup.storage.s3.endpoint).port or HTTPS_PORTS[0]])]
 
 
 def _reads(service: Service, settings: OperatorSettings, tokens: list[Manifest]) -> list[Manifest]:
     if not reads.is_wanted(service):
         return []
-    egress = [*_dns(), *_database(service), *tokens]
-    return [_policy(service, reads.COMPONENT, ingress=_http_clients(service, settings), egress=egress)]
+    egress = [*dns(), *_database(service), *tokens]
+    return [policy(service, reads.COMPONENT, ingress=_http_clients(service, settings), egress=egress)]
 
 
 def name(service: Service, component: str) -> str:
@@ -86,9 +119,10 @@ def name(service: Service, component: str) -> str:
     return f"{service.name}-{component}"
 
 
-def _policy(
+def policy(
     service: Service, component: str, *, ingress: Iterable[Manifest], egress: Iterable[Manifest] = ()
 ) -> Manifest:
+    """The policy of a part."""
     rules = {"ingress": list(ingress), "egress": list(egress)}
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -119,7 +153,7 @@ def rule(
     return rule
 
 
-def _parts(service: Service, *components: str) -> Manifest:
+def parts(service: Service, *components: str) -> Manifest:
     """Pods of these parts of the same service: a service has no business with another's."""
     expression = {"key": COMPONENT_LABEL, "operator": "In", "values": list(components)}
     return {"podSelector": {"matchLabels": {SERVICE_LABEL: service.name}, "matchExpressions": [expression]}}
@@ -167,14 +201,14 @@ def _publishers(service: Service, settings: OperatorSettings) -> list[Manifest]:
     """The MQTT module's pods, where not everybody is let in anyway: what is published there is stored here."""
     if not service.spec.mqtt.publishing.enabled or _clients(service, settings) == [_EVERY_POD]:
         return []
-    return [rule([addresses.HTTP_PORT], source=[_parts(service, mqtt.COMPONENT)])]
+    return [rule([addresses.HTTP_PORT], source=[parts(service, mqtt.COMPONENT)])]
 
 
 def _published(service: Service) -> list[Manifest]:
     """Where it is stored."""
     if not service.spec.mqtt.publishing.enabled:
         return []
-    return [rule([addresses.HTTP_PORT], destination=[_parts(service, http.COMPONENT)])]
+    return [rule([addresses.HTTP_PORT], destination=[parts(service, http.COMPONENT)])]
 
 
 def _looks(service: Service, settings: OperatorSettings, port: int, *, also: bool = False) -> list[Manifest]:
@@ -190,7 +224,8 @@ def _metrics(ports: list[int]) -> list[Manifest]:
     return [rule(ports, source=[_EVERY_POD])] if ports else []
 
 
-def _dns() -> list[Manifest]:
+def dns() -> list[Manifest]:
+    """Names are looked up."""
     # Anywhere: caches on the nodes answer at addresses that no selector names.
     return [rule(DNS_PORTS, protocols=("UDP", "TCP"))]
 
@@ -199,7 +234,7 @@ def _bus(service: Service) -> list[Manifest]:
     external = service.spec.bus.external
     if external is not None:
         return [rule([external.port])]
-    return [rule([addresses.BUS_PORT], destination=[_parts(service, bus.COMPONENT)])]
+    return [rule([addresses.BUS_PORT], destination=[parts(service, bus.COMPONENT)])]
 
 
 def _database(service: Service) -> list[Manifest]:
@@ -207,7 +242,7 @@ def _database(service: Service) -> list[Manifest]:
     if external is not None:
         # A policy knows addresses and no names; the pair's may change.
         return [rule(sorted({endpoint.port for endpoint in (external.primary, *external.replicas)}))]
-    return [rule([addresses.DATABASE_PORT], destination=[_parts(service, database.COMPONENT)])]
+    return [rule([addresses.DATABASE_PORT], destination=[parts(service, addresses.database_component(service))])]
 
 
 def _keycloak(service: Service, settings: OperatorSettings) -> list[Manifest]:

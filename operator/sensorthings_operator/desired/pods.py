@@ -30,11 +30,12 @@ def pod_spec(  # noqa: PLR0913 - the parts in which pods differ
     init_containers: list[Manifest] | None = None,
     grace_seconds: int = 30,
     restart_policy: str = "Always",
+    api_token: bool = False,
 ) -> Manifest:
-    """The spec of a pod that passes pod security ``restricted``, as ``user`` (uid and gid), without an API token."""
+    """The spec of a pod that passes pod security ``restricted``, as ``user`` (uid and gid); few have an API token."""
     spec: Manifest = {
         "serviceAccountName": service_account,
-        "automountServiceAccountToken": False,
+        "automountServiceAccountToken": api_token,
         "enableServiceLinks": False,
         "restartPolicy": restart_policy,
         "terminationGracePeriodSeconds": grace_seconds,

@@ -3,19 +3,14 @@
 A queue that is full loses messages, and one that outgrows its container loses all of them with the process.
 """
 
-from decimal import Decimal
 from typing import Final
 
 from sensorthings_operator.desired.metadata import Manifest
+from sensorthings_operator.desired.quantities import memory_bytes
 
 HEAP_PERCENT: Final = 60
 """MaxRAMPercentage of the modules' JVM."""
 
-_UNITS: Final = {"m": Decimal("0.001"), "": Decimal(1)} | {
-    unit: Decimal(base) ** power
-    for units, base in ((("k", "M", "G", "T", "P", "E"), 1000), (("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1024))
-    for power, unit in enumerate(units, start=1)
-}
 _QUEUES_PERCENT: Final = 25
 """Of the heap, for all queues of a module together."""
 _ENTITY_BYTES: Final = 8192
@@ -25,21 +20,6 @@ _BUS_PERCENT: Final = 50
 """Of the bus's memory, for what waits for modules that are away."""
 _BUS_MESSAGE_BYTES: Final = 1536
 """Of what waits on the bus, at least: an Observation without a payload to speak of."""
-
-
-def memory_bytes(resources: Manifest) -> int:
-    """The memory limit of a container's resources, in bytes.
-
-    Raises:
-        KeyError: It has none.
-    """
-    return quantity_bytes(resources["limits"]["memory"])
-
-
-def quantity_bytes(quantity: str) -> int:
-    """Bytes of a Kubernetes quantity, such as 512Mi."""
-    number = quantity.rstrip("mkKMGTPEi")
-    return int(Decimal(number) * _UNITS[quantity.removeprefix(number)])
 
 
 def module_queue(resources: Manifest, queues: int) -> str:

@@ -81,7 +81,9 @@ _SMALL: Final = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memor
 
 
 def _migration(service: Service, settings: OperatorSettings, image: str) -> Manifest:
+    address = addresses.database_address(service, settings)
     module = {
+        frost.DATABASE_URL: addresses.jdbc_url(address, patient=True),
         "bus.busImplementationClass": "de.fraunhofer.iosb.ilt.frostserver.messagebus.InternalMessageBus",
         "persistence.autoUpdateDatabase": "true",
         **keycloak.schema_settings(service),

@@ -24,7 +24,11 @@ class Images(Model):
     mosquitto: str = "docker.io/library/eclipse-mosquitto:2.0.22"
     """The message bus; mosquitto 2 or later."""
     postgresql: str = "docker.io/postgis/postgis:15-3.4"
-    """PostgreSQL with PostGIS: bash, initdb and postgres on the PATH, user 999."""
+    """PostgreSQL with PostGIS: bash, flock, initdb and postgres on the PATH, user 999."""
+    postgresql_pair: str = "ghcr.io/sensorthings-city/postgresql:15-3.4"
+    """The same for managed databases of two instances or more, and for those with backups: beside it ``patroni`` 4.1 or
+    later with psycopg, ``pgbackrest`` 2.45 or later, ``python3`` and bash 5.1. A single database grows into it:
+    PostgreSQL is of the same major version, and PostGIS no older."""
     envoy: str = "docker.io/envoyproxy/envoy:distroless-v1.40.0"
     """Where TLS ends in front of the MQTT module: Envoy 1.37 or later, ``envoy`` on the PATH."""
 

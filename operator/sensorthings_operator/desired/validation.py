@@ -6,7 +6,10 @@ Run by the reconcile, the command line and the tests.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
+
+from cronsim import CronSim, CronSimError
 
 from sensorthings_operator.api.exposure import IngressNginx
 from sensorthings_operator.api.sensorthingsservice import SensorThingsServiceSpec
@@ -15,6 +18,8 @@ from sensorthings_operator.desired.versions import VERSIONS
 
 _UNROUTABLE: Final = re.compile(r"//|/\.\.?(/|$)")
 """Segments that clients take out of a URL before they ask."""
+_SOME_DAY: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""From which on a schedule has to come, once in fifty years."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,30 @@ def _routes(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
 
 
 def _reads(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
-    external = spec.database.external
-    if spec.http.read_replicas > 0 and (external is None or not external.replicas):
-        told = "needs spec.database.external.replicas: there is no standby to read from"
+    external, managed = spec.database.external, spec.database.managed
+    standbys = (0 if external is None else len(external.replicas)) + (0 if managed is None else managed.instances - 1)
+    if spec.http.read_replicas > 0 and standbys == 0:
+        told = (
+            "needs spec.database.external.replicas, or two spec.database.managed.instances: "
+            "there is no standby to read from"
+        )
         yield SpecProblem("InvalidSpec", "spec.http.readReplicas", told)
 
 
-_CHECKS: Final[tuple[Check, ...]] = (_version_known, _routes, _reads, _reading)
+def _schedules(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
+    backup = None if spec.database.managed is None else spec.database.managed.backup
+    if backup is None:
+        return
+    base = "spec.database.managed.backup"
+    for path, schedule in ((f"{base}.schedule", backup.schedule), (f"{base}.drill.schedule", backup.drill.schedule)):
+        try:
+            next(CronSim(schedule, _SOME_DAY))
+        except (CronSimError, StopIteration):
+            told = (
+                f'"{schedule}" is no time that ever comes: minute, hour, day of the month, month and day of the week, '
+                'such as "17 1 * * *"'
+            )
+            yield SpecProblem("InvalidSpec", path, told)
+
+
+_CHECKS: Final[tuple[Check, ...]] = (_version_known, _routes, _reads, _reading, _schedules)

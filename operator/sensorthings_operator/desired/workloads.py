@@ -1,6 +1,8 @@
 """Deployments and StatefulSets around a pod. Used by the builders of the parts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from sensorthings_operator.api.base import GROUP, VolumeStorage
@@ -65,8 +67,10 @@ def stateful_set(  # noqa: PLR0913 - the parts in which StatefulSets differ
     annotations: dict[str, str],
     pod: Manifest,
     storage: VolumeStorage,
+    more_labels: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
-    """A StatefulSet whose pods each have a volume named ``data``."""
+    """A StatefulSet whose pods each have a volume named ``data``, and labels beside those that select them."""
+    described = {"labels": {**labels(service, component), **more_labels}, "annotations": annotations}
     claim: dict[str, Any] = {
         "accessModes": ["ReadWriteOnce"],
         "volumeMode": "Filesystem",
@@ -87,7 +91,7 @@ def stateful_set(  # noqa: PLR0913 - the parts in which StatefulSets differ
             "persistentVolumeClaimRetentionPolicy": {"whenDeleted": storage.when_deleted, "whenScaled": "Retain"},
             "selector": {"matchLabels": selector(service, component)},
             "updateStrategy": {"type": "RollingUpdate"},
-            "template": {"metadata": {"labels": labels(service, component), "annotations": annotations}, "spec": pod},
+            "template": {"metadata": described, "spec": pod},
             "volumeClaimTemplates": [
                 {
                     "apiVersion": "v1",
@@ -100,10 +104,19 @@ def stateful_set(  # noqa: PLR0913 - the parts in which StatefulSets differ
     }
 
 
-def headless_service(
-    service: Service, component: str, name: str, *, ports: list[Manifest], publish_not_ready: bool = False
+def headless_service(  # noqa: PLR0913 - the parts in which Services differ
+    service: Service,
+    component: str,
+    name: str,
+    *,
+    ports: list[Manifest],
+    publish_not_ready: bool = False,
+    more_labels: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
-    """A Service without an address of its own: allocating one costs the API server time with every Service there is."""
+    """A Service without an address of its own: allocating one costs the API server time with every Service there is.
+
+    It leads to the pods of a part that have the labels ``more_labels``, too.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -112,7 +125,7 @@ def headless_service(
             "type": "ClusterIP",
             "clusterIP": "None",
             "publishNotReadyAddresses": publish_not_ready,
-            "selector": selector(service, component),
+            "selector": {**selector(service, component), **more_labels},
             "ports": ports,
         },
     }

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from sensorthings_operator.api.database import ManagedDatabase
 from sensorthings_operator.clients.database import Credentials
-from sensorthings_operator.clients.owned import ServiceKey
+from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
+from sensorthings_operator.conditions.backup import ARCHIVING_FAILS, BACKED_UP
+from sensorthings_operator.conditions.backups import Archive
 from sensorthings_operator.conditions.database import DATABASE_REACHABLE
 from sensorthings_operator.conditions.databasehosts import (
     DatabaseAnswer,
@@ -18,12 +20,12 @@ from sensorthings_operator.conditions.databasehosts import (
     Role,
 )
 from sensorthings_operator.conditions.databasejudging import is_doubtful, judge
-from sensorthings_operator.conditions.observed import Answer
+from sensorthings_operator.conditions.observed import Answer, Workload
 from sensorthings_operator.conditions.reads import READS_AT_PRIMARY, READS_AVAILABLE
 from sensorthings_operator.conditions.replication import DATABASE_REPLICATED
 from sensorthings_operator.desired import addresses, frost, reads
 from sensorthings_operator.desired.addresses import DatabaseAddress
-from sensorthings_operator.desired.queues import quantity_bytes
+from sensorthings_operator.desired.quantities import number
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 from sensorthings_operator.desired.versions import VERSIONS
@@ -59,12 +61,21 @@ def target(service: Service, settings: OperatorSettings, credentials: Credential
         Limits(
             connections=frost.most_connections(service),
             standby_lag_seconds=spec.database.max_standby_lag_seconds,
-            volume_bytes=quantity_bytes(managed.storage.size) if spec.database.type == "Managed" else None,
+            volume_bytes=int(number(managed.storage.size)) if spec.database.type == "Managed" else None,
+            is_archived=managed.backup is not None,
             oldest_postgresql=version.oldest_postgresql,
             oldest_postgis=version.oldest_postgis,
         ),
         is_read=reads.is_wanted(service),
     )
+
+
+def runs(store: OwnedStore, service: Service) -> bool:
+    """A managed database is asked once its pod is ready: before, its name has no address, and DNS remembers."""
+    if service.spec.database.type != "Managed":
+        return True
+    child = store.get("StatefulSet", service.namespace, addresses.database_name(service))
+    return child is not None and isinstance(child.summary, Workload) and child.summary.ready > 0
 
 
 def database_probes(
@@ -113,7 +124,11 @@ def _once_more(before: Answer | None, first: Answer) -> Answer:
 def last_database_answer(body: Mapping[str, Any]) -> Answer | None:
     """What the status of a service says that its database answered."""
     answer = last_answer(body, DATABASE_REACHABLE.type, set(DatabaseAnswer))
-    return None if answer is None else replace(answer, replication=_last_replication(body))
+    if answer is None:
+        return None
+    failing = last_answer(body, BACKED_UP.type, {ARCHIVING_FAILS}) is not None
+    archived = Archive(failing=True, waiting_bytes=0) if failing else None
+    return replace(answer, replication=_last_replication(body), archive=archived)
 
 
 def _last_replication(body: Mapping[str, Any]) -> Replication | None:

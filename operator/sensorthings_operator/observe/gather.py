@@ -4,17 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sensorthings_operator.apply.outcome import Applied, Outcome
-from sensorthings_operator.clients.owned import OwnedStore
+from sensorthings_operator.clients.owned import OwnedStore, ServiceKey
 from sensorthings_operator.conditions import gatewayroutes
+from sensorthings_operator.conditions.backups import Run
 from sensorthings_operator.conditions.observed import (
     Answer,
     ApplyProblem,
+    DatabaseInstance,
     Observed,
     PodState,
     SchemaJob,
     Workload,
 )
-from sensorthings_operator.desired import addresses, autoscaling, certificate, http, ingress, mqtt, reads
+from sensorthings_operator.desired import addresses, autoscaling, certificate, databases, http, ingress, mqtt, reads
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe.secrets import SecretsRead
 
@@ -37,10 +39,12 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         seen = child.summary.seen >= child.sent_generation
         return replace(child.summary, settled=child.summary.settled and seen)
 
+    restored = databases.beside(service)
     return Observed(
         service=service,
         missing_secrets={} if secrets is None else secrets.missing,
         missing_passwords={} if secrets is None else secrets.missing_passwords,
+        missing_backup_secrets={} if secrets is None else secrets.missing_for_backups,
         database=database,
         schema=_schema_job(store, service, schema_job),
         bus=workload("StatefulSet", addresses.bus_name(service)),
@@ -48,11 +52,13 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         mqtt=workload("Deployment", addresses.mqtt_name(service)),
         reads=workload("Deployment", reads.name(service)),
         managed_database=workload("StatefulSet", addresses.database_name(service)),
+        restored_database=None if restored is None else workload("StatefulSet", addresses.database_name(restored)),
+        instances=instances(store, service),
         autoscalers=_autoscalers(store, service),
         certificate=_certificate(store, service),
         ingresses=_ingresses(store, service),
         gateway_routes=_gateway_routes(store, service),
-        pod_problems=tuple(problem for pod in _pods(store, service) for problem in pod.problems),
+        pod_problems=tuple(problem for pod in pods(store, service.key) for problem in pod.problems),
         apply_problems=tuple(
             ApplyProblem(child.kind, child.name, child.reason, child.message)
             for child in applied
@@ -67,7 +73,7 @@ def _schema_job(store: OwnedStore, service: Service, name: str) -> SchemaJob | N
     child = store.get("Job", service.namespace, name)
     if child is None or not isinstance(child.summary, SchemaJob):
         return None
-    done = any(pod.schema_job == name for pod in _pods(store, service))
+    done = any(pod.schema_job == name for pod in pods(store, service.key))
     return SchemaJob("Complete") if done else child.summary
 
 
@@ -94,7 +100,20 @@ def _certificate(store: OwnedStore, service: Service) -> Answer | None:
     return child.summary if child is not None and isinstance(child.summary, Answer) else None
 
 
-def _pods(store: OwnedStore, service: Service) -> Iterator[PodState]:
-    for child in store.of_service(service.key):
+def instances(store: OwnedStore, service: Service) -> tuple[DatabaseInstance, ...]:
+    """The pods of the database that serves to which Patroni gave a role; one that is restored beside it has others."""
+    database = addresses.database_name(service)
+    found = (pod.instance for pod in pods(store, service.key) if pod.instance is not None)
+    return tuple(each for each in found if each.pod.rpartition("-")[0] == database)
+
+
+def pods(store: OwnedStore, key: ServiceKey) -> Iterator[PodState]:
+    """What is known of a service's pods."""
+    for child in store.of_service(key):
         if isinstance(child.summary, PodState):
             yield child.summary
+
+
+def runs(store: OwnedStore, service: Service) -> list[Run]:
+    """What came of the service's backups, drills and restores, as its pods say."""
+    return [pod.run for pod in pods(store, service.key) if pod.run is not None]

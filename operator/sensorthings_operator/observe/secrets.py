@@ -13,6 +13,7 @@ from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.resources import SECRETS
 from sensorthings_operator.desired import basic, buscertificates
 from sensorthings_operator.desired.addresses import DatabaseAddress
+from sensorthings_operator.desired.database import credentials, pgbackrest
 from sensorthings_operator.desired.metadata import secret_digest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe.passwords import unusable
@@ -33,6 +34,8 @@ class SecretsRead:
     """Of users, by their names."""
     missing_passwords: Mapping[str, str] = field(default_factory=dict)
     """Why a user has none, for people, by the user's name."""
+    missing_for_backups: Mapping[str, str] = field(default_factory=dict)
+    """Why a Secret for backups can't be used, for people, by its name: nothing else waits for these."""
     credentials: Credentials | None = None
     look_again: float | None = None
     """Seconds after which to read them, where they were read a moment ago and not now."""
@@ -56,26 +59,41 @@ class SecretReader:
         wanted: dict[str, tuple[str, ...]] = {address.credentials_secret: ("username", "password")}
         if address.ca_secret is not None:
             wanted[address.ca_secret] = (*wanted.get(address.ca_secret, ()), "ca.crt")
-        own = buscertificates.secret_name(service)
+        own = credentials.read_by_pods(service)
         if buscertificates.is_wanted(service):
-            wanted[own] = buscertificates.MOUNTED
+            own[buscertificates.secret_name(service)] = buscertificates.MOUNTED
+        wanted |= own
         data: dict[str, dict[str, str]] = {}
         missing: dict[str, str] = {}
         remembered = False
         for name, keys in wanted.items():
             live, just_read = await self._look(service.namespace, name, known)
             remembered = remembered or just_read
-            problem = _problem(name, keys, live, ours=name == own)
+            problem = _problem(name, keys, live, ours=name in own)
             if live is None or problem is not None:
                 missing[name] = problem or ""
                 self._just_read.pop((service.namespace, name), None)
             else:
                 data[name] = live["data"]
         digests = {name: secret_digest(service, {k: held[k] for k in wanted[name]}) for name, held in data.items()}
-        credentials = _credentials(address, data) if address.secrets <= data.keys() else None
+        owner = _credentials(address, data) if address.secrets <= data.keys() else None
         passwords, without, just_read = await self._passwords(service, known)
-        look_again = MOMENT_SECONDS if remembered or just_read else None
-        return SecretsRead(digests, missing, passwords, without, credentials, look_again)
+        for_backups, just_read_for_backups = await self._for_backups(service, known)
+        look_again = MOMENT_SECONDS if remembered or just_read or just_read_for_backups else None
+        return SecretsRead(digests, missing, passwords, without, for_backups, owner, look_again)
+
+    async def _for_backups(self, service: Service, known: Mapping[str, dict[str, Any]]) -> tuple[dict[str, str], bool]:
+        """Which Secrets of a store can't be used, and whether any was read a moment ago."""
+        found: dict[str, str] = {}
+        remembered = False
+        for name, keys in pgbackrest.secrets(service).items():
+            live, just_read = await self._look(service.namespace, name, known)
+            remembered = remembered or just_read
+            problem = _problem(name, keys, live, ours=False)
+            if problem is not None:
+                found[name] = problem
+                self._just_read.pop((service.namespace, name), None)
+        return found, remembered
 
     async def _passwords(
         self, service: Service, known: Mapping[str, dict[str, Any]]

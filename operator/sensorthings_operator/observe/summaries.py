@@ -7,11 +7,18 @@ from typing import Any, Final
 from sensorthings_operator.clients.owned import Summarise
 from sensorthings_operator.conditions.autoscaling import AutoscalerState
 from sensorthings_operator.conditions.certificate import CertificateState
-from sensorthings_operator.conditions.observed import Answer, PodProblem, PodState, SchemaJob, Workload
+from sensorthings_operator.conditions.observed import (
+    Answer,
+    DatabaseInstance,
+    PodProblem,
+    PodState,
+    SchemaJob,
+    Workload,
+)
 from sensorthings_operator.desired import schema
-from sensorthings_operator.desired.metadata import COMPONENT_LABEL
+from sensorthings_operator.desired.metadata import COMPONENT_LABEL, ROLE_LABEL
 from sensorthings_operator.desired.workloads import MIN_REPLICAS_ANNOTATION
-from sensorthings_operator.observe import gateways
+from sensorthings_operator.observe import backupruns, gateways
 
 _LONGEST_MESSAGE: Final = 500
 _JOB_NAME_LABEL: Final = "batch.kubernetes.io/job-name"
@@ -146,14 +153,24 @@ def pod(live: Mapping[str, Any]) -> PodState:
     """What keeps a pod's containers from running, and whether it brought a schema up to date."""
     labels = live["metadata"].get("labels", {})
     done = labels.get(_JOB_NAME_LABEL, "") if _has_migrated(live) else ""
+    run = backupruns.run(live)
     if live["metadata"].get("deletionTimestamp"):
-        return PodState(schema_job=done)
+        return PodState(schema_job=done, run=run)
     restarts = sum(each.get("restartCount", 0) for each in live.get("status", {}).get("containerStatuses", ()))
     problems = tuple(
         PodProblem(labels.get(COMPONENT_LABEL, ""), live["metadata"]["name"], reason, message[:_LONGEST_MESSAGE])
         for reason, message in _troubles(live.get("status", {}))
     )
-    return PodState(problems, done, restarts)
+    return PodState(problems, done, restarts, _instance(live), run)
+
+
+def _instance(live: Mapping[str, Any]) -> DatabaseInstance | None:
+    role = live["metadata"].get("labels", {}).get(ROLE_LABEL)
+    if role is None:
+        return None
+    conditions = live.get("status", {}).get("conditions", ())
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return DatabaseInstance(live["metadata"]["name"], role, ready)
 
 
 def _has_migrated(live: Mapping[str, Any]) -> bool:

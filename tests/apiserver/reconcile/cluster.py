@@ -25,6 +25,7 @@ _API_VERSIONS: Final = {
     "HorizontalPodAutoscaler": "autoscaling/v2",
     "Ingress": "networking.k8s.io/v1",
     "NetworkPolicy": "networking.k8s.io/v1",
+    **dict.fromkeys(("Role", "RoleBinding"), "rbac.authorization.k8s.io/v1"),
     "PodMonitor": "monitoring.coreos.com/v1",
     "Certificate": "cert-manager.io/v1",
     **dict.fromkeys(
@@ -41,9 +42,12 @@ CHILD_KINDS: Final = (
     "Deployment",
     "StatefulSet",
     "Job",
+    "CronJob",
     "PodDisruptionBudget",
     "HorizontalPodAutoscaler",
     "NetworkPolicy",
+    "Role",
+    "RoleBinding",
 )
 WAKER: Final = "waker-"
 """Begins the names of objects that wake the operator and are no children."""

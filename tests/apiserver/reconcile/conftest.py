@@ -12,6 +12,7 @@ import yaml
 
 from localcluster.parts import ensure
 from tests.apiserver.conftest import ROOT, Kubectl, running_control_plane
+from tests.apiserver.reconcile.backed_up import BACKED_UP, ends, with_backups
 from tests.apiserver.reconcile.cluster import Cluster
 from tests.apiserver.reconcile.process import OperatorProcess
 from tests.apiserver.reconcile.walk import Walk
@@ -117,3 +118,13 @@ def module_walk(kubernetes_client: DynamicClient, kubectl: Kubectl, operator: Op
     """The same for a whole module whose tests leave its service as they found it."""
     with _walk(kubernetes_client, kubectl, operator) as walk:
         yield walk
+
+
+@pytest.fixture
+def backed_up(walk: Walk) -> Walk:
+    """A service whose first backup was made."""
+    walk.managed(with_backups())
+    walk.becomes_ready()
+    ends(walk, "backup", BACKED_UP)
+    walk.becomes("BackedUp", "True", "BackedUp")
+    return walk

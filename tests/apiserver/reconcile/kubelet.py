@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tests.unit.api.examples import Manifest
 
 _COMPONENT: Final = "app.kubernetes.io/component"
+_DATABASE: Final = "sensorthings.city/database"
+_ROLE: Final = "sensorthings.city/role"
+_JOB: Final = "batch.kubernetes.io/job-name"
 _NOW: Final = "2026-01-01T00:00:00Z"
 _ALL: Final = ("bus", "database", "http", "http-read", "mqtt")
 
@@ -30,11 +33,42 @@ class Kubelet:
             if pod["status"]["phase"] == "Pending":
                 self._write(pod, {"phase": "Running", "conditions": _ready(), "containerStatuses": _running(pod)})
 
+    def give_roles(self) -> None:
+        """Patroni says of the pods of a pair who is the primary, where it has not said so yet."""
+        for pod in self._pods(("database",)):
+            described = pod["metadata"]
+            if _DATABASE in described["labels"] and _ROLE not in described["labels"]:
+                role = "primary" if described["name"].endswith("-0") else "replica"
+                patch = {"metadata": {"labels": {_ROLE: role}}}
+                with suppress(NotFoundError):
+                    self._cluster.patch("Pod", described["name"], patch, field_manager="Patroni")
+
     def end_schema_jobs(self, *, awaited: bool = False) -> None:
         """Pods of schema Jobs succeed: those that are there, or the first one to come."""
         for pod in self._awaited(("schema",)) if awaited else self._pods(("schema",)):
             if pod["status"]["phase"] == "Pending":
                 self._write(pod, {"phase": "Succeeded"})
+
+    def end(self, component: str, said: str, *, well: bool = True, at: str = _NOW, job: str = "") -> None:
+        """The container of the part's next pod ends, or of the next of a Job's, and says something as it does."""
+
+        def check() -> Manifest:
+            pods = [pod for pod in self._pods((component,)) if job in ("", pod["metadata"]["labels"].get(_JOB))]
+            pending = [pod for pod in pods if pod["status"]["phase"] == "Pending"]
+            assert pending, f"there is no pod of {component} that does not run yet"
+            return pending[0]
+
+        pod = eventually(check)
+        state = _ended(said, well=well, at=at)
+        phase = "Succeeded" if well else "Failed"
+        self._write(pod, {"phase": phase, "containerStatuses": [_container(pod, state, ready=False)]})
+
+    def end_first(self, component: str, said: str, *, well: bool = True, at: str = _NOW) -> None:
+        """The first init container of the part's pods ends; where it ended badly, the kubelet is about to try again."""
+        for pod in self._awaited((component,)):
+            state = _ended(said, well=well, at=at)
+            status = {**_container(pod, state, ready=well), "name": pod["spec"]["initContainers"][0]["name"]}
+            self._write(pod, {"phase": "Pending", "initContainerStatuses": [status]})
 
     def fail_job(self, name: str) -> None:
         """The Job failed for good; what the controller says after the last of its retries, minutes apart."""
@@ -98,6 +132,12 @@ def _ready() -> list[dict[str, str]]:
         {"type": type_, "status": "True", "lastTransitionTime": _NOW}
         for type_ in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
     ]
+
+
+def _ended(said: str, *, well: bool, at: str) -> dict[str, Any]:
+    reason, code = ("Completed", 0) if well else ("Error", 1)
+    over = {"exitCode": code, "reason": reason, "startedAt": at, "finishedAt": at, "message": said}
+    return {"terminated": over}
 
 
 def _running(pod: Manifest) -> list[dict[str, Any]]:

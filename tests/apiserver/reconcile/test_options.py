@@ -214,13 +214,56 @@ _FROM_AS_MANY_PODS: Final = Flip({"http": {"autoscaling": {"minReplicas": 1, "ma
 _OF_A_MANAGED_DATABASE: Final = Flip(
     {"database": {"managed": {"storage": {"whenDeleted": "Delete"}, "resources": _RESOURCES}}}
 )
+_BACKUP: Final[Patch] = {
+    "schedule": "0 2 * * *",
+    "fullEveryDays": 14,
+    "retention": {"days": 30},
+    "resources": _RESOURCES,
+    "drill": {"enabled": False, "schedule": "0 3 1 * *"},
+}
+_WITH_BACKUPS: Final = {
+    "on a volume": Flip(
+        {
+            "database": {
+                "managed": {"backup": {**_BACKUP, "storage": {"volume": {"size": "2Gi", "whenDeleted": "Delete"}}}}
+            }
+        }
+    ),
+    "in a bucket": Flip(
+        {
+            "database": {
+                "managed": {
+                    "backup": {
+                        **_BACKUP,
+                        "storage": {
+                            "s3": {
+                                "endpoint": "https://s3.city.example:9000",
+                                "bucket": "backups",
+                                "region": "eu-central-1",
+                                "prefix": "/air",
+                                "virtualHosts": True,
+                                "credentialsSecretRef": {"name": "s3"},
+                                "caSecretRef": {"name": "s3-ca"},
+                            }
+                        },
+                    }
+                }
+            }
+        }
+    ),
+}
+_OF_A_PAIR: Final = Flip({"database": {"managed": {"instances": 3}}})
 _NEVER_FLIPPED: Final = {
     "auth.none.allowAnonymousWrite": "it can be true only; the flips of auth.type take it away and bring it back",
     "bus.mosquitto.storage.size": "a volume can't be changed after it was made: the API server refuses",
     "bus.mosquitto.storage.storageClassName": "as the size",
+    "database.managed.backup.storage.volume.storageClassName": "as that of the bus",
+    "database.managed.restore.name": "what it makes is kept: test_backup.py",
+    "database.managed.restore.source": "as its name",
+    "database.managed.restore.to": "as its name",
+    "database.managed.serving": "as restore.name",
     "database.managed.storage.size": "as that of the bus",
     "database.managed.storage.storageClassName": "as that of the bus",
-    "database.managed.instances": "it can be 1 only",
     "database.type": "it can't be changed: the data would stay behind; the API server refuses",
 }
 
@@ -245,7 +288,7 @@ def _flipped(patch: Any, fields: set[str], path: str = "") -> Iterator[str]:
 def test_no_field_of_the_spec_is_forgotten() -> None:
     fields = set(_paths(crd.schema(crd.SERVICE)["properties"]["spec"]))
     assert {"paused", "bus.external.tls", "http.autoscaling.targetCPUUtilizationPercentage"} <= fields
-    flips = [*_FLIPS.values(), _OF_A_MANAGED_DATABASE]
+    flips = [*_FLIPS.values(), _OF_A_MANAGED_DATABASE, _OF_A_PAIR, *_WITH_BACKUPS.values()]
     flipped = {path for flip in flips for path in _flipped(flip.on, fields)}
     assert fields - flipped == set(_NEVER_FLIPPED), "neither flipped nor with a reason, or both"
 
@@ -347,3 +390,20 @@ def test_so_it_is_with_those_of_a_managed_database(walk: Walk) -> None:
     walk.managed()
     _settles(walk, _READY)
     _flip_and_back(walk, {"database": {"type": "Managed"}}, _OF_A_MANAGED_DATABASE)
+
+
+@pytest.mark.parametrize("name", _WITH_BACKUPS)
+def test_so_it_is_with_backups(walk: Walk, name: str) -> None:
+    """But for the certificates' Secret, which goes with the service."""
+    given: Patch = {"database": {"type": "Managed", "managed": {"instances": 1}}}
+    walk.managed(given)
+    _settles(walk, _READY)
+    _flip_and_back(walk, given, _WITH_BACKUPS[name])
+
+
+def test_so_it_is_with_those_of_a_pair(walk: Walk) -> None:
+    """How one instance becomes two, and that two never become one, is in test_pair.py."""
+    given: Patch = {"database": {"type": "Managed", "managed": {"instances": 2}}}
+    walk.managed(given)
+    _settles(walk, _READY)
+    _flip_and_back(walk, given, _OF_A_PAIR)

@@ -131,6 +131,7 @@ class Walk:
 
         def check() -> Manifest:
             self.kubelet.run()
+            self.kubelet.give_roles()
             self.kubelet.end_schema_jobs()
             found = self.condition("Ready", name)
             assert found["status"] == "True", self.service(name).get("status")

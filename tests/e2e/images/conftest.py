@@ -45,9 +45,14 @@ def free_port() -> int:
 
 def listens(port: int) -> bool:
     """Whether somebody accepts connections on a port of 127.0.0.1."""
+    return listens_at("127.0.0.1", port)
+
+
+def listens_at(address: str, port: int) -> bool:
+    """Whether somebody accepts connections at an address of the loopback interface."""
     with socket.socket() as caller:
         caller.settimeout(1)
-        return caller.connect_ex(("127.0.0.1", port)) == 0
+        return caller.connect_ex((address, port)) == 0
 
 
 @dataclass

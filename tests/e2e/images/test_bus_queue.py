@@ -9,7 +9,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from sensorthings_operator.desired import bus
-from sensorthings_operator.desired.queues import memory_bytes
+from sensorthings_operator.desired.quantities import memory_bytes
 from tests.e2e.images.conftest import free_port, listens
 from tests.e2e.images.containers import await_true
 from tests.unit.operator.samples import SETTINGS, service

@@ -52,6 +52,16 @@ def test_it_starts_and_says_its_version(runtime: Runtime, name: str) -> None:
     assert version in container.log
 
 
+@pytest.mark.parametrize(
+    ("command", "version"),
+    [("patroni --version", "patroni 4.1."), ("patronictl version", "patronictl version 4.1."), ("flock --version", "")],
+)
+def test_postgresql_has_what_a_pair_needs(runtime: Runtime, command: str, version: str) -> None:
+    container = runtime.run("postgresql", command=command.split())
+    assert container.process.wait(timeout=30) == 0, container.log
+    assert version in container.log
+
+
 def test_the_operator_holds_its_locked_dependencies_and_nothing_else(runtime: Runtime) -> None:
     script = (
         "import importlib.metadata, importlib.util, json, sys\n"

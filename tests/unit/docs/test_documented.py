@@ -13,6 +13,7 @@ from sensorthings_operator import metrics
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.conditions import PARTS
 from sensorthings_operator.conditions.auth import AuthReason, UsersReason
+from sensorthings_operator.conditions.backup import ARCHIVING_FAILS
 from sensorthings_operator.conditions.catalogue import CatalogueReason
 from sensorthings_operator.conditions.connector import ConnectorReason
 from sensorthings_operator.conditions.databasehosts import DatabaseAnswer, ReplicationReason
@@ -62,7 +63,7 @@ def _reasons() -> set[str]:
     found |= set(_calls("SpecProblem", 0, PACKAGE))
     found |= {answer.value for answer in (*DatabaseAnswer, *ReplicationReason)}
     found |= {reason.value for reasons in _REASONS for reason in reasons}
-    return found | NEEDS_SOMEBODY | {"NameTaken", "ApplyRefused", READS_AT_PRIMARY}
+    return found | NEEDS_SOMEBODY | {"NameTaken", "ApplyRefused", READS_AT_PRIMARY, ARCHIVING_FAILS}
 
 
 def _documented(text: str) -> set[str]:

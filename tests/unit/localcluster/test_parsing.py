@@ -157,6 +157,7 @@ def test_the_chart_is_given_the_images_that_were_built(tmp_path: Path) -> None:
         "mqttGate": "localhost/sensorthings/mqtt-gate:0.1.0",
         "mosquitto": "localhost/sensorthings/mosquitto:2.0.11",
         "postgresql": "localhost/sensorthings/postgresql:15-3.3",
+        "postgresqlPair": "localhost/sensorthings/postgresql:15-3.3",
         "envoy": "localhost/sensorthings/envoy:1.40.0",
     }
     del archives["localhost/sensorthings/mosquitto:2.0.11"]

@@ -11,7 +11,8 @@ from sensorthings_operator.clients.owned import APPLIED_HASH_ANNOTATION, OwnedSt
 from sensorthings_operator.conditions import evaluate
 from sensorthings_operator.conditions.autoscaling import AutoscalerState
 from sensorthings_operator.conditions.observed import Answer, Observed
-from sensorthings_operator.desired import HTTP, MQTT, children, database, disruption, stage_children
+from sensorthings_operator.desired import HTTP, MQTT, children, disruption, stage_children
+from sensorthings_operator.desired.database import configuration
 from sensorthings_operator.desired.workloads import MIN_REPLICAS_ANNOTATION
 from sensorthings_operator.observe.gather import gather
 from sensorthings_operator.observe.summaries import SUMMARIES, autoscaler, deployment
@@ -107,7 +108,7 @@ def test_the_database_takes_the_connections_of_the_most_pods(http: int, mqtt: in
     """Or scaling out would end in refused connections, or restart the database."""
     bounds = {"http": {"autoscaling": {"maxReplicas": http}}, "mqtt": {"autoscaling": {"maxReplicas": mqtt}}}
     fixed = {"http": {"replicas": http}, "mqtt": {"replicas": mqtt}}
-    assert database.max_connections(service(bounds)) == database.max_connections(service(fixed))
+    assert configuration.max_connections(service(bounds)) == configuration.max_connections(service(fixed))
 
 
 _ABLE: Final = {"type": "AbleToScale", "status": "True", "reason": "ReadyForNewScale", "message": "50% of 2 pods"}

@@ -11,7 +11,7 @@ from sensorthings_operator.apply.owners import OwnerGoneError
 from sensorthings_operator.apply.secrets import Secrets
 from sensorthings_operator.clients.errors import ApiError
 from sensorthings_operator.clients.owned import OwnedStore
-from sensorthings_operator.desired import HTTP, bus, credentials, http, stage_children
+from sensorthings_operator.desired import HTTP, bus, database, http, stage_children
 from sensorthings_operator.desired.metadata import FIELD_MANAGER, Manifest
 from tests.unit.operator.fake_api import FakeApi, names_of
 from tests.unit.operator.samples import SETTINGS, UID, body, service
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MANIFESTS = bus.build(service(), SETTINGS)
 CONFIG = MANIFESTS[0]
-(SECRET,) = credentials.build(service(), SETTINGS)
+(SECRET,) = database.secrets(service(), SETTINGS)
 
 
 @pytest.fixture

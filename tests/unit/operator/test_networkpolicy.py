@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.desired import children, networkpolicy
+from sensorthings_operator.desired import addresses, backuppolicies, children, networkpolicy
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import KeycloakRealm, OperatorSettings
@@ -26,11 +26,12 @@ _EXPOSED: Final = {
 }
 _KEYCLOAK: Final = {"auth": {"type": "Keycloak", "keycloak": {"realm": "city"}}}
 _EXTERNAL_BUS: Final = {"bus": {"type": "External", "external": {"host": "bus.city.internal", "port": 8885}}}
+_PAIR: Final = {"database": {"type": "Managed", "managed": {"instances": 2}}}
 _LATER: Final = {"version": "2.8.0", "monitoring": {"podMonitor": True}}
 _PUBLISHING: Final = {"mqtt": {"publishing": {"enabled": True}}}
 _SPECS: Final = st.builds(
     lambda *parts: {key: value for part in parts for key, value in part.items()},
-    st.sampled_from([{}, EXTERNAL]),
+    st.sampled_from([{}, EXTERNAL, _PAIR]),
     st.sampled_from([{}, _EXTERNAL_BUS]),
     st.sampled_from([{}, _EXPOSED]),
     st.sampled_from([{}, _KEYCLOAK]),
@@ -53,7 +54,29 @@ _SOLVER: Final = Pod("cm-acme-http-solver-x", _HAMBURG, (("acme.cert-manager.io/
 _STRANGER: Final = Pod("shell", _HAMBURG, (("app.kubernetes.io/component", "http"),))
 _OUTSIDE: Final = Outside()
 _STRANGERS: Final[tuple[Peer, ...]] = (_INGRESS, _OPERATOR, _BESIDE_OPERATOR, _PROMETHEUS, _SOLVER, _STRANGER, _OUTSIDE)
-_PORTS: Final = (53, 80, 443, 1883, 5353, 5432, 5433, 8080, 8081, 8082, 8443, 8883, 8884, 8885, 9400, 9443, 9876, 8180)
+_PORTS: Final = (
+    53,
+    80,
+    443,
+    1883,
+    5353,
+    5432,
+    5433,
+    6443,
+    8008,
+    8080,
+    8081,
+    8082,
+    8432,
+    8443,
+    8883,
+    8884,
+    8885,
+    9400,
+    9443,
+    9876,
+    8180,
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +90,10 @@ class _World:
     def policies(self) -> list[Manifest]:
         """Of the service and of its neighbour."""
         neighbour = service({}, name="water")
-        return [policy for each in (self.service, neighbour) for policy in networkpolicy.build(each, self.settings)]
+        builders = (networkpolicy.build, backuppolicies.build)
+        return [
+            policy for each in (self.service, neighbour) for build in builders for policy in build(each, self.settings)
+        ]
 
     def pod(self, component: str, *, of: str = "air", namespace: Namespace = _HAMBURG) -> Pod:
         labels = (("sensorthings.city/service", of), ("app.kubernetes.io/component", component))
@@ -109,6 +135,8 @@ def test_a_managed_database_is_of_the_modules_the_migration_and_the_operator_alo
         return
     for component in _COMPONENTS:
         expected = {5432} if component in ("http", "mqtt", "schema") else set()
+        if component == "database" and addresses.is_pair(world.service):
+            expected = {5432, 8008}
         assert world.ports(world.pod(component), database) == expected
         assert world.ports(world.pod(component, of="water"), database) == set()
     for stranger in _STRANGERS:
@@ -118,12 +146,27 @@ def test_a_managed_database_is_of_the_modules_the_migration_and_the_operator_alo
 @given(_WORLDS, st.sampled_from(["bus", "database"]))
 def test_bus_and_database_reach_nobody(world: _World, component: str) -> None:
     part = getattr(world.service.spec, component)
-    if part.type == "External":
+    if part.type == "External" or (component == "database" and addresses.is_pair(world.service)):
         return
     others = [world.pod(other, of=of) for other, of in product(_COMPONENTS, ("air", "water"))]
     for destination in (*others, *_STRANGERS):
         assert world.ports(world.pod(component), destination) == set()
         assert not world.allows(world.pod(component), destination, 53, "UDP")
+
+
+@given(_WORLDS)
+def test_instances_of_a_pair_reach_each_other_and_the_api_server(world: _World) -> None:
+    """The API server is on no pod's address, so that its ports are open to everywhere."""
+    if not addresses.is_pair(world.service):
+        return
+    source = world.pod("database")
+    anywhere = {53, 5353, 443, 6443}
+    assert world.allows(source, _OUTSIDE, 53, "UDP")
+    assert world.ports(source, _OUTSIDE) == anywhere
+    assert world.ports(source, world.pod("database")) == {5432, 8008}
+    for component, of in product(_COMPONENTS, ("air", "water")):
+        if (component, of) != ("database", "air"):
+            assert world.ports(source, world.pod(component, of=of)) <= anywhere
 
 
 @given(_WORLDS)
@@ -227,7 +270,9 @@ def test_pods_reach_what_they_are_configured_with(world: _World) -> None:
                 assert world.allows(pod, _OUTSIDE, port), (pod.name, host, port)
                 asked += 1
                 continue
-            selector = {"matchLabels": services[host.partition(".")[0]]["selector"]}
+            # A pod's own name has the Service behind it.
+            first, second = host.split(".")[:2]
+            selector = {"matchLabels": services[first if first in services else second]["selector"]}
             targets = [target for target, _ in pods if matches(selector, dict(target.labels))]
             assert targets, f"nothing stands behind {host}"
             for target in targets:
@@ -349,3 +394,55 @@ def test_the_evaluator_does_not_guess() -> None:
         allowed([_policy(policyTypes=["Ingress"], ingress=[{"from": [{"ipBlock": {"cidr": "::/0"}}]}])], _WEB, _DB, 1)
     with pytest.raises(AssertionError, match="Near"):
         matches({"matchExpressions": [{"key": "a", "operator": "Near", "values": []}]}, {})
+
+
+_BACKED_UP: Final = ("http", "mqtt", "bus", "database", "database-r1", "schema", "backup", "drill", "repository")
+
+
+def _backed_up(storage: Manifest, instances: int) -> _World:
+    managed = {"instances": instances, "backup": {"storage": storage}, "restore": {"name": "r1"}}
+    return _world({"database": {"type": "Managed", "managed": managed}})
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_backups_on_a_volume_are_of_the_databases_and_the_drill_alone(instances: int) -> None:
+    world = _backed_up({"volume": {}}, instances)
+    repository = world.pod("repository")
+    for component in _BACKED_UP:
+        expected = {8432} if component in ("database", "database-r1", "drill") else set()
+        assert world.ports(world.pod(component), repository) == expected, component
+        assert world.ports(world.pod(component, of="water"), repository) == set()
+    for stranger in _STRANGERS:
+        assert world.ports(stranger, repository) == set()
+        assert world.ports(repository, stranger) == set()
+        assert world.ports(world.pod("backup"), stranger) <= {53, 5353}
+        assert world.ports(world.pod("drill"), stranger) <= {53, 5353}
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_files_of_the_database_that_serves_are_read_by_its_backups_alone(instances: int) -> None:
+    world = _backed_up({"volume": {}}, instances)
+    database = world.pod("database")
+    readers = [component for component in _BACKED_UP if 8432 in world.ports(world.pod(component), database)]
+    assert readers == ["backup"]
+    assert 8432 not in world.ports(world.pod("backup", of="water"), database)
+    assert 8432 not in {port for stranger in _STRANGERS for port in world.ports(stranger, database)}
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_store_is_reached_by_its_port_alone(instances: int) -> None:
+    bucket = {"endpoint": "https://minio.city.internal:9400", "bucket": "air", "credentialsSecretRef": {"name": "s3"}}
+    world = _backed_up({"s3": bucket}, instances)
+    agree = {443, 6443} if instances > 1 else set()
+    for component in ("database", "database-r1"):
+        assert world.ports(world.pod(component), _OUTSIDE) == {53, 5353, 9400} | agree
+    for component in ("backup", "drill"):
+        assert world.ports(world.pod(component), _OUTSIDE) == {53, 5353, 9400}
+    assert 9400 not in world.ports(world.pod("http"), _OUTSIDE)
+
+
+def test_a_restored_database_and_the_one_that_serves_have_nothing_to_do_with_each_other() -> None:
+    world = _backed_up({"volume": {}}, 2)
+    for one, other in (("database", "database-r1"), ("database-r1", "database")):
+        assert world.ports(world.pod(one), world.pod(other)) & {5432, 8008, 8432} == set()
+        assert world.ports(world.pod(one), world.pod(one)) >= {5432, 8008}

@@ -9,7 +9,7 @@ from sensorthings_operator.apply.outcome import NameTakenError
 from sensorthings_operator.apply.owners import GENERATED_FIELD_MANAGER, Owners
 from sensorthings_operator.apply.secrets import Secrets
 from sensorthings_operator.clients.owned import OwnedStore
-from sensorthings_operator.desired import buscertificates, credentials
+from sensorthings_operator.desired import buscertificates, database
 from sensorthings_operator.desired.metadata import FIELD_MANAGER
 from tests.unit.operator.fake_api import FakeApi
 from tests.unit.operator.samples import SETTINGS, service
@@ -18,7 +18,7 @@ from tests.unit.operator.virtual_time import on_virtual_time
 if TYPE_CHECKING:
     from sensorthings_operator.clients.kubernetes import KubernetesClient
 
-(SECRET,) = credentials.build(service(), SETTINGS)
+(SECRET,) = database.secrets(service(), SETTINGS)
 (CERTIFICATES,) = buscertificates.build(service(), SETTINGS)
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
 
 from sensorthings_operator.desired import bus
-from sensorthings_operator.desired.queues import bus_queue, memory_bytes, module_queue
+from sensorthings_operator.desired.quantities import memory_bytes
+from sensorthings_operator.desired.queues import bus_queue, module_queue
 from tests.unit.operator.samples import SETTINGS, service
 
 if TYPE_CHECKING:

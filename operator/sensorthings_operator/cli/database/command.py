@@ -15,6 +15,7 @@ from sensorthings_operator.cli.arrival import printable
 from sensorthings_operator.cli.database.figures import Server, told
 from sensorthings_operator.cli.doctor.cluster import service
 from sensorthings_operator.cli.errors import SensorThingsError
+from sensorthings_operator.cli.sizes import size
 from sensorthings_operator.cli.status.cluster import Cluster, ClusterError
 from sensorthings_operator.conditions.database import DATABASE_REACHABLE
 from sensorthings_operator.conditions.replication import DATABASE_REPLICATED
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 EXIT_FAILED: Final = 1
 EXIT_NOT_WELL: Final = 3
 _CONDITIONS: Final = (DATABASE_REACHABLE.type, DATABASE_REPLICATED.type)
-_UNITS: Final = (("GiB", 2**30), ("MiB", 2**20), ("kiB", 2**10))
 
 app: Final = typer.Typer(help="The servers of a service's database.", no_args_is_help=True)
 
@@ -125,7 +125,7 @@ def _cells(server: Server) -> tuple[str, ...]:
         _lag(server),
         printable(server.sync) or "-",
         "-" if server.connections is None else f"{server.connections:.0f} of {server.connection_limit or 0:.0f}",
-        "-" if server.size_bytes is None else _size(server.size_bytes),
+        "-" if server.size_bytes is None else size(server.size_bytes),
     )
 
 
@@ -133,11 +133,4 @@ def _lag(server: Server) -> str:
     if server.lag_bytes is None:
         return "-"
     seconds = "unknown" if server.lag_seconds is None else f"{server.lag_seconds:.1f} s"
-    return f"{seconds}, {_size(server.lag_bytes)}"
-
-
-def _size(number: float) -> str:
-    for unit, size in _UNITS:
-        if number >= size:
-            return f"{number / size:.1f} {unit}"
-    return f"{number:.0f} B"
+    return f"{seconds}, {size(server.lag_bytes)}"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _PARTS: Final = (
     ("database", "Database", "DatabaseReachable"),
+    ("instances", "Instances", "InstancesAvailable"),
+    ("backup", "Backups", "BackedUp"),
+    ("restored", "Restored database", "Restored"),
     ("schema", "Schema", "SchemaUpToDate"),
     ("bus", "Message bus", "BusConnected"),
     ("http", "HTTP", "HTTPAvailable"),

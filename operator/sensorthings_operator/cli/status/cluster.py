@@ -1,6 +1,6 @@
-"""The cluster of a person, by the ``kubernetes`` client: read by ``sensorthings status`` and ``sensorthings token``.
+"""The cluster of a person, by the ``kubernetes`` client: read by ``sensorthings status`` and others.
 
-One thing alone is ever written: annotations, by ``sensorthings token``.
+Little is ever written: annotations by ``sensorthings token``, Jobs and a service's restore by ``sensorthings backup``.
 """
 
 from __future__ import annotations
@@ -197,14 +197,31 @@ class Cluster:
             AnswerError: The API server answers something else.
             ClusterError: It does not answer.
         """
-        request = self.client.param_serialize(
-            "PATCH",
-            path,
-            header_params={"Content-Type": "application/merge-patch+json"},
-            body={"metadata": {"annotations": annotations}},
-            auth_settings=["BearerToken"],
+        return self.merge(path, {"metadata": {"annotations": annotations}})
+
+    def merge(self, path: str, patch: dict[str, Any]) -> dict[str, Any]:
+        """Apply a JSON merge patch to an object; the object as it is then.
+
+        Raises:
+            AnswerError: The API server answers something else.
+            ClusterError: It does not answer.
+        """
+        return self._call(self._write("PATCH", path, patch, "application/merge-patch+json"))
+
+    def create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Create an object in a collection; the object as it is then.
+
+        Raises:
+            AnswerError: The API server answers something else.
+            ClusterError: It does not answer.
+        """
+        return self._call(self._write("POST", path, manifest, "application/json"))
+
+    def _write(self, method: str, path: str, body: dict[str, Any], content_type: str) -> tuple[Any, ...]:
+        written: tuple[Any, ...] = self.client.param_serialize(
+            method, path, header_params={"Content-Type": content_type}, body=body, auth_settings=["BearerToken"]
         )
-        return self._call(request)
+        return written
 
     def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
         parameters = [(name, value) for name, value in query.items() if value]
@@ -227,7 +244,7 @@ class Cluster:
                 f"The API server does not answer: {_reason(error)}\n  at {self.client.configuration.host}\n"
                 "  Look whether the cluster runs, and whether this is its kubeconfig."
             ) from error
-        if answer.status != 200:
+        if answer.status not in (200, 201):
             raise AnswerError(answer.status, _message(answer.status, body))
         return body
 

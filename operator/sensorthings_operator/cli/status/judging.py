@@ -14,6 +14,7 @@ SUMMARY: Final = ("Ready", "Reconciling", "Stalled")
 
 _WAITING_ENDINGS: Final = (
     "Starting",
+    "Forming",
     "Waiting",
     "Awaited",
     "Updating",

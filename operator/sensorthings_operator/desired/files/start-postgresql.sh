@@ -5,6 +5,11 @@
 set -euo pipefail
 umask 077
 
+# A pod that was deleted by force may still run while its successor starts: two never have the same data. PostgreSQL's
+# processes hold the lock, too.
+exec 9>"$DATA/.lock"
+flock 9
+
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   # Whole or not at all: a start that was cut short begins again.
   rm -rf "$PGDATA" "$PGDATA.new"
@@ -24,21 +29,6 @@ until ready; do
   sleep 0.1
 done
 
-if [ "$(psql -h /tmp -U postgres -tAc 'select pg_is_in_recovery()')" = f ]; then
-  psql -h /tmp -U postgres --quiet --set=ON_ERROR_STOP=1 \
-    --set=owner="$(<"$CREDENTIALS/username")" --set=password="$(<"$CREDENTIALS/password")" --set=database="$DATABASE" <<'SQL'
-select format('create role %I login', :'owner')
-  where not exists (select from pg_roles where rolname = :'owner') \gexec
--- The server's log never sees the password.
-set log_statement = 'none';
-set log_min_error_statement = 'panic';
-alter role :"owner" login password :'password';
-select format('create database %I owner %I', :'database', :'owner')
-  where not exists (select from pg_database where datname = :'database') \gexec
-\connect :"database"
-set client_min_messages = warning;
-create extension if not exists postgis;
-SQL
-fi
+bash /etc/sensorthings/prepare.sh
 
 wait "$postgres_pid" || wait "$postgres_pid"
