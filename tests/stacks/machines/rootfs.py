@@ -68,7 +68,9 @@ def _install(draft: Path, environment: str) -> None:
         requirements = Path(wheels, "pins.txt")
         requirements.write_text(pins(environment))
         run([*inside, "/usr/bin/python3", "-m", "venv", "--system-site-packages", place])
-        download = ["python3", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        # The machine's own pip, run from here: it reaches no index itself, and uv's environments have none.
+        pip = draft / f"opt/{environment}/lib/python3.11/site-packages/pip"
+        download = ["python3", pip, "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         run([*download, "--python-version=3.11", f"--requirement={requirements}", f"--dest={wheels}"])
         install = [f"{place}/bin/pip", "install", "--quiet", "--no-deps", "--no-index", f"--find-links={within}"]
         run([*inside, *install, "--require-hashes", f"--requirement={within}/pins.txt"])
