@@ -149,17 +149,18 @@ class Processes:
         environment = [*image.environment, *(f"{name}={value}" for name, value in values.items())]
         command = container.get("command") or (*image.entry, *(container.get("args") or image.arguments))
         user = str(spec["securityContext"]["runAsUser"])
-        process = subprocess.Popen(
-            [
-                *(*self.enter, "unshare", "--mount", "--pid", "--fork"),
-                *("sh", "-ec", _ENTER, "enter", str(image.root), str(volumes), *environment),
-                # An image may hold nothing but its program.
-                *("/usr/sbin/chroot", f"--userspec={user}:{user}", "--groups=", ".", *command),
-            ],
-            stdout=(self.folder / f"{name}.log").open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [
+                    *(*self.enter, "unshare", "--mount", "--pid", "--fork"),
+                    *("sh", "-ec", _ENTER, "enter", str(image.root), str(volumes), *environment),
+                    # An image may hold nothing but its program.
+                    *("/usr/sbin/chroot", f"--userspec={user}:{user}", "--groups=", ".", *command),
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self._running.append(process)
         return process
 
