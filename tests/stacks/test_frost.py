@@ -28,6 +28,8 @@ def test_its_modules_and_its_schema_look_for_the_machine_that_takes_writes() -> 
     containers = [each for pod in pods for each in (*pod.get("initContainers", ()), *pod["containers"])]
     urls = [url for each in containers if (url := _variables(each).get("persistence_db_url"))]
     assert len(urls) == 3
+    # Twice twelve seconds is what a client waits for a machine that is frozen; the schema may take its time.
+    assert sorted(url.partition("socketTimeout=")[2].partition("&")[0] for url in urls) == ["12", "12", "60"]
     for url in urls:
         hosts, _, parameters = url.removeprefix("jdbc:postgresql://").partition("/sensorthings?")
         assert hosts == "db-0.city.internal:5432,db-1.city.internal:5432"

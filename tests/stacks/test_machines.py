@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_stacks import tuning
+from sensorthings_operator.postgresql import tuning
 from sensorthings_stacks.machine_size import machine_size
 from sensorthings_stacks.machines import etcd, patroni, secrets
-from sensorthings_stacks.machines.cluster import Cluster, Member
+from sensorthings_stacks.machines.cluster import CONNECTIONS, Cluster, Member
 from tests.stacks.test_user_data import CLUSTER
 
 _NAMES = st.builds(
@@ -66,7 +66,7 @@ def test_patroni_gives_a_lease_up_before_it_ends(cluster: Cluster) -> None:
     assert lease["loop_wait"] + 2 * lease["retry_timeout"] <= lease["ttl"] - configuration["watchdog"]["safety_margin"]
     assert lease["ttl"] >= 20
     assert (lease["synchronous_mode"], lease["failsafe_mode"]) == (True, True)
-    assert "synchronous_mode_strict" not in lease
+    assert lease["synchronous_mode_strict"] is False
 
 
 @given(_clusters())
@@ -75,8 +75,16 @@ def test_a_setting_is_the_clusters_or_the_machines(cluster: Cluster) -> None:
     of_all = configuration["bootstrap"]["dcs"]["postgresql"]["parameters"]
     own = configuration["postgresql"]["parameters"]
     assert not of_all.keys() & own.keys()
-    tuned = tuning.settings(cluster.size, cluster.disk_gibibytes)
-    assert tuned.items() <= {**of_all, **own}.items()
+    assert {"max_connections", "wal_level", "wal_log_hints"} <= of_all.keys()
+    assert {"ssl", "shared_buffers", "archive_command", "wal_sender_timeout"} <= own.keys()
+
+
+@given(_clusters())
+def test_a_machine_and_a_container_of_its_size_are_tuned_alike(cluster: Cluster) -> None:
+    told = patroni.configuration(cluster, cluster.databases[0])
+    parameters = {**told["bootstrap"]["dcs"]["postgresql"]["parameters"], **told["postgresql"]["parameters"]}
+    size = tuning.Size(cluster.size.memory_mebibytes, cluster.size.vcpus, cluster.disk_gibibytes * 1024)
+    assert tuning.settings(size, CONNECTIONS).items() <= parameters.items()
 
 
 @given(_clusters())
@@ -111,23 +119,20 @@ def test_every_role_with_a_password_is_made_and_keycloak_leaves_connections_to_o
     assert ("keycloak" in rights) == cluster.keycloak
     if cluster.keycloak:
         limit = int(rights["keycloak"].removeprefix("CONNECTION LIMIT "))
-        assert 0 < limit <= tuning.CONNECTIONS / 2
+        assert 0 < limit <= CONNECTIONS / 2
 
 
 @given(_NAMES, st.integers(min_value=32, max_value=32767))
 def test_tuning_fits_into_the_machine(name: str, disk_gibibytes: int) -> None:
     size = machine_size(name)
-    tuned = tuning.settings(size, disk_gibibytes)
+    tuned = tuning.settings(tuning.Size(size.memory_mebibytes, size.vcpus, disk_gibibytes * 1024), CONNECTIONS)
     mebibytes = {key: int(value.removesuffix("MB")) for key, value in tuned.items() if value.endswith("MB")}
     # Every connection sorts once at the same time, and three autovacuum workers are busy.
     worst = (
-        mebibytes["shared_buffers"]
-        + tuning.CONNECTIONS * (mebibytes["work_mem"] + 4)
-        + 3 * mebibytes["maintenance_work_mem"]
+        mebibytes["shared_buffers"] + CONNECTIONS * (mebibytes["work_mem"] + 4) + 3 * mebibytes["maintenance_work_mem"]
     )
     assert worst < size.memory_mebibytes
-    wal = int(tuned["max_slot_wal_keep_size"].removesuffix("GB"))
-    assert wal <= disk_gibibytes / 2
+    assert mebibytes["max_slot_wal_keep_size"] <= disk_gibibytes * 1024 / 2
     assert int(tuned["max_parallel_workers"]) <= int(tuned["max_worker_processes"])
 
 

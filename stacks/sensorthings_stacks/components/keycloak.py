@@ -16,7 +16,7 @@ from pulumi import Output, ResourceOptions
 
 from sensorthings_stacks import configuration
 from sensorthings_stacks.components.web import CLASS, INGRESS_NAMESPACE, ISSUED, certificate
-from sensorthings_stacks.tuning import KEYCLOAK_CONNECTIONS
+from sensorthings_stacks.machines.cluster import KEYCLOAK_CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,6 +21,10 @@ OWNER: Final = "sensorthings"
 """Role that owns it; FROST-Server logs in with it."""
 KEYCLOAK: Final = "keycloak"
 """Name of Keycloak's database, and of the role that owns it."""
+CONNECTIONS: Final = 200
+"""Of all clients together: FROST-Server keeps a pool in each of its pods."""
+KEYCLOAK_CONNECTIONS: Final = 60
+"""Those of them that Keycloak may take at most, where its database lies on the same machines."""
 POSTGRESQL_PORT: Final = 5432
 PATRONI_PORT: Final = 8008
 """Of Patroni's REST API. `GET /primary` answers 200 on the machine that takes writes, 503 elsewhere."""
