@@ -172,6 +172,26 @@ def test_errors_are_json_and_say_what_was_wrong(http: Http) -> None:
     assert call(f"{http.root}/Things", "TRACE").code == 405
 
 
+_REFUSES_AT_COMMIT = """
+create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not this one'; end $$;
+create constraint trigger refuse after insert on "OBSERVATIONS" deferrable initially deferred
+  for each row when (new."RESULT_NUMBER" = 666) execute function refuse();
+"""
+_REFUSES_NO_MORE = 'drop trigger refuse on "OBSERVATIONS"; drop function refuse'
+
+
+def test_what_the_database_did_not_commit_is_not_acknowledged(stack: Stack, http: Http, datastream: str) -> None:
+    """A connection that is lost during COMMIT looks alike. More of them than the pool has connections."""
+    stack.sql("sensorthings", _REFUSES_AT_COMMIT)
+    try:
+        codes = {call(f"{datastream}/Observations", "POST", {"result": 666}).code for _ in range(25)}
+    finally:
+        stack.sql("sensorthings", _REFUSES_NO_MORE)
+    assert stack.sql("sensorthings", 'select count(*) from "OBSERVATIONS" where "RESULT_NUMBER" = 666') == "0"
+    assert codes == {500}
+    assert call(f"{datastream}/Observations", "POST", {"result": 667}).code == 201
+
+
 def test_pages_methods_and_headers(http: Http) -> None:
     base = f"http://127.0.0.1:{http.port}/FROST-Server"
     assert call(f"{base}/").code == 200

@@ -55,7 +55,7 @@ public final class FrostHttpServer {
     public static void main(String[] arguments) throws Exception {
         LogManager.getLogManager().reset();
         SLF4JBridgeHandler.install();
-        FrostHttpServer server = new FrostHttpServer(new CoreSettings(upstreamDefaults()));
+        FrostHttpServer server = new FrostHttpServer(new CommittedSettings(upstreamDefaults()));
         Runtime.getRuntime().addShutdownHook(new Thread(server::stop, "stop"));
         server.start();
     }
