@@ -54,6 +54,16 @@ def test_the_primarys_machine_loses_its_power(trial: Trial) -> None:
 
 
 def test_the_primarys_machine_is_frozen_for_a_minute(trial: Trial) -> None:
+    """As when its host stalls: its kernel acknowledges nothing either."""
+    primary = trial.place.primary
+    trial.fault()
+    with trial.place.of(primary).frozen(), trial.place.segment.unplugged(primary.name):
+        trial.until_written()
+        time.sleep(max(0.0, trial.began + 60 - time.time()))
+
+
+def test_all_processes_of_the_primarys_machine_hang_for_a_minute(trial: Trial) -> None:
+    """Its kernel goes on: it takes connections that nobody will serve."""
     primary = trial.place.primary
     trial.fault()
     with trial.place.of(primary).frozen():

@@ -69,6 +69,16 @@ class Segment:
             for other in others:
                 run([*neighbours, "delete", str(other), "dev", "eth0"])
 
+    @contextmanager
+    def unplugged(self, name: str) -> Iterator[None]:
+        """Nothing that a machine sends or is sent arrives, and nobody is told."""
+        port = ["ip", "-n", self.namespace, "link", "set", name]
+        run([*port, "down"])
+        try:
+            yield
+        finally:
+            run([*port, "up"])
+
 
 @contextmanager
 def segment() -> Iterator[Segment]:
@@ -110,7 +120,7 @@ class Machine:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """None of its processes runs, and its memory and its connections stay: as when its host stalls."""
+        """None of its processes runs; its memory and its connections stay. Its kernel is ours, and still answers."""
         self._freezer("FROZEN")
         try:
             yield
