@@ -50,9 +50,10 @@ def environment(cluster: Cluster, member: Member) -> dict[str, str]:
         "ETCD_CLIENT_CERT_AUTH": "true",
         "ETCD_PEER_CLIENT_CERT_AUTH": "true",
         **certificates,
-        # Zones of a region are a few milliseconds apart, and a disk of a cloud may stall for longer.
-        "ETCD_HEARTBEAT_INTERVAL": "250",
-        "ETCD_ELECTION_TIMEOUT": "2500",
+        # etcd's own: zones of a region are a few milliseconds apart. Who is elected counts Patroni's lease from its
+        # beginning, so that an election comes on top of the lease where the primary's machine led etcd, too.
+        "ETCD_HEARTBEAT_INTERVAL": "100",
+        "ETCD_ELECTION_TIMEOUT": "1000",
         # One who hears the leader no longer must not unseat it while the others do.
         "ETCD_PRE_VOTE": "true",
         "ETCD_AUTO_COMPACTION_RETENTION": "1h",
