@@ -149,6 +149,7 @@ class Processes:
         environment = [*image.environment, *(f"{name}={value}" for name, value in values.items())]
         command = container.get("command") or (*image.entry, *(container.get("args") or image.arguments))
         user = str(spec["securityContext"]["runAsUser"])
+        self._tell_kernel(spec["securityContext"].get("sysctls", ()))
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 [
@@ -163,6 +164,12 @@ class Processes:
             )
         self._running.append(process)
         return process
+
+    def _tell_kernel(self, sysctls: Sequence[Mapping[str, str]]) -> None:
+        """What a pod asks of its network namespace; where the processes have none of their own, nothing changes."""
+        if self.enter and sysctls:
+            settings = [f"{each['name']}={each['value']}" for each in sysctls]
+            subprocess.run([*self.enter, "sysctl", "-qw", *settings], check=True)
 
     def _value(self, variable: dict[str, Any]) -> str:
         if "valueFrom" not in variable:
