@@ -132,5 +132,5 @@ bench-stacks: $(UV) ## A preview of all layers of a city, a second up, the check
 	$(STACKS) python -m benchmarks.stacks
 
 .PHONY: stacks-machines
-stacks-machines: $(UV) ## The database machines' user-data on real systemd machines (root)
+stacks-machines: $(UV) ## The database machines on real systemd: their cluster, faults, backups, upgrades (root)
 	$(STACKS) pytest -q tests/stacks/machines

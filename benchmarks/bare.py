@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 
 from benchmarks.client import FirstObservation
-from benchmarks.processes import PASSWORD, USER, Processes, end, unpacked
+from benchmarks.processes import PASSWORD, USER, Place, Processes, end, unpacked
 from benchmarks.reach import Inside
 from sensorthings_operator.desired import mqttgate
 from tests.e2e.clients import Http
@@ -125,4 +125,5 @@ def prepared(body: dict[str, Any], settings: OperatorSettings, folder: Path) -> 
         folder: for volumes and logs.
     """
     with _network() as netns:
-        yield Bare(unpacked(body, settings, folder, parts=_PARTS, enter=("nsenter", f"--net={netns}")), netns)
+        place = Place(enter=("nsenter", f"--net={netns}"))
+        yield Bare(unpacked(body, settings, folder, parts=_PARTS, place=place), netns)

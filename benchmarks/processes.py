@@ -35,7 +35,6 @@ USER: Final = "sensorthings"
 PASSWORD: Final = base64.b64encode(os.urandom(16)).decode()
 PERIOD: Final = 0.05
 """Seconds between two tries."""
-_PATIENCE: Final = 120.0
 _MIGRATION: Final = "migrate"
 """The container of the schema's pod that runs FROST-Server."""
 # argv: root, folder of volumes, then NAME=VALUE ... and the command. Volumes are bound over the image's files.
@@ -74,13 +73,32 @@ def _unpacked(names: Sequence[str], folder: Path) -> dict[str, _Image]:
     return found
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where processes run, and what they find there that the operator does not make.
+
+    Args:
+        enter: the command that a command is prefixed with to run there.
+        secrets: the values of Secrets that the spec names, by name.
+        hosts: addresses of hosts that the spec names, by name.
+    """
+
+    enter: tuple[str, ...] = ()
+    secrets: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+
+
+ANYWHERE: Final = Place()
+"""Here, with nothing."""
+
+
 @dataclass
 class Processes:
     """Starts the parts of a service; made by ``unpacked``.
 
     Args:
         manifests: what the operator would make.
-        secrets: the values of Secrets that pods mount, by name.
+        secrets: the values of Secrets that pods read, by name.
         enter: the command that a command is prefixed with to run where the processes are to be.
     """
 
@@ -127,23 +145,37 @@ class Processes:
         volumes = self.folder / "volumes" / name
         volumes.mkdir(parents=True)
         self._lay_out(spec, container, volumes)
-        values = {each["name"]: _value(each) for each in container.get("env", [])}
+        values = {each["name"]: self._value(each) for each in container.get("env", [])}
         environment = [*image.environment, *(f"{name}={value}" for name, value in values.items())]
         command = container.get("command") or (*image.entry, *(container.get("args") or image.arguments))
         user = str(spec["securityContext"]["runAsUser"])
-        process = subprocess.Popen(
-            [
-                *(*self.enter, "unshare", "--mount", "--pid", "--fork"),
-                *("sh", "-ec", _ENTER, "enter", str(image.root), str(volumes), *environment),
-                # An image may hold nothing but its program.
-                *("/usr/sbin/chroot", f"--userspec={user}:{user}", "--groups=", ".", *command),
-            ],
-            stdout=(self.folder / f"{name}.log").open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        self._tell_kernel(spec["securityContext"].get("sysctls", ()))
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [
+                    *(*self.enter, "unshare", "--mount", "--pid", "--fork"),
+                    *("sh", "-ec", _ENTER, "enter", str(image.root), str(volumes), *environment),
+                    # An image may hold nothing but its program.
+                    *("/usr/sbin/chroot", f"--userspec={user}:{user}", "--groups=", ".", *command),
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self._running.append(process)
         return process
+
+    def _tell_kernel(self, sysctls: Sequence[Mapping[str, str]]) -> None:
+        """What a pod asks of its network namespace; where the processes have none of their own, nothing changes."""
+        if self.enter and sysctls:
+            settings = [f"{each['name']}={each['value']}" for each in sysctls]
+            subprocess.run([*self.enter, "sysctl", "-qw", *settings], check=True)
+
+    def _value(self, variable: dict[str, Any]) -> str:
+        if "valueFrom" not in variable:
+            return str(variable["value"])
+        chosen = variable["valueFrom"]["secretKeyRef"]
+        return self.secrets[chosen["name"]][chosen["key"]].decode()
 
     def _lay_out(self, spec: dict[str, Any], container: dict[str, Any], volumes: Path) -> None:
         """The pod's volumes as folders, at the paths at which the container has them."""
@@ -171,13 +203,18 @@ class Processes:
             if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name
         )
 
-    def await_part(self, part: str, ask: Callable[[], bool]) -> None:
+    def await_part(self, part: str, ask: Callable[[], bool], patience: float = 120) -> None:
         """Ask until a part answers.
 
+        Args:
+            part: the part that was started last.
+            ask: whether it answers.
+            patience: seconds for it to do so.
+
         Raises:
-            RuntimeError: it ended, or did not answer in two minutes.
+            RuntimeError: it ended, or did not answer in time.
         """
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + patience
         while not ask():
             if time.monotonic() > deadline or self._running[-1].poll() is not None:
                 log = (self.folder / f"{part}.log").read_text(errors="replace")
@@ -200,12 +237,6 @@ def _pod(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _component(manifest: dict[str, Any]) -> str:
     return str(manifest["metadata"]["labels"]["app.kubernetes.io/component"])
-
-
-def _value(variable: dict[str, Any]) -> str:
-    if "valueFrom" not in variable:
-        return str(variable["value"])
-    return {"username": USER, "password": PASSWORD}[variable["valueFrom"]["secretKeyRef"]["key"]]
 
 
 def _chosen(volume: dict[str, Any], secrets: Mapping[str, Mapping[str, bytes]]) -> dict[str, bytes]:
@@ -241,7 +272,12 @@ def secret_values(secret: dict[str, Any]) -> dict[str, bytes]:
 
 
 def unpacked(
-    body: dict[str, Any], settings: OperatorSettings, folder: Path, *, parts: Sequence[str], enter: tuple[str, ...] = ()
+    body: dict[str, Any],
+    settings: OperatorSettings,
+    folder: Path,
+    *,
+    parts: Sequence[str],
+    place: Place = ANYWHERE,
 ) -> Processes:
     """The processes of a service, ready to be started.
 
@@ -250,14 +286,15 @@ def unpacked(
         settings: the operator's, with the images.
         folder: for volumes and logs; empty.
         parts: those that are to be started.
-        enter: see ``Processes``.
+        place: where they run.
     """
     manifests = _manifests(body, settings)
     services = [each["metadata"] for each in manifests if each["kind"] == "Service"]
     names = [f"{each['name']}.{each['namespace']}.svc.{settings.cluster_domain}" for each in services]
-    _lay_out_folder(folder, f"127.0.0.1 localhost {' '.join(names)}\n")
+    others = "".join(f"{address} {name}\n" for name, address in place.hosts.items())
+    _lay_out_folder(folder, f"127.0.0.1 localhost {' '.join(names)}\n{others}")
     pods = [spec_ for each in manifests if (spec_ := _pod(each)) and _component(each) in parts]
     containers = [each for pod in pods for each in (*pod.get("initContainers", ()), *pod["containers"])]
     used = sorted({container["image"] for container in containers})
-    secrets = {each["metadata"]["name"]: secret_values(each) for each in manifests if each["kind"] == "Secret"}
-    return Processes(manifests, _unpacked(used, folder), secrets, folder, enter)
+    made = {each["metadata"]["name"]: secret_values(each) for each in manifests if each["kind"] == "Secret"}
+    return Processes(manifests, _unpacked(used, folder), {**made, **place.secrets}, folder, place.enter)

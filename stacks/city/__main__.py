@@ -2,7 +2,7 @@
 
 from sensorthings_stacks import clusters, configuration
 from sensorthings_stacks.components.city import City, CityArgs
-from sensorthings_stacks.components.tenant import DatabaseAccess
+from sensorthings_stacks.components.database_access import DatabaseAccess
 from sensorthings_stacks.layers import ClusterOutputs, DatabaseOutputs, city
 from sensorthings_stacks.settings.city import CitySettings
 
@@ -17,6 +17,7 @@ if settings.cluster is None or settings.database is None:
         name=database.name,
         username=database.username,
         password=database.password,
+        certificate_authority=database.authority,
     )
 else:
     provider = clusters.existing(settings.cluster)

@@ -83,13 +83,17 @@ class DatabaseOutputs(Layer):
     project: ClassVar[str] = "sensorthings-database"
 
     hosts: Input[list[str]]
-    """Names of the two database machines, the primary of the first day first."""
+    """Names of the two database machines. Either may take writes."""
     name: Input[str]
     """Name of the database."""
     username: Input[str]
     """Role that FROST-Server logs in with."""
     password: Input[str]
     """Its password: a secret."""
+    keycloak_password: Input[str]
+    """Password of Keycloak's role for Keycloak's database: a secret. Empty where the machines hold none."""
+    authority: Input[str]
+    """Certificate with which clients verify the machines'."""
 
 
 def city() -> str:

@@ -17,6 +17,8 @@ UNTAGGED: Final = frozenset(
         "azure-native:dns:RecordSet",
         "azure-native:network:Subnet",
         "azure-native:privatedns:PrivateRecordSet",
+        "azure-native:storage:BlobContainer",
+        "azure-native:storage:BlobServiceProperties",
     }
 )
 """Types of the stacks that have no property `tags`."""

@@ -1,170 +1,193 @@
-"""cloud-init user-data of the database machines: pure, the same settings give the same text.
+"""cloud-init user-data of the three database machines: pure, the same description gives the same text.
 
 The database layer puts it on Azure's machines, the tests boot it on machines of their own. It holds no secret: the
-machines fetch the passwords when they start. What Patroni will replace is the unit `sensorthings-database` alone: the
-disk, the settings, the access rules and the passwords stay as they are.
+machines fetch passwords, certificates and keys when they start.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from sensorthings_stacks import tuning
+from sensorthings_stacks.machines import cluster as c
+from sensorthings_stacks.machines import etcd, patroni, secrets
+from sensorthings_stacks.machines.nights import timers
+from sensorthings_stacks.machines.templates import pins, render
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv4Network
+    from sensorthings_stacks.machines.cluster import Cluster, Member
 
-    from sensorthings_stacks.machine_size import MachineSize
-
-VERSION: Final = 15
-"""Major version of PostgreSQL: that of Debian 12."""
-DATABASE: Final = "sensorthings"
-"""Name of the database."""
-OWNER: Final = "sensorthings"
-"""Role that owns it; FROST-Server logs in with it."""
-PACKAGES: Final = (f"postgresql-{VERSION}", f"postgresql-{VERSION}-postgis-3", "curl")
-"""Debian packages of a database machine."""
-DATA: Final = "/var/lib/postgresql"
-"""Where the data disk is mounted."""
+_EVERYWHERE: Final = ("curl", "etcd-server", "etcd-client", "unattended-upgrades")
+POSTGRESQL: Final = (f"postgresql-{c.VERSION}", f"postgresql-{c.VERSION}-postgis-3")
+_OF_VERSION: Final = (*POSTGRESQL, f"postgresql-client-{c.VERSION}", f"postgresql-{c.VERSION}-postgis-3-scripts")
+"""Packages that `sensorthings-upgrade` brings to a newer version: nothing else does."""
+_PATRONI: Final = tuple(
+    f"python3-{name}"
+    for name in ["venv", "cdiff", "click", "dateutil", "etcd", "prettytable", "psutil", "psycopg2", "urllib3", "yaml"]
+)
+# The command that removes old backups loads the library of Amazon's storage, whatever the storage is.
+_BARMAN: Final = ("python3-boto3", "python3-cryptography", "python3-requests")
+DATABASE_PACKAGES: Final = (*POSTGRESQL, *_EVERYWHERE, *_PATRONI, *_BARMAN, "prometheus-postgres-exporter")
+"""Debian packages of a machine with PostgreSQL."""
 _BASE: Final = {"timezone": "Etc/UTC", "locale": "C.UTF-8"}
-
-_TEMPLATES: Final = Environment(
-    loader=PackageLoader("sensorthings_stacks"),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    autoescape=False,  # noqa: S701 - shell scripts and configuration, no HTML; every value comes from a typed setting
+_OF_ETCD: Final = ("sensorthings-etcd", "sensorthings-secrets", "sensorthings-maintenance")
+_OF_POSTGRESQL: Final = (
+    "sensorthings-backup",
+    "sensorthings-restore",
+    "sensorthings-roles",
+    "sensorthings-upgrade",
+    "sensorthings-venv",
 )
 
 
-@dataclass(frozen=True)
-class KeyVault:
-    """Passwords are the secrets `postgresql-ROLE` of a key vault, read with the machine's managed identity."""
-
-    vault_uri: str
-    """Its address with a slash at the end, such as https://hamburg.vault.azure.net/."""
-    client_id: str
-    """Client id of the identity."""
-
-
-@dataclass(frozen=True)
-class Folder:
-    """Passwords are files of a folder, named as the roles."""
-
-    folder: str
-    """Its path on the machine."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One of the two database machines."""
-
-    name: str
-    """Its host name."""
-    address: IPv4Address
-    """Its address in the database subnet."""
-
-    @property
-    def slot(self) -> str:
-        """Name of the replication slot from which it streams: PostgreSQL allows no hyphen there."""
-        return self.name.replace("-", "_")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The two database machines, as they are at first."""
-
-    primary: Member
-    """The machine that takes writes."""
-    replica: Member
-    """The machine that streams from it."""
-    cluster_range: IPv4Network
-    """Addresses of the cluster's nodes: nobody else may log in. Pods leave the cluster with their node's address."""
-    size: MachineSize
-    """Size of each machine."""
-    disk_gibibytes: int
-    """Size of each data disk, in GiB."""
-    credentials: KeyVault | Folder
-    """Where the machines fetch the passwords."""
-    data_disk: str | None
-    """Device of the data disk; None where the place of the data is mounted already."""
-
-
-def primary(pair: Pair) -> str:
-    """User-data of the machine that takes writes."""
-    return _database_machine(pair, "primary", _render("bootstrap-primary", _facts(pair) | {"slots": _slots(pair)}))
-
-
-def replica(pair: Pair) -> str:
-    """User-data of the machine that streams from the primary."""
-    facts = {"primary": pair.primary.address, "slot": pair.replica.slot, "name": pair.replica.name}
-    return _database_machine(pair, "replica", _render("bootstrap-replica", _facts(pair) | facts))
-
-
-def witness() -> str:
-    """User-data of the third machine. It has no duty before Patroni has: it will be the third voice of etcd."""
-    return _document({**_BASE, "package_update": True})
-
-
-def _slots(pair: Pair) -> list[str]:
-    return [pair.replica.slot]
-
-
-def _facts(pair: Pair) -> dict[str, Any]:
-    return {
-        "version": VERSION,
-        "database": DATABASE,
-        "owner": OWNER,
-        "cluster_range": pair.cluster_range,
-        "peers": (pair.primary.address, pair.replica.address),
-        "tuning": tuning.settings(pair.size, pair.disk_gibibytes),
-        "source": pair.credentials,
-    }
-
-
-def _database_machine(pair: Pair, role: str, bootstrap: str) -> str:
-    facts = _facts(pair) | {"role": role}
-    source = "credentials-keyvault" if isinstance(pair.credentials, KeyVault) else "credentials-folder"
+def database(cluster: Cluster, member: Member) -> str:
+    """User-data of a machine with PostgreSQL."""
+    facts = _facts(cluster, member)
+    archive = "archive-blob" if isinstance(cluster.archive, c.BlobArchive) else "archive-folder"
+    environments = ("patroni", "barman") if isinstance(cluster.archive, c.BlobArchive) else ("patroni",)
     files = [
+        *([_disk(cluster.data_disk)] if cluster.data_disk else ()),
         # The package would make a cluster of its own, without checksums.
         _file("/etc/postgresql-common/createcluster.d/sensorthings.conf", "create_main_cluster = false\n"),
-        _file("/etc/sensorthings/postgresql.conf", _render("postgresql.conf", facts, suffix="")),
-        _file("/etc/sensorthings/pg_hba.conf", _render("pg_hba.conf", facts, suffix="")),
-        _file("/usr/local/sbin/sensorthings-credentials", _render(source, facts), "0755"),
-        _file("/usr/local/sbin/sensorthings-database", bootstrap, "0755"),
-        *(
-            _file(f"/etc/systemd/system/{unit}", _render(unit, facts, suffix=""))
-            for unit in ("sensorthings-credentials.service", "sensorthings-database.service")
-        ),
+        *_common_files(cluster, member, facts),
+        *(_script(name, render(f"{name}.sh", facts)) for name in _OF_POSTGRESQL),
+        _script("sensorthings-archive", render(f"{archive}.sh", facts)),
+        *(_file(f"/etc/sensorthings/{name}.txt", pins(name)) for name in environments),
+        _file("/etc/sensorthings/patroni/10-machine.yml", _yaml(patroni.configuration(cluster, member))),
+        _file("/etc/sensorthings/exporter.yml", _yaml(_exporter())),
+        *(_unit(name, facts) for name in ("patroni", "sensorthings-backup")),
+        _addition("prometheus-postgres-exporter", facts),
     ]
     return _document(
         {
             **_BASE,
-            **(_disk(pair.data_disk) if pair.data_disk else {}),
             "write_files": files,
             "package_update": True,
-            "packages": list(PACKAGES),
+            "packages": list(DATABASE_PACKAGES),
             "runcmd": [
-                ["systemctl", "daemon-reload"],
-                ["systemctl", "enable", "--now", "--no-block", "sensorthings-credentials", "sensorthings-database"],
+                # Two files are one configuration: what everybody may know, and what lies in memory.
+                ["ln", "-sfn", f"{c.RUN}/postgres/patroni.yml", "/etc/sensorthings/patroni/20-passwords.yml"],
+                # An index that does not answer for a while must not leave a machine without Patroni.
+                *(
+                    ["sh", "-c", f"until /usr/local/sbin/sensorthings-venv {name}; do sleep 30; done"]
+                    for name in environments
+                ),
+                *_start(cluster, member, "etcd", "patroni", "prometheus-postgres-exporter"),
             ],
         }
     )
 
 
-def _disk(device: str) -> dict[str, Any]:
-    """The file system is made on a disk that has none, and never over one that is there."""
+def witness(cluster: Cluster) -> str:
+    """User-data of the machine that has a voice and no data."""
+    member = cluster.witness
+    return _document(
+        {
+            **_BASE,
+            "write_files": _common_files(cluster, member, _facts(cluster, member)),
+            "package_update": True,
+            "packages": list(_EVERYWHERE),
+            "runcmd": _start(cluster, member, "etcd"),
+        }
+    )
+
+
+def of(cluster: Cluster, member: Member) -> str:
+    """User-data of any of the three."""
+    return witness(cluster) if member == cluster.witness else database(cluster, member)
+
+
+def _facts(cluster: Cluster, member: Member) -> dict[str, Any]:
     return {
-        "fs_setup": [{"label": "postgresql", "filesystem": "ext4", "device": device, "overwrite": False}],
-        "mounts": [["LABEL=postgresql", DATA, "ext4", "defaults,noatime", "0", "2"]],
+        "name": member.name,
+        "address": member.address,
+        "other": cluster.peer(member),
+        "database": False if member == cluster.witness else c.DATABASE,
+        "owners": cluster.owners,
+        "roles": secrets.roles(cluster),
+        "rights": patroni.rights(cluster),
+        "scope": c.SCOPE,
+        "version": c.VERSION,
+        "run": c.RUN,
+        "disk": c.DISK,
+        "bin": f"/usr/lib/postgresql/{c.VERSION}/bin",
+        "port": c.POSTGRESQL_PORT,
+        "patroni_port": c.PATRONI_PORT,
+        "exporter_port": c.EXPORTER_PORT,
+        "package": POSTGRESQL[0],
+        "packages": " ".join(_OF_VERSION),
+        "source": cluster.secrets,
+        "fetching": f"secrets-{'keyvault' if isinstance(cluster.secrets, c.KeyVault) else 'folder'}.sh.j2",
+        "identity": cluster.identities.get(member.name, ""),
+        "placed": secrets.placed(cluster, member),
+        "archive": cluster.archive,
+        "retention_days": cluster.retention_days,
+        "data": c.DATA,
+        "etcd_data": etcd.DATA,
+        "peer_url": etcd.peer_url(member),
+        "other_endpoints": ",".join(map(etcd.client_url, cluster.others(member))),
+        "all_members": ",".join(f"{each.name}={etcd.peer_url(each)}" for each in cluster.members),
+        "mark": f"{c.DISK}/.etcd-member",
     }
 
 
-def _render(template: str, facts: dict[str, Any], suffix: str = ".sh") -> str:
-    return _TEMPLATES.get_template(f"{template}{suffix}.j2").render(facts)
+def _common_files(cluster: Cluster, member: Member, facts: dict[str, Any]) -> list[dict[str, str]]:
+    variables = "".join(f"{name}={value}\n" for name, value in etcd.environment(cluster, member).items())
+    return [
+        _file("/etc/sensorthings/etcd", variables),
+        *(_script(name, render(f"{name}.sh", facts)) for name in _OF_ETCD),
+        *(_unit(name, facts) for name in ("sensorthings-secrets", "sensorthings-renew", "sensorthings-maintenance")),
+        _addition("etcd", facts),
+        *(_timer(name, calendar) for name, calendar in timers(cluster, member).items()),
+        _file("/etc/apt/apt.conf.d/52sensorthings", render("unattended-upgrades.conf", facts)),
+    ]
+
+
+def _start(cluster: Cluster, member: Member, *services: str) -> list[list[str]]:
+    ours = [f"{name}.timer" for name in timers(cluster, member) if name.startswith("sensorthings-")]
+    units = ["sensorthings-secrets.service", *(f"{name}.service" for name in services), *ours]
+    return [
+        ["systemctl", "daemon-reload"],
+        ["systemctl", "enable", *units],
+        # They order themselves, and nothing here waits for the other machines.
+        ["systemctl", "restart", "--no-block", "apt-daily-upgrade.timer", *units],
+    ]
+
+
+def _exporter() -> dict[str, Any]:
+    where = secrets.folder("prometheus")
+    return {"tls_server_config": {"cert_file": f"{where}/machine.crt", "key_file": f"{where}/machine.key"}}
+
+
+def _disk(device: str) -> dict[str, Any]:
+    """systemd makes a file system on a disk that is empty, on no other, and mounts it.
+
+    cloud-init's own modules would not do: what they find on a disk depends on whether udev has looked at it by then,
+    and the one for mounts leaves out what is not there yet. Then PostgreSQL would begin anew on the machine's disk; as
+    it is, its units wait for this one.
+    """
+    options = "noatime,nofail,x-systemd.makefs,x-systemd.device-timeout=0"
+    return {"path": "/etc/fstab", "append": True, "content": f"{device} {c.DISK} ext4 {options} 0 2\n"}
+
+
+def _script(name: str, content: str) -> dict[str, str]:
+    return _file(f"/usr/local/sbin/{name}", content, "0755")
+
+
+def _unit(name: str, facts: dict[str, Any]) -> dict[str, str]:
+    return _file(f"/etc/systemd/system/{name}.service", render(f"{name}.service", facts))
+
+
+def _addition(name: str, facts: dict[str, Any]) -> dict[str, str]:
+    path = f"/etc/systemd/system/{name}.service.d/sensorthings.conf"
+    return _file(path, render(f"{name}.service.conf", facts))
+
+
+def _timer(name: str, calendar: str) -> dict[str, str]:
+    ours = name.startswith("sensorthings-")
+    path = f"/etc/systemd/system/{name}.timer" + ("" if ours else ".d/sensorthings.conf")
+    return _file(path, render("timer", {"description": f"Time of {name}", "calendar": calendar}))
 
 
 def _file(path: str, content: str, permissions: str = "0644") -> dict[str, str]:
@@ -182,6 +205,9 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Readable.add_representer(str, _text)
 
 
+def _yaml(content: dict[str, Any]) -> str:
+    return yaml.dump(content, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=1000)
+
+
 def _document(content: dict[str, Any]) -> str:
-    body = yaml.dump(content, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=1000)
-    return f"#cloud-config\n{body}"
+    return f"#cloud-config\n{_yaml(content)}"

@@ -24,6 +24,7 @@ PACKAGES: Final = {
     "keyvault": "keyvault",
     "network": "network",
     "privatedns": "privatedns",
+    "storage": "storage",
 }
 """Modules of Azure Native whose package has typed dictionaries. Those of dns, authorization, managedidentity and
 resources have older classes only."""
@@ -31,14 +32,22 @@ resources have older classes only."""
 _OTHER_NAMES: Final = {
     "PrivateRecordSet": "RecordSet",
     "Secret": "SecretCreateOrUpdateParameters",
+    "StorageAccount": "StorageAccountCreateParameters",
     "Vault": "VaultCreateOrUpdateParameters",
 }
 """Pulumi's names where they are not the API's."""
 _IN_THE_PATH: Final = frozenset(
     {"resourceGroupName", "resourceName", "virtualNetworkName", "agentPoolName", "configName", "privateZoneName"}
     | {"recordType", "relativeRecordSetName", "vaultName", "secretName"}
+    | {"accountName", "containerName", "blobServicesName", "loadBalancerName"}
 )
 """Inputs that Pulumi puts into the URL."""
+_RENAMED: Final = {
+    "enableHttpsTrafficOnly": "supportsHttpsTrafficOnly",
+    "networkRuleSet": "networkAcls",
+    "virtualNetworkResourceId": "id",
+}
+"""Inputs that Pulumi calls otherwise than the API."""
 _OPEN: Final = frozenset({"vmSize"})
 """Enumerations that Azure adds to every month."""
 
@@ -145,7 +154,8 @@ class _Checker:
         names = {_letters(name): name for name in hints}
         outer: dict[str, Any] = {}
         inner: dict[str, Any] = {}
-        for key, member in value.items():
+        for given, member in value.items():
+            key = _RENAMED.get(given, given)
             if _letters(key) in names:
                 outer[names[_letters(key)]] = member
             elif _letters(key) in inner_names:

@@ -19,23 +19,26 @@ if TYPE_CHECKING:
 STACKS: Final = Path(__file__).parents[2] / "stacks"
 LAYERS: Final = ("network", "cluster", "database", "platform", "city")
 """In the order in which they come up."""
-PASSWORDS: Final = {"sensorthings": "frost-$trong:\\password'1", "replication": "repl:pass\\word'-%1-long"}
+PASSWORDS: Final = {
+    "sensorthings": "frost-$trong:\\password'1",
+    "replication": "repl:pass\\word'-%1-long",
+    "rewind": 'rewind"pass#word {-%s-long',
+    "keycloak": "key`cloak: $(pass)\\word-long",
+}
 """Held by nobody's real database. Their odd characters are what shells, psql and .pgpass give a meaning to."""
+_OF_THE_CITY: Final = {role: password for role, password in PASSWORDS.items() if role != "keycloak"}
 SECRETS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "hamburg": {
-        "database": {"passwords": PASSWORDS},
+        "database": {"passwords": _OF_THE_CITY, "keycloak": {"password": PASSWORDS["keycloak"]}},
         "platform": {
-            "keycloak": {
-                "administratorPassword": "keycloak-admin-is-long",
-                "database": {"password": "keycloak-database-is-long"},
-            },
+            "keycloak": {"administratorPassword": "keycloak-admin-is-long"},
             "grafana": {
                 "administratorPassword": "grafana-admin-is-long",
                 "login": {"clientSecret": "grafana-client-is-long"},
             },
         },
     },
-    "munich": {"database": {"passwords": PASSWORDS}},
+    "munich": {"database": {"passwords": _OF_THE_CITY}},
     "smalltown": {"city": {"database": {"password": PASSWORDS["sensorthings"]}}},
 }
 """What the cities' files leave to `pulumi config set --secret`, by city and layer."""

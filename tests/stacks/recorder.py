@@ -24,6 +24,8 @@ from pulumi.runtime.sync_await import _sync_await
 TENANT = "00000000-0000-4000-8000-00000000000a"
 KUBECONFIG = "apiVersion: v1\nkind: Config\n"
 EGRESS = "198.51.100.7"
+KEY_MARK = "-----BEGIN PRIVATE KEY-----"
+"""Begins every private key that this cloud makes; no other text does."""
 
 
 class Cloud(mocks.Mocks):
@@ -44,20 +46,20 @@ class Cloud(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if args.typ == "pulumi:pulumi:StackReference":
             return args.name, {"name": args.name, **self._references[args.name]}
-        outputs: dict[str, Any] = {"name": args.name, **args.inputs, **computed(args.typ, args.inputs)}
+        outputs: dict[str, Any] = {"name": args.name, **args.inputs, **computed(args.typ, args.name, args.inputs)}
         return f"/id/{args.typ.split(':')[-1]}/{args.name}", outputs
 
 
-def computed(type_: str, inputs: dict[str, Any]) -> dict[str, Any]:
+def computed(type_: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
     """What the cloud adds, and where its answer has another form than the question."""
-    answer: dict[str, Any] = {}
+    answer: dict[str, Any] = _signed(type_, name)
     match type_:
         case "azure-native:privatedns:PrivateZone":
             answer = {"name": inputs["privateZoneName"]}
         case "azure-native:network:PublicIPAddress":
             answer = {"ipAddress": EGRESS}
         case "azure-native:managedidentity:UserAssignedIdentity":
-            answer = {"principalId": "principal", "clientId": "client-id"}
+            answer = {"principalId": f"principal-{name}", "clientId": f"client-{name}"}
         case "azure-native:keyvault:Vault":
             answer = {"properties": {**inputs["properties"], "vaultUri": "https://city.vault.azure.net/"}}
         case "azure-native:containerservice:ManagedCluster" | "azure-native:compute:VirtualMachine":
@@ -65,6 +67,17 @@ def computed(type_: str, inputs: dict[str, Any]) -> dict[str, Any]:
             if "identity" in inputs:
                 answer = {"identity": {**inputs["identity"], "userAssignedIdentities": {}}}
     return answer
+
+
+def _signed(type_: str, name: str) -> dict[str, Any]:
+    """Stand-ins for keys and certificates, which tell whose they are."""
+    known = {
+        "PrivateKey": {"privateKeyPemPkcs8": f"{KEY_MARK} {name}"},
+        "SelfSignedCert": {"certPem": f"certificate of {name}"},
+        "LocallySignedCert": {"certPem": f"certificate of {name}"},
+        "CertRequest": {"certRequestPem": f"request of {name}"},
+    }
+    return known.get(type_.rpartition(":")[2], {}) if type_.startswith("tls:") else {}
 
 
 def _plain(value: Any) -> Any:

@@ -65,6 +65,11 @@ FAULTS = [
     ("database", "VirtualMachine", _remove("storageProfile", "dataDisks", 0, "createOption"), "needs createOption"),
     ("database", "Disk", _set("creationData", "createOption", value="New"), "is none of"),
     ("database", "Vault", _set("properties", "networkAcls", "defaultAction", value="Refuse"), "is none of"),
+    ("database", "StorageAccount", _set("networkRuleSet", "defaultAction", value="Refuse"), "is none of"),
+    ("database", "StorageAccount", _set("minimumTlsVersion", value="TLS0_9"), "is none of"),
+    ("database", "LoadBalancer", _set("probes", 0, "protocol", value="Ping"), "is none of"),
+    ("database", "LoadBalancer", _set("loadBalancingRules", 0, "frontendPort", value="5432"), "int is expected"),
+    ("database", "BlobServiceProperties", _set("deleteRetentionPolicy", "days", value="14"), "int is expected"),
     ("network", "NetworkSecurityGroup", _set("securityRules", 0, "access", value="Maybe"), "is none of"),
     ("network", "Subnet", _set("natGateway", value="gateway"), "an object"),
 ]

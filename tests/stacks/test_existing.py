@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.stacks import programs
 from tests.stacks.programs import PASSWORDS, in_the_open, is_secret
 
@@ -63,3 +65,34 @@ def test_a_databases_authority_makes_its_certificate_verified() -> None:
     assert tls == {"mode": "verify-full", "caSecretRef": {"name": "database-authority"}}
     assert authority.plain["stringData"] == {"ca.crt": "-----BEGIN CERTIFICATE-----\n"}
     assert authority.urn in service.dependencies
+
+
+@pytest.mark.parametrize(
+    ("authority", "tls"),
+    [
+        ({}, "sslmode=require"),
+        (
+            {"certificateAuthority": "-----BEGIN CERTIFICATE-----\n"},
+            "sslmode=verify-full&sslrootcert=/etc/keycloak-database/ca.crt",
+        ),
+    ],
+)
+def test_its_keycloak_has_the_database_that_is_named(authority: dict[str, str], tls: str) -> None:
+    keycloak = {
+        "host": "id.smalltown.example",
+        "image": "quay.io/keycloak/keycloak:26.4",
+        "administratorPassword": "keycloak-admin-is-long",
+        "database": {"hosts": ["db.smalltown.example"], "password": PASSWORDS["keycloak"], **authority},
+    }
+    config = {**programs.configuration("platform", "smalltown"), "sensorthings-platform:keycloak": keycloak}
+    platform = programs.execute("platform", config, {}, "smalltown")
+    pod = platform.the("apps/v1:Deployment").plain["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (url,) = [each.removeprefix("--db-url=") for each in container["args"] if each.startswith("--db-url=")]
+    assert url.startswith("jdbc:postgresql://db.smalltown.example:5432/keycloak?targetServerType=primary&")
+    assert url.endswith(f"&{tls}")
+    (secret,) = platform.of_type("core/v1:Secret")
+    assert secret.plain["stringData"]["database-password"] == PASSWORDS["keycloak"]
+    assert secret.plain["stringData"].get("ca.crt") == authority.get("certificateAuthority")
+    assert ("/etc/keycloak-database" in {each["mountPath"] for each in container["volumeMounts"]}) == bool(authority)
+    assert not any(PASSWORDS["keycloak"] in text for each in platform.resources for text in in_the_open(each.inputs))

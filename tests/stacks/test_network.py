@@ -16,10 +16,14 @@ def test_machines_have_one_way_out_with_a_fixed_address(network: Run) -> None:
         assert subnet.inputs["defaultOutboundAccess"] is False
 
 
-def test_the_database_subnet_takes_postgresql_from_the_cluster_and_the_pair_only(network: Run) -> None:
+def test_the_database_subnet_takes_what_the_cluster_and_the_machines_need_and_nothing_else(network: Run) -> None:
     rules = sorted(network.the("NetworkSecurityGroup").inputs["securityRules"], key=lambda rule: rule["priority"])
-    allowed = [(rule["sourceAddressPrefix"], rule.get("destinationPortRange")) for rule in rules[:-1]]
-    assert allowed == [("10.20.0.0/20", "5432"), ("10.20.16.0/24", "5432")]
+    allowed = {rule["sourceAddressPrefix"]: rule["destinationPortRanges"] for rule in rules[:-1]}
+    assert allowed == {
+        "10.20.0.0/20": ["5432", "8008", "9187"],
+        "10.20.16.0/24": ["5432", "8008", "2379", "2380"],
+        "AzureLoadBalancer": ["8008"],
+    }
     assert {rule["access"] for rule in rules[:-1]} == {"Allow"}
     last = rules[-1]
     assert (last["access"], last["direction"], last["protocol"], last["sourceAddressPrefix"]) == (

@@ -63,6 +63,17 @@ def test_our_kinds_are_installed_as_they_are_generated_and_stay(platform: Run) -
         assert made.retain_on_delete
 
 
+def test_prometheus_reads_the_database_machines_and_verifies_them(platform: Run) -> None:
+    (release,) = [each for each in platform.of_type("helm.sh/v3:Release") if each.name == "kube-prometheus-stack"]
+    configs = release.plain["values"]["prometheus"]["prometheusSpec"]["additionalScrapeConfigs"]
+    assert {config["job_name"]: config["static_configs"][0]["targets"] for config in configs} == {
+        "postgresql": ["db-0.hamburg.internal:9187", "db-1.hamburg.internal:9187"],
+        "patroni": ["db-0.hamburg.internal:8008", "db-1.hamburg.internal:8008"],
+    }
+    for config in configs:
+        assert (config["scheme"], config["tls_config"]) == ("https", {"ca": "certificate of hamburg-authority"})
+
+
 def test_ingress_takes_the_citys_address_and_our_operators_ports(platform: Run) -> None:
     release = _releases(platform)["ingress-nginx"]
     controller = release.plain["values"]["controller"]
@@ -123,9 +134,11 @@ def test_keycloak_has_a_name_a_certificate_and_no_password_in_the_open(platform:
     assert {_releases(platform)[name].urn for name in ("ingress-nginx", "cert-manager")} <= set(ingress.dependencies)
     (container,) = _of_kind(platform, "Deployment")[0].plain["spec"]["template"]["spec"]["containers"]
     assert (
-        "--db-url=jdbc:postgresql://keycloak-0.hamburg.example:5432,keycloak-1.hamburg.example:5432/keycloak"
-        "?targetServerType=primary&sslmode=require"
+        "--db-url=jdbc:postgresql://db-0.hamburg.internal:5432,db-1.hamburg.internal:5432/keycloak"
+        "?targetServerType=primary&hostRecheckSeconds=2&connectTimeout=3&socketTimeout=60&tcpKeepAlive=true"
+        "&sslmode=verify-full&sslrootcert=/etc/keycloak-database/ca.crt"
     ) in container["args"]
+    assert {"--db-username=keycloak", "--db-pool-max-size=20"} <= set(container["args"])
     values = [variable for variable in container["env"] if "value" in variable]
     assert [variable["name"] for variable in values] == ["KC_BOOTSTRAP_ADMIN_USERNAME"]
 
@@ -174,6 +187,11 @@ def test_the_citys_service_is_what_the_operator_reads(city: Run) -> None:
     assert spec.database.external is not None
     assert spec.database.external.primary.host == "db-0.hamburg.internal"
     assert [replica.host for replica in spec.database.external.replicas] == ["db-1.hamburg.internal"]
+    assert spec.database.external.tls.mode == "verify-full"
+    (authority,) = [each for each in city.of_type("Secret") if "ca.crt" in each.plain["stringData"]]
+    assert spec.database.external.tls.ca_secret_ref is not None
+    assert spec.database.external.tls.ca_secret_ref.name == authority.plain["metadata"]["name"]
+    assert authority.plain["stringData"]["ca.crt"] == "certificate of hamburg-authority"
     assert spec.certificate is not None
     assert spec.certificate.issuer_ref.kind == "ClusterIssuer"
 
@@ -181,7 +199,7 @@ def test_the_citys_service_is_what_the_operator_reads(city: Run) -> None:
 def test_the_service_comes_after_its_secret_and_issuer_and_is_not_waited_for(city: Run) -> None:
     (service,) = _of_kind(city, "SensorThingsService")
     (issuer,) = _of_kind(city, "ClusterIssuer")
-    assert {city.the("Secret").urn, issuer.urn} <= set(service.dependencies)
+    assert {*(each.urn for each in city.of_type("Secret")), issuer.urn} <= set(service.dependencies)
     assert service.inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
     assert service.inputs["spec"]["certificate"]["issuerRef"]["name"] == issuer.inputs["metadata"]["name"]
 
@@ -195,7 +213,7 @@ def test_a_connector_comes_after_its_service(city: Run) -> None:
 
 
 def test_the_databases_password_stays_a_secret(city: Run) -> None:
-    secret = city.the("Secret")
+    (secret,) = [each for each in city.of_type("Secret") if "password" in each.plain["stringData"]]
     assert secret.plain["stringData"] == {"username": "sensorthings", "password": PASSWORDS["sensorthings"]}
 
 

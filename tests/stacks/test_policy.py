@@ -74,6 +74,8 @@ FAULTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ),
     ("no-public-database", "database", "compute:Disk", {"publicNetworkAccess": "Enabled"}),
     ("no-public-database", "database", "compute:Disk", {"networkAccessPolicy": "AllowAll"}),
+    ("no-public-database", "database", "storage:StorageAccount", {"allowBlobPublicAccess": True}),
+    ("encrypted", "database", "storage:StorageAccount", {"minimumTlsVersion": "TLS1_0"}),
     ("no-public-database", "database", "keyvault:Vault", {"properties.networkAcls.defaultAction": "Allow"}),
     (
         "no-public-database",
@@ -121,6 +123,7 @@ def test_a_planted_fault_is_caught(
         ("database", "compute:Disk"),
         ("database", "compute:VirtualMachine"),
         ("database", "keyvault:Vault"),
+        ("database", "storage:StorageAccount"),
         ("network", "network:VirtualNetwork"),
         ("network", "resources:ResourceGroup"),
         ("platform", ":CustomResourceDefinition"),

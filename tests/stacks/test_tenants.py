@@ -94,7 +94,10 @@ def _the_subjects(run: Run, namespace: str, name: str) -> list[dict[str, str]]:
 
 
 def test_the_databases_password_lies_with_the_one_tenant_that_uses_it(munich: dict[str, Run]) -> None:
-    secrets = [each.inputs["metadata"]["namespace"] for each in munich["city"].of_type("core/v1:Secret")]
-    assert secrets == ["bicycles"]
+    secrets = [each.inputs["metadata"] for each in munich["city"].of_type("core/v1:Secret")]
+    assert {(each["namespace"], each["name"]) for each in secrets} == {
+        ("bicycles", "database"),
+        ("bicycles", "database-authority"),
+    }
     air = _the(munich["city"], "air", "SensorThingsService")
     assert air["spec"]["database"] == {"type": "Managed", "managed": {"storage": {"size": "20Gi"}}}

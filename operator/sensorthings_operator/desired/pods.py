@@ -3,7 +3,7 @@
 Used by the builders of workloads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sensorthings_operator.api.base import ResourceRequirements
@@ -31,6 +31,7 @@ def pod_spec(  # noqa: PLR0913 - the parts in which pods differ
     grace_seconds: int = 30,
     restart_policy: str = "Always",
     api_token: bool = False,
+    sysctls: Sequence[Manifest] = (),
 ) -> Manifest:
     """The spec of a pod that passes pod security ``restricted``, as ``user`` (uid and gid); few have an API token."""
     spec: Manifest = {
@@ -39,7 +40,7 @@ def pod_spec(  # noqa: PLR0913 - the parts in which pods differ
         "enableServiceLinks": False,
         "restartPolicy": restart_policy,
         "terminationGracePeriodSeconds": grace_seconds,
-        "securityContext": restricted(user),
+        "securityContext": restricted(user) | ({"sysctls": [*sysctls]} if sysctls else {}),
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sensorthings_stacks.cities.city import City, Finding
 from sensorthings_stacks.cities.projects import PROJECTS, of_target
 from sensorthings_stacks.settings.city import CitySettings
+from sensorthings_stacks.settings.database import DatabaseSettings
 from sensorthings_stacks.settings.network import NetworkSettings
 from sensorthings_stacks.settings.platform import PlatformSettings
 from sensorthings_stacks.settings.reading import Problem
@@ -29,7 +30,15 @@ _MQTT_PORT: Final = 8883
 
 def within(city: City) -> list[Finding]:
     """What is wrong between the layers of a city. Layers that are wrong in themselves are left out."""
-    checks = (_has_its_layers, _layers_agree, _tenants_have_a_place, _realms_are_known, _hosts_lead_here, _ports_differ)
+    checks = (
+        _has_its_layers,
+        _layers_agree,
+        _keycloak_has_a_database,
+        _tenants_have_a_place,
+        _realms_are_known,
+        _hosts_lead_here,
+        _ports_differ,
+    )
     return [finding for check in checks for finding in check(city)]
 
 
@@ -68,6 +77,16 @@ def _layers_agree(city: City) -> Iterator[Finding]:
         first = regions["network"]
         if first is not None and region is not None and region != first:
             yield _finding(city, layer, "azure-native:location", f"must be {first}, as in the network's file", region)
+
+
+def _keycloak_has_a_database(city: City) -> Iterator[Finding]:
+    platform, database = city.layer(PlatformSettings), city.layer(DatabaseSettings)
+    if platform is None or platform.keycloak is None or platform.keycloak.database is not None or database is None:
+        return
+    # Encrypted as a whole, it is there and can't be read.
+    if city.given("database", "keycloak") is None:
+        told = "is missing: add keycloak to the database's file, as {}, or name another database here"
+        yield _finding(city, "platform", "keycloak.database", told)
 
 
 def _services(city: City) -> list[tuple[str, Service]]:

@@ -9,10 +9,11 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
-from sensorthings_stacks.components.tenant import SKIP_AWAIT, DatabaseAccess, Tenant, TenantArgs
+from sensorthings_stacks.components.tenant import SKIP_AWAIT, Tenant, TenantArgs
 from sensorthings_stacks.components.web import CLASS, ISSUER
 
 if TYPE_CHECKING:
+    from sensorthings_stacks.components.database_access import DatabaseAccess
     from sensorthings_stacks.settings.city import CitySettings
 
 

@@ -41,8 +41,10 @@ class DatabaseMachineArgs:
     """cloud-init user-data. Taken at the first start only."""
     administrator_key: str
     """Public SSH key."""
-    identity: Input[str] | None
-    """Id of the managed identity; None for a machine that needs no rights."""
+    identity: Input[str]
+    """Id of the managed identity."""
+    pool: Input[str] | None = None
+    """Id of the load balancer's pool that it joins."""
 
 
 class DatabaseMachine(pulumi.ComponentResource):
@@ -60,6 +62,7 @@ class DatabaseMachine(pulumi.ComponentResource):
                     subnet=network.SubnetArgs(id=args.subnet),
                     private_ip_allocation_method=network.IPAllocationMethod.STATIC,
                     private_ip_address=args.address,
+                    load_balancer_backend_address_pools=_pools(args.pool),
                 )
             ],
             opts=ResourceOptions(parent=self),
@@ -100,16 +103,15 @@ class DatabaseMachine(pulumi.ComponentResource):
                         )
                     ]
                 ),
+                # Azure would choose the hour, and restart what it likes: the machines update themselves in turn.
                 patch_settings=compute.LinuxPatchSettingsArgs(
-                    patch_mode=compute.LinuxVMGuestPatchMode.AUTOMATIC_BY_PLATFORM,
+                    patch_mode=compute.LinuxVMGuestPatchMode.IMAGE_DEFAULT,
                     assessment_mode=compute.LinuxPatchAssessmentMode.AUTOMATIC_BY_PLATFORM,
                 ),
             ),
         )
 
-    def _identity(self) -> compute.VirtualMachineIdentityArgs | None:
-        if self._args.identity is None:
-            return None
+    def _identity(self) -> compute.VirtualMachineIdentityArgs:
         return compute.VirtualMachineIdentityArgs(
             type=compute.ResourceIdentityType.USER_ASSIGNED, user_assigned_identities=[self._args.identity]
         )
@@ -154,6 +156,10 @@ class DatabaseMachine(pulumi.ComponentResource):
                 managed_disk=compute.ManagedDiskParametersArgs(id=disk.id),
             )
         ]
+
+
+def _pools(pool: Input[str] | None) -> list[network.BackendAddressPoolArgs] | None:
+    return None if pool is None else [network.BackendAddressPoolArgs(id=pool)]
 
 
 def _encoded(user_data: str) -> str:

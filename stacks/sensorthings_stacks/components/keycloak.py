@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi import ResourceOptions
+from pulumi import Output, ResourceOptions
 
 from sensorthings_stacks import configuration
 from sensorthings_stacks.components.web import CLASS, INGRESS_NAMESPACE, ISSUED, certificate
+from sensorthings_stacks.machines.cluster import KEYCLOAK_CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pulumi import Input
+
+    from sensorthings_stacks.components.database_access import DatabaseAccess
     from sensorthings_stacks.settings import platform
 
 Manifest = Any
@@ -29,6 +34,19 @@ _HTTP, _MANAGEMENT, _CLUSTER = 8080, 9000, (7800, 57800)
 """Ports; the last are those by which its pods find out whether others live, and share sessions."""
 _OUT: Final = (53, 5353, 443, 8443, 389, 636, 5432)
 """Where it goes: names, identity providers, a directory, its database."""
+_AUTHORITY: Final = "ca.crt"
+_AUTHORITIES: Final = "/etc/keycloak-database"
+"""Where the authority of the database's machines lies in the container."""
+_FAILOVER: Final = {
+    "targetServerType": "primary",
+    "hostRecheckSeconds": 2,
+    "connectTimeout": 3,
+    # Seconds for an answer. Without it, a login that waits for a machine that stalled would wait for ever; with much
+    # less, a new version of Keycloak could not change a large table.
+    "socketTimeout": 60,
+    "tcpKeepAlive": "true",
+}
+"""The driver's parameters."""
 _TEMPORARY: Final = "/tmp"  # noqa: S108 - a folder in the container, of the pod alone
 
 
@@ -40,6 +58,8 @@ class KeycloakArgs:
     """Access to the cluster."""
     settings: platform.Keycloak
     """What the city configured."""
+    database: DatabaseAccess
+    """Where it keeps realms and users."""
     after: Sequence[pulumi.Resource] = ()
     """What must be there before its Ingress: the controller checks every Ingress."""
 
@@ -65,13 +85,17 @@ class Keycloak(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _secret(self) -> kubernetes.core.v1.Secret:
-        settings = self._args.settings
+        database = self._args.database
+        authority: dict[str, Input[str]] = {}
+        if database.certificate_authority is not None:
+            authority[_AUTHORITY] = database.certificate_authority
         return kubernetes.core.v1.Secret(
             NAME,
             metadata=self._metadata,
             string_data={
-                "administrator-password": configuration.secret(settings.administrator_password),
-                "database-password": configuration.secret(settings.database.password),
+                "administrator-password": configuration.secret(self._args.settings.administrator_password),
+                "database-password": Output.from_input(database.password).apply(_is_there),
+                **authority,
             },
             opts=self._options(),
         )
@@ -103,11 +127,18 @@ class Keycloak(pulumi.ComponentResource):
                 }
             ],
             "containers": [self._container()],
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
+            "volumes": [{"name": "tmp", "emptyDir": {}}, *self._authority_volumes()],
         }
 
+    def _authority_volumes(self) -> list[dict[str, Any]]:
+        if self._args.database.certificate_authority is None:
+            return []
+        files = [{"key": _AUTHORITY, "path": _AUTHORITY}]
+        return [{"name": "authority", "secret": {"secretName": NAME, "items": files}}]
+
     def _container(self) -> dict[str, Any]:
-        settings = self._args.settings
+        settings, database = self._args.settings, self._args.database
+        mounts = [{"name": each["name"], "mountPath": _AUTHORITIES} for each in self._authority_volumes()]
         health = {"startupProbe": ("started", 2), "readinessProbe": ("ready", 5), "livenessProbe": ("live", 10)}
         return {
             "name": NAME,
@@ -120,8 +151,10 @@ class Keycloak(pulumi.ComponentResource):
                 "--health-enabled=true",
                 "--metrics-enabled=true",
                 "--db=postgres",
-                f"--db-url={_url(settings.database)}",
-                f"--db-username={settings.database.username}",
+                Output.concat("--db-url=", _url(database)),
+                Output.concat("--db-username=", database.username),
+                # All pods together, and one more while they are replaced. Each would take 100.
+                f"--db-pool-max-size={KEYCLOAK_CONNECTIONS // (settings.replicas + 1)}",
             ],
             "env": [
                 {"name": "KC_BOOTSTRAP_ADMIN_USERNAME", "value": "admin"},
@@ -132,7 +165,7 @@ class Keycloak(pulumi.ComponentResource):
             "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
             # The root file system stays writable: the published image builds itself anew for its options at the start.
             "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-            "volumeMounts": [{"name": "tmp", "mountPath": _TEMPORARY}],
+            "volumeMounts": [{"name": "tmp", "mountPath": _TEMPORARY}, *mounts],
             **{
                 probe: {
                     "httpGet": {"path": f"/health/{path}", "port": "management"},
@@ -224,10 +257,22 @@ def http01_solvers() -> Manifest:
     }
 
 
-def _url(database: platform.KeycloakDatabase) -> str:
+def _url(database: DatabaseAccess) -> Output[str]:
     """The driver looks for the machine that takes writes, also after a failover."""
-    hosts = ",".join(f"{host}:5432" for host in database.hosts)
-    return f"jdbc:postgresql://{hosts}/{database.name}?targetServerType=primary&sslmode=require"
+    hosts = Output.from_input(database.hosts).apply(lambda names: ",".join(f"{name}:5432" for name in names))
+    parameters = {**_FAILOVER, "sslmode": "require"}
+    if database.certificate_authority is not None:
+        parameters |= {"sslmode": "verify-full", "sslrootcert": f"{_AUTHORITIES}/{_AUTHORITY}"}
+    return Output.concat("jdbc:postgresql://", hosts, "/", database.name, f"?{urlencode(parameters, safe='/')}")
+
+
+def _is_there(password: str) -> str:
+    if not password:
+        raise ValueError(
+            "The city's database machines have no database for Keycloak: configure keycloak in the database layer, "
+            "or name another database in keycloak.database of the platform layer."
+        )
+    return password
 
 
 def _from_secret(variable: str, key: str) -> dict[str, Any]:

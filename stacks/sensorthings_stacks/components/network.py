@@ -9,6 +9,14 @@ import pulumi
 from pulumi import ResourceOptions
 from pulumi_azure_native import dns, network, privatedns
 
+from sensorthings_stacks.machines.cluster import (
+    ETCD_CLIENT_PORT,
+    ETCD_PEER_PORT,
+    EXPORTER_PORT,
+    PATRONI_PORT,
+    POSTGRESQL_PORT,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,7 +26,6 @@ if TYPE_CHECKING:
 
 ZONES = ("1", "2", "3")
 """Availability zones of an Azure region."""
-POSTGRESQL_PORT = 5432
 
 
 @dataclass(frozen=True)
@@ -117,19 +124,27 @@ class Network(pulumi.ComponentResource):
             address_prefix=str(self._args.addresses.database),
             nat_gateway=network.SubResourceArgs(id=nat.id),
             network_security_group=network.NetworkSecurityGroupArgs(id=group.id),
-            # The way to the key vault, which nothing else on a network reaches.
-            service_endpoints=[network.ServiceEndpointPropertiesFormatArgs(service="Microsoft.KeyVault")],
+            # The ways to the key vault and to the backups, which nothing else on a network reaches.
+            service_endpoints=[
+                network.ServiceEndpointPropertiesFormatArgs(service=f"Microsoft.{service}")
+                for service in ("KeyVault", "Storage")
+            ],
             default_outbound_access=False,
             opts=ResourceOptions(parent=self, depends_on=[after]),
         )
 
     def _database_rules(self) -> list[network.SecurityRuleArgs]:
-        """PostgreSQL from the cluster and between the machines; nothing else comes in."""
+        """What the cluster and the machines ask of the machines, health checks of a load balancer; nothing else."""
         addresses = self._args.addresses
-        sources = (("cluster", str(addresses.cluster)), ("pair", str(addresses.database)))
+        asked = (POSTGRESQL_PORT, PATRONI_PORT)
+        sources = (
+            ("cluster", str(addresses.cluster), (*asked, EXPORTER_PORT)),
+            ("machines", str(addresses.database), (*asked, ETCD_CLIENT_PORT, ETCD_PEER_PORT)),
+            ("load-balancer", "AzureLoadBalancer", (PATRONI_PORT,)),
+        )
         allowed = [
             network.SecurityRuleArgs(
-                name=f"postgresql-from-{source}",
+                name=f"database-from-{source}",
                 priority=100 + number,
                 direction=network.SecurityRuleDirection.INBOUND,
                 access=network.SecurityRuleAccess.ALLOW,
@@ -137,9 +152,9 @@ class Network(pulumi.ComponentResource):
                 source_address_prefix=source_range,
                 source_port_range="*",
                 destination_address_prefix=str(addresses.database),
-                destination_port_range=str(POSTGRESQL_PORT),
+                destination_port_ranges=[str(port) for port in ports],
             )
-            for number, (source, source_range) in enumerate(sources)
+            for number, (source, source_range, ports) in enumerate(sources)
         ]
         refused = network.SecurityRuleArgs(
             name="nothing-else",

@@ -16,6 +16,7 @@ from pulumi import ResourceOptions
 
 from sensorthings_stacks import configuration
 from sensorthings_stacks.components import monitoring
+from sensorthings_stacks.components.database_access import DatabaseAccess
 from sensorthings_stacks.components.keycloak import Keycloak, KeycloakArgs
 from sensorthings_stacks.components.web import INGRESS_NAMESPACE
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pulumi import Input
     from pulumi_kubernetes.core.v1 import Namespace
 
-    from sensorthings_stacks.settings.platform import Ingress, PlatformSettings
+    from sensorthings_stacks.settings.platform import Ingress, KeycloakDatabase, PlatformSettings
 
 TCP_SERVICES: Final = "tcp-services"
 """The ConfigMap in which our operator gives ingress-nginx the ports of MQTT."""
@@ -43,6 +44,10 @@ class PlatformArgs:
     """Access to the cluster."""
     load_balancer: Mapping[str, Input[str]]
     """Annotations by which the cluster's load balancer takes the city's public address."""
+    machines: monitoring.DatabaseMachines | None
+    """Those of the city's database, whose metrics Prometheus reads; None where it is somebody else's."""
+    keycloak_database: DatabaseAccess | None
+    """Keycloak's on those machines, for a city that names no other; None where they are somebody else's."""
     operator_chart: str
     """Folder of our operator's Helm chart, relative to the project: the same on every machine."""
     definitions: Path
@@ -67,12 +72,7 @@ class Platform(pulumi.ComponentResource):
         watching = self._monitoring()
         ingress = self._ingress(after=[watching])
         settings = args.settings
-        if settings.keycloak is not None:
-            Keycloak(
-                name,
-                KeycloakArgs(provider=args.provider, settings=settings.keycloak, after=[ingress, certificates]),
-                ResourceOptions(parent=self),
-            )
+        self._keycloak(name, after=[ingress, certificates])
         self._release(
             "sensorthings-operator",
             namespace=_SYSTEM,
@@ -81,6 +81,18 @@ class Platform(pulumi.ComponentResource):
             after=[certificates, watching, ingress, *self._definitions()],
         )
         self.register_outputs({})
+
+    def _keycloak(self, name: str, after: list[pulumi.Resource]) -> None:
+        settings = self._args.settings.keycloak
+        if settings is None:
+            return
+        database = self._args.keycloak_database if settings.database is None else _named(settings.database)
+        if database is not None:
+            Keycloak(
+                name,
+                KeycloakArgs(provider=self._args.provider, settings=settings, database=database, after=after),
+                ResourceOptions(parent=self),
+            )
 
     def _monitoring(self) -> kubernetes.helm.v3.Release:
         namespace = self._namespace(monitoring.NAMESPACE)
@@ -104,7 +116,7 @@ class Platform(pulumi.ComponentResource):
             namespace=namespace,
             version=self._args.settings.charts.prometheus_stack,
             repository="https://prometheus-community.github.io/helm-charts",
-            values=monitoring.values(self._args.settings),
+            values=monitoring.values(self._args.settings, self._args.machines),
             after=logins,
         )
 
@@ -187,6 +199,16 @@ def azure_load_balancer(resource_group: Input[str], address: Input[str]) -> dict
         # In minutes, up to 100; its default of 4 closes MQTT connections between two keep-alives.
         "service.beta.kubernetes.io/azure-load-balancer-tcp-idle-timeout": "30",
     }
+
+
+def _named(database: KeycloakDatabase) -> DatabaseAccess:
+    return DatabaseAccess(
+        hosts=list(database.hosts),
+        name=database.name,
+        username=database.username,
+        password=configuration.secret(database.password),
+        certificate_authority=database.certificate_authority or None,
+    )
 
 
 def _operator_values(settings: PlatformSettings) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The key vault that holds the passwords of PostgreSQL's roles, and the identity that reads them. Database layer.
+"""The key vault of the database's passwords, certificates and keys, and the identities that read them. Database layer.
 
-The machines fetch the passwords when they start: user-data can be read by everybody on a machine, and a change of it
-would replace the machine.
+The machines fetch them when they start: user-data can be read by everybody on a machine, and a change of it would
+replace the machine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pulumi_azure_native import authorization, keyvault, managedidentity
 from sensorthings_stacks import roles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pulumi import Input, Output
 
@@ -29,29 +29,56 @@ class SecretsVaultArgs:
     """Name of the resource group."""
     subnet: Input[str]
     """Id of the subnet from which the vault can be reached; nothing else on a network reaches it."""
-    passwords: Mapping[str, Output[str]]
-    """Secret passwords by the name of their role."""
+    secrets: Mapping[str, Output[str]]
+    """What it holds, by name."""
+    readers: Mapping[str, Sequence[str]]
+    """Names of the secrets that each machine may read, by the machine's name."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The identity of a machine."""
+
+    id: Output[str]
+    """Its id. Known once it may read what it should, and that is there."""
+    client_id: Output[str]
+    """Its client id."""
+    principal_id: Output[str]
+    """Id of its principal, to which rights are given."""
 
 
 class SecretsVault(pulumi.ComponentResource):
-    """A key vault, its secrets, and an identity that may read them."""
+    """A key vault, its secrets, and for each machine an identity that may read its own."""
 
     vault_uri: Output[str]
     """Address of the vault."""
-    identity: Output[str]
-    """Id of the identity."""
-    client_id: Output[str]
-    """Client id of the identity."""
+    readers: dict[str, Reader]
+    """The machines' identities, by the machines' names."""
 
     def __init__(self, name: str, args: SecretsVaultArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("sensorthings:database:SecretsVault", name, None, opts)
-        identity = managedidentity.UserAssignedIdentity(
-            name, resource_group_name=args.resource_group, opts=ResourceOptions(parent=self)
-        )
-        vault = keyvault.Vault(
+        self._name, self._args = name, args
+        vault = self._vault()
+        self._secrets = {
+            secret: keyvault.Secret(
+                f"{name}-{secret}",
+                resource_group_name=args.resource_group,
+                vault_name=vault.name,
+                secret_name=secret,
+                properties=keyvault.SecretPropertiesArgs(value=value),
+                opts=ResourceOptions(parent=self),
+            )
+            for secret, value in args.secrets.items()
+        }
+        self.vault_uri = vault.properties.vault_uri.apply(lambda uri: uri or "")
+        self.readers = {machine: self._reader(machine, names) for machine, names in args.readers.items()}
+        self.register_outputs({"vaultUri": self.vault_uri})
+
+    def _vault(self) -> keyvault.Vault:
+        return keyvault.Vault(
             # Names of vaults are unique in all of Azure and at most 24 characters, of which Pulumi adds eight.
-            name,
-            resource_group_name=args.resource_group,
+            self._name,
+            resource_group_name=self._args.resource_group,
             properties=keyvault.VaultPropertiesArgs(
                 sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName.STANDARD),
                 tenant_id=authorization.get_client_config_output().tenant_id,
@@ -61,33 +88,28 @@ class SecretsVault(pulumi.ComponentResource):
                 network_acls=keyvault.NetworkRuleSetArgs(
                     default_action=keyvault.NetworkRuleAction.DENY,
                     bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,
-                    virtual_network_rules=[keyvault.VirtualNetworkRuleArgs(id=args.subnet)],
+                    virtual_network_rules=[keyvault.VirtualNetworkRuleArgs(id=self._args.subnet)],
                 ),
             ),
             opts=ResourceOptions(parent=self, protect=True),
         )
-        rights = authorization.RoleAssignment(
-            f"{name}-read",
-            principal_id=identity.principal_id,
-            principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-            role_definition_id=roles.KEY_VAULT_SECRETS_USER,
-            scope=vault.id,
+
+    def _reader(self, machine: str, names: Sequence[str]) -> Reader:
+        identity = managedidentity.UserAssignedIdentity(
+            f"{self._name}-{machine}",
+            resource_group_name=self._args.resource_group,
             opts=ResourceOptions(parent=self),
         )
-        secrets = [
-            keyvault.Secret(
-                f"{name}-{role}",
-                resource_group_name=args.resource_group,
-                vault_name=vault.name,
-                secret_name=f"postgresql-{role}",
-                properties=keyvault.SecretPropertiesArgs(value=password),
+        rights = [
+            authorization.RoleAssignment(
+                f"{self._name}-{machine}-{secret}",
+                principal_id=identity.principal_id,
+                principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
+                role_definition_id=roles.KEY_VAULT_SECRETS_USER,
+                scope=self._secrets[secret].id,
                 opts=ResourceOptions(parent=self),
             )
-            for role, password in args.passwords.items()
+            for secret in names
         ]
-        self.vault_uri = vault.properties.vault_uri.apply(lambda uri: uri or "")
-        # Whoever uses the identity waits until it may read, and until there is something to read.
-        settled = pulumi.Output.all(identity.id, rights.id, *(each.id for each in secrets))
-        self.identity = settled.apply(lambda ids: ids[0])
-        self.client_id = identity.client_id
-        self.register_outputs({"vaultUri": self.vault_uri})
+        settled = pulumi.Output.all(identity.id, *(each.id for each in rights))
+        return Reader(settled.apply(lambda ids: ids[0]), identity.client_id, identity.principal_id)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pulumi import Input
 
+    from sensorthings_stacks.components.database_access import DatabaseAccess
     from sensorthings_stacks.settings import city
 
 CREDENTIALS: Final = "database"
@@ -33,22 +34,6 @@ AUTHORITY: Final = "database-authority"
 SKIP_AWAIT: Final = {"pulumi.com/skipAwait": "true"}
 _RBAC: Final = "rbac.authorization.k8s.io"
 _EDITOR: Final = "sensorthings-editor"
-
-
-@dataclass(frozen=True)
-class DatabaseAccess:
-    """How a service reaches the city's database."""
-
-    hosts: Input[list[str]]
-    """Names of the machines, the primary of the first day first."""
-    name: Input[str]
-    """Name of the database."""
-    username: Input[str]
-    """Role to log in with."""
-    password: Input[str]
-    """Its password: a secret."""
-    certificate_authority: Input[str] | None = None
-    """PEM of the authority that signed the machines' certificates; without it they are not verified."""
 
 
 @dataclass(frozen=True)

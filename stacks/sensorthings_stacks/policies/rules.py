@@ -28,6 +28,7 @@ _STAYING: Final = {
     _DISK: "a database's disk",
     _MACHINE: "a database's machine",
     _VAULT: "the vault with the passwords",
+    _STORAGE: "the database's backups",
     "azure-native:network:VirtualNetwork": "the network",
     "azure-native:resources:ResourceGroup": "the resource group",
     "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition": "a kind of Kubernetes, with every object of it",

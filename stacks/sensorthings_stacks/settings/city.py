@@ -19,7 +19,7 @@ _DATABASE: Final[dict[str, Any]] = {
     "external": {
         "primary": {"host": "stand-in"},
         "credentialsSecretRef": {"name": "stand-in"},
-        "tls": {"mode": "require"},
+        "tls": {"mode": "verify-full", "caSecretRef": {"name": "stand-in"}},
     },
 }
 """Parts of the spec that the layer sets; these stand in for them while the rest is checked."""

@@ -25,11 +25,20 @@ class Passwords(Settings):
     sensorthings: Password
     """Of the role that FROST-Server logs in with."""
     replication: Password
-    """Of the role that the replica streams with."""
+    """Of the role that the standby streams with."""
+    rewind: Password
+    """Of the role with which a former primary finds out what it must give back."""
+
+
+class KeycloakRole(Settings):
+    """The role with which Keycloak logs in to a database of its own, beside the city's."""
+
+    password: Password
+    """Its password."""
 
 
 class DatabaseSettings(Settings):
-    """The city's PostgreSQL pair and its witness."""
+    """The city's PostgreSQL pair, its witness and its backups."""
 
     vm_size: Annotated[VMSize, AfterValidator(_known)] = "Standard_D4ds_v5"
     """Size of the two database machines; PostgreSQL is tuned for it."""
@@ -37,7 +46,11 @@ class DatabaseSettings(Settings):
     """Size of the witness."""
     disk_gibibytes: Annotated[int, Field(ge=32, le=32767)] = 256
     """Size of each machine's data disk."""
+    backup_retention_days: Annotated[int, Field(ge=1, le=365)] = 30
+    """How long every moment of the database can be restored, in days."""
     administrator_key: Annotated[str, Field(pattern=r"^(ssh-ed25519|ssh-rsa) [A-Za-z0-9+/=]+( .*)?$", max_length=4096)]
     """Public SSH key of those who administer the machines."""
     passwords: Passwords
     """Passwords of PostgreSQL's roles."""
+    keycloak: KeycloakRole | None = None
+    """Keycloak's database on the same machines. Where it is absent, none is made."""

@@ -45,6 +45,9 @@ class KeycloakDatabase(Settings):
     """Role that owns it."""
     password: Password
     """Its password."""
+    certificate_authority: Annotated[str, Field(max_length=65536)] = ""
+    """PEM of the authority that signed its machines' certificates. Where it is empty, connections are encrypted, and
+    nothing is verified."""
 
 
 class Keycloak(Settings):
@@ -58,8 +61,8 @@ class Keycloak(Settings):
     """Number of its pods."""
     administrator_password: Password
     """Password of the first administrator, admin. Counts at the first start only."""
-    database: KeycloakDatabase
-    """Where it keeps realms and users."""
+    database: KeycloakDatabase | None = None
+    """Where it keeps realms and users. Where it is absent, that is the database for Keycloak of the database layer."""
 
 
 class GrafanaLogin(Settings):
@@ -128,6 +131,12 @@ class PlatformSettings(Targeted):
     """Grafana. Where it is absent, none is installed."""
     operator: OperatorSettings = OperatorSettings()
     """The SensorThings operator."""
+
+    @model_validator(mode="after")
+    def _keeps_realms_somewhere(self) -> Self:
+        if self.target == "existing" and self.keycloak is not None and self.keycloak.database is None:
+            raise misplaced("keycloak", "database is required where target is existing: no layer would make it")
+        return self
 
     @model_validator(mode="after")
     def _logs_in_somewhere(self) -> Self:

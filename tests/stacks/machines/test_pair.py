@@ -1,106 +1,170 @@
-"""The stack's own user-data on real machines: systemd, cloud-init and PostgreSQL are those of Debian.
+"""The stack's own user-data on real machines: systemd, cloud-init, etcd and PostgreSQL are those of Debian.
 
-What is not Azure's here: passwords come from a folder instead of the key vault, the data disk is mounted already, and
-the packages are installed already.
+What is not Azure's here: secrets come from a folder instead of the key vault, backups go to a folder, the data disk is
+mounted already, and packages and virtual environments are installed already.
 """
 
 from __future__ import annotations
 
-import time
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
 
 from localcluster.errors import LocalClusterError
-from tests.stacks.machines.conftest import PAIR, Client, RunningPair
+from sensorthings_stacks.machines.cluster import EXPORTER_PORT, KEYCLOAK, PATRONI_PORT, POSTGRESQL_PORT
+from tests.stacks.machines.site import CLUSTER, Site, until
 from tests.stacks.programs import PASSWORDS
 
 if TYPE_CHECKING:
-    from sensorthings_stacks.user_data import Member
+    from sensorthings_stacks.machines.cluster import Member
+    from tests.stacks.machines.client import Client
 
 pytestmark = pytest.mark.machines
 
-_PATIENCE = 240  # seconds; two cores may be shared with much else
+
+def _eventually(client: Client, member: Member, sql: str, expected: str) -> None:
+    until(lambda: client.answers(member, sql, expected), f"{expected!r} of {member.name} to {sql!r}")
 
 
-def _eventually(client: Client, member: Member, sql: str, expected: str) -> float:
-    """Seconds until the answer is the expected one."""
-    started = time.monotonic()
-    while not client.answers(member, sql, expected):
-        waited = time.monotonic() - started
-        assert waited < _PATIENCE, f"{member.name} did not answer {expected!r} to {sql!r} within {_PATIENCE} s"
-        time.sleep(0.2)
-    return time.monotonic() - started
+def _tells(client: Client, url: str, line: str) -> bool:
+    try:
+        return line in client.command("GET", url)
+    except LocalClusterError:
+        return False
 
 
-def test_a_row_written_on_the_primary_is_read_on_the_replica(pair: RunningPair, node: Client) -> None:
-    _eventually(node, PAIR.replica, "SELECT pg_is_in_recovery()", "t")
-    node.ask(PAIR.primary, "CREATE TABLE observation (result int); INSERT INTO observation VALUES (42)")
-    _eventually(node, PAIR.replica, "SELECT result FROM observation", "42")
+def _shows(place: Site, client: Client, member: Member, port: int) -> bool:
+    return client.serial(member, port) == place.serial(member)
+
+
+def test_a_row_written_on_the_primary_is_read_on_the_standby(well: Site, node: Client) -> None:
+    node.ask_primary("CREATE TABLE observation (result int); INSERT INTO observation VALUES (42)")
+    _eventually(node, well.standby, "SELECT result FROM observation", "42")
     with pytest.raises(LocalClusterError, match="read-only transaction"):
-        node.ask(PAIR.replica, "INSERT INTO observation VALUES (43)")
+        node.ask(well.standby, "INSERT INTO observation VALUES (43)")
 
 
-def test_the_replica_streams_from_its_slot_over_tls(pair: RunningPair, node: Client) -> None:
-    _eventually(node, PAIR.replica, "SELECT pg_is_in_recovery()", "t")
-    as_superuser = ("runuser", "-u", "postgres", "--", "psql", "-Atqc")
-    streams = pair.primary.machine.run(
+def test_the_standby_is_synchronous_and_streams_from_its_slot_over_tls(well: Site) -> None:
+    as_superuser = ("runuser", "-u", "postgres", "--", "psql", "-XAtqc")
+    streams = well.of(well.primary).run(
         *as_superuser,
-        "SELECT application_name, state, slot_name, ssl.version FROM pg_stat_replication "
-        "JOIN pg_stat_ssl AS ssl USING (pid) JOIN pg_replication_slots ON active_pid = pid",
+        "SELECT application_name, state, sync_state, slot_name, ssl.version, ssl.client_dn "
+        "FROM pg_stat_replication JOIN pg_stat_ssl AS ssl USING (pid) JOIN pg_replication_slots ON active_pid = pid",
     )
-    assert streams.strip() == "db-1|streaming|db_1|TLSv1.3"
+    name = well.standby.name
+    assert streams.strip() == f"{name}|streaming|sync|{name.replace('-', '_')}|TLSv1.3|/CN={name}"
 
 
-def test_postgis_checksums_and_tuning_are_there(pair: RunningPair, node: Client) -> None:
-    for member in (PAIR.primary, PAIR.replica):
+def test_postgis_checksums_and_tuning_are_there(well: Site, node: Client) -> None:
+    for member in CLUSTER.databases:
         _eventually(node, member, "SELECT ST_AsText(ST_MakePoint(10, 53.5))", "POINT(10 53.5)")
         assert node.ask(member, "SHOW data_checksums") == "on"
         assert node.ask(member, "SHOW shared_buffers") == "2GB"
+        assert node.ask(member, "SHOW max_connections") == "200"
 
 
-def test_only_the_clusters_nodes_may_log_in_and_only_encrypted(
-    pair: RunningPair, node: Client, stranger: Client
-) -> None:
-    _eventually(node, PAIR.primary, "SELECT 1", "1")
+def test_only_the_clusters_nodes_may_log_in_and_only_encrypted(well: Site, node: Client, stranger: Client) -> None:
     with pytest.raises(LocalClusterError, match=r'no pg_hba.conf entry for host "10\.20\.32\.5"'):
-        stranger.ask(PAIR.primary, "SELECT 1")
+        stranger.ask(well.primary, "SELECT 1")
     with pytest.raises(LocalClusterError, match="no encryption"):
-        node.ask(PAIR.primary, "SELECT 1", tls="disable")
+        node.ask(well.primary, "SELECT 1", tls="disable")
+    with pytest.raises(LocalClusterError, match=r"no pg_hba.conf entry .* user \"replication\""):
+        node.ask(well.primary, "SELECT 1", role="replication")
 
 
-def test_cloud_init_and_systemd_report_no_error(pair: RunningPair, node: Client) -> None:
-    _eventually(node, PAIR.replica, "SELECT 1", "1")
-    for machine in (side.machine for side in pair):
+def test_keycloak_has_a_database_of_its_own_and_no_other(well: Site, node: Client) -> None:
+    node.ask(well.primary, "CREATE TABLE IF NOT EXISTS realm (name text)", role=KEYCLOAK, database=KEYCLOAK)
+    _eventually(node, well.standby, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'keycloak'", "60")
+    with pytest.raises(LocalClusterError, match=r'no pg_hba.conf entry .* "keycloak", database "sensorthings"'):
+        node.ask(well.primary, "SELECT 1", role=KEYCLOAK)
+    with pytest.raises(LocalClusterError, match=r'no pg_hba.conf entry .* "sensorthings", database "keycloak"'):
+        node.ask(well.primary, "SELECT 1", database=KEYCLOAK)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_load_balancer_that_shows_no_certificate_finds_the_primary(well: Site, node: Client, version: str) -> None:
+    answers = {
+        member: node.status(f"https://{member.address}:{PATRONI_PORT}/primary", tls=version)
+        for member in CLUSTER.databases
+    }
+    assert answers == {well.primary: 200, well.standby: 503}
+
+
+def test_commands_need_a_certificate(well: Site, node: Client) -> None:
+    asked = [*product(["POST", "DELETE"], ["restart", "switchover"]), *product(["PUT", "PATCH"], ["config"])]
+    for method, path in asked:
+        with pytest.raises(LocalClusterError, match="403"):
+            node.command(method, f"https://{well.primary.address}:{PATRONI_PORT}/{path}")
+    with pytest.raises(LocalClusterError, match=r"\(35\)|\(56\)|certificate"):
+        node.command("GET", f"https://{CLUSTER.witness.address}:2379/version")
+
+
+def test_the_exporter_tells_that_the_database_is_up(well: Site, node: Client) -> None:
+    for member in CLUSTER.databases:
+        url = f"https://{member.address}:{EXPORTER_PORT}/metrics"
+        until(partial(_tells, node, url, "pg_up 1"), f"pg_up of {member.name}", 60)
+
+
+def test_cloud_init_and_systemd_report_no_error(well: Site) -> None:
+    for member in CLUSTER.members:
+        machine = well.of(member)
         assert "status: done" in machine.run("cloud-init", "status", "--wait")
-        assert machine.run("systemctl", "list-units", "--failed", "--no-legend", "sensorthings-*", "postgresql*") == ""
+        ours = ["sensorthings-*", "etcd*"]
+        # The witness has the same packages here as the others, and no use for them.
+        ours += ["patroni*", "prometheus*", "postgresql*"] if member in CLUSTER.databases else []
+        assert machine.run("systemctl", "list-units", "--failed", "--no-legend", *ours) == ""
 
 
-def test_no_password_lies_on_a_disk_or_in_a_log(pair: RunningPair, node: Client) -> None:
-    _eventually(node, PAIR.replica, "SELECT 1", "1")
-    for machine in (side.machine for side in pair):
-        for password in PASSWORDS.values():
-            where = ("/etc", "/var/lib/postgresql", "/var/log", "/var/lib/cloud")
-            # grep ends with 1 where it finds nothing.
-            found = machine.run("sh", "-c", 'grep -rlF -- "$0" "$@" || test $? = 1', password, *where)
+def test_no_secret_lies_on_a_disk_or_in_a_log(well: Site) -> None:
+    keys = [(well.folder / "secrets" / f"tls-{each.name}-key").read_text().splitlines()[1] for each in CLUSTER.members]
+    for machine in well.machines.values():
+        for secret in (*PASSWORDS.values(), *keys):
+            where = ("/etc", "/var/lib/postgresql", "/var/log", "/var/lib/cloud", "/var/lib/etcd")
+            # grep ends with 1 where it finds nothing, and with 2 where a file went while it looked.
+            found = machine.run("sh", "-c", 'grep -rslF -- "$0" "$@" || test $? -lt 3', secret, *where)
             assert found == ""
-            assert password not in machine.run("journalctl", "--no-pager")
+            assert secret not in machine.run("journalctl", "--no-pager")
 
 
-def test_cloud_inits_own_schema_accepts_the_user_data(pair: RunningPair) -> None:
+def test_debians_and_patronis_own_checks_accept_what_is_there(well: Site) -> None:
     seed = "/var/lib/cloud/seed/nocloud/user-data"
-    for machine in (side.machine for side in pair):
+    for member in CLUSTER.members:
+        machine = well.of(member)
         assert "Valid cloud-config" in machine.run("cloud-init", "schema", "--config-file", seed)
+        units = ["sensorthings-secrets.service", "sensorthings-maintenance.timer", "etcd.service"]
+        units += ["patroni.service", "sensorthings-backup.timer"] if member in CLUSTER.databases else []
+        machine.run("systemd-analyze", "verify", "--man=no", *units)
+        if member in CLUSTER.databases:
+            check = "/opt/patroni/bin/patroni --validate-config --ignore-listen-port /etc/sensorthings/patroni"
+            machine.run("runuser", "-u", "postgres", "--", "sh", "-c", f"cd / && {check}")
 
 
-@pytest.mark.parametrize("side", ["primary", "replica"])
-def test_a_new_machine_takes_the_data_over_from_the_old_ones_disk(pair: RunningPair, node: Client, side: str) -> None:
-    _eventually(node, PAIR.replica, "SELECT 1", "1")
-    node.ask(PAIR.primary, "CREATE TABLE IF NOT EXISTS kept (name text); INSERT INTO kept VALUES ('before')")
-    before = node.ask(PAIR.primary, "SELECT count(*) FROM kept")
-    getattr(pair, side).replace()
-    _eventually(node, PAIR.primary, "SELECT count(*) FROM kept", before)
-    node.ask(PAIR.primary, "INSERT INTO kept VALUES ('after')")
-    _eventually(node, PAIR.replica, "SELECT count(*) FROM kept", str(int(before) + 1))
-    copies = getattr(pair, side).machine.run("journalctl", "-b", "--no-pager", "-u", "sensorthings-database")
-    assert "pg_basebackup" not in copies
+def test_renewed_certificates_are_taken_into_use_with_no_restart(well: Site, node: Client) -> None:
+    before = {each: node.ask(each, "SELECT pg_postmaster_start_time()") for each in CLUSTER.databases}
+    well.renew_certificates()
+    for member in CLUSTER.members:
+        well.of(member).run("systemctl", "start", "sensorthings-renew.service")
+    for member in CLUSTER.databases:
+        for port in (POSTGRESQL_PORT, PATRONI_PORT):
+            # Patroni takes a signal up with its next look.
+            until(partial(_shows, well, node, member, port), f"{member.name}:{port} to show its new certificate", 60)
+        assert node.ask(member, "SELECT pg_postmaster_start_time()") == before[member]
+    well.until_well()
+
+
+@pytest.mark.parametrize("role", ["standby", "primary", "witness"])
+def test_a_new_machine_takes_the_place_of_an_old_one(well: Site, node: Client, role: str) -> None:
+    member = CLUSTER.witness if role == "witness" else getattr(well, role)
+    node.ask_primary("CREATE TABLE IF NOT EXISTS kept (name text); INSERT INTO kept VALUES ('before')")
+    before = node.ask_primary("SELECT count(*) FROM kept")
+    well.power_off(member)
+    machine = well.boot(member, new=True)
+    well.until_well()
+    assert node.ask_primary("SELECT count(*) FROM kept") == before
+    until(lambda: well.etcd_members() == {each.name for each in CLUSTER.members}, "etcd to have three members")
+    node.ask_primary("INSERT INTO kept VALUES ('after')")
+    if member in CLUSTER.databases:
+        _eventually(node, member, "SELECT count(*) FROM kept", str(int(before) + 1))
+        assert "trying to bootstrap" not in machine.run("journalctl", "-b", "--no-pager", "-u", "patroni")

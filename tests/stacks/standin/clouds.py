@@ -64,4 +64,4 @@ def _answer(name: str, type_: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if type_.startswith("pulumi:providers:"):
         return inputs
     added: dict[str, Any] = {} if type_.startswith("kubernetes:") else {"name": name}
-    return {**added, **inputs, **computed(type_, opened(inputs))}
+    return {**added, **inputs, **computed(type_, name, opened(inputs))}

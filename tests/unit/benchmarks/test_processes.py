@@ -20,3 +20,16 @@ def test_every_config_map_that_a_pod_mounts_holds_files() -> None:
     held = {each["metadata"]["name"]: config_map_values(each) for each in manifests if each["kind"] == "ConfigMap"}
     assert all(held.values())
     assert held["air-jdbc"]["committed-jdbc.jar"].startswith(b"PK")
+
+
+def test_every_variable_that_a_secret_fills_has_its_value() -> None:
+    manifests = desired.children(service(), SETTINGS)
+    held = {each["metadata"]["name"]: secret_values(each) for each in manifests if each["kind"] == "Secret"}
+    pods = [each["spec"]["template"]["spec"] for each in manifests if "template" in each.get("spec", {})]
+    containers = [each for pod in pods for each in (*pod.get("initContainers", ()), *pod["containers"])]
+    filled = [
+        each["valueFrom"]["secretKeyRef"] for box in containers for each in box.get("env", ()) if "valueFrom" in each
+    ]
+    assert filled
+    for chosen in filled:
+        assert held[chosen["name"]][chosen["key"]]

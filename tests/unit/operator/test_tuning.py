@@ -1,21 +1,18 @@
-"""PostgreSQL's settings fit into its container and onto its volume, and agree with those of the stacks' machines."""
+"""PostgreSQL's settings fit into its container and onto its volume."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorthings_operator.desired.database import tuning
-from sensorthings_operator.desired.database.tuning import Size
+from sensorthings_operator.desired.database import configuration
 from sensorthings_operator.desired.quantities import number
+from sensorthings_operator.postgresql import tuning
+from sensorthings_operator.postgresql.tuning import Size
 
-_STACKS: Final = Path(__file__).parents[3] / "stacks" / "sensorthings_stacks" / "tuning.py"
 _GIBIBYTE: Final = 1024
 _SIZES: Final = st.builds(Size, st.integers(64, 2**20), st.integers(1, 256), st.integers(256, 2**26))
 _CONNECTIONS: Final = st.integers(1, 50).map(lambda steps: 500 * steps)
@@ -60,26 +57,6 @@ def test_more_memory_never_means_less_of_anything(size: Size, connections: int) 
 
 def test_it_is_sized_by_the_limit_of_memory_and_by_the_cpus_there_may_be() -> None:
     resources: dict[str, Any] = {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
-    assert tuning.size(resources, "10Gi") == Size(2048, 1, 10240)
+    assert configuration.size(resources, "10Gi") == Size(2048, 1, 10240)
     resources["limits"]["cpu"] = "3500m"
-    assert tuning.size(resources, "1T") == Size(2048, 4, int(number("1T")) // 2**20)
-
-
-@given(st.integers(4, 512), st.integers(2, 128), st.integers(32, 4096))
-def test_a_container_of_a_machine_s_size_is_tuned_like_the_machine(gibibytes: int, cpus: int, disk: int) -> None:
-    """The stacks and the operator can't import each other; the figures are to agree all the same."""
-    specification = importlib.util.spec_from_file_location("stacks_tuning", _STACKS)
-    assert specification is not None
-    assert specification.loader is not None
-    stacks = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(stacks)
-    machine = SimpleNamespace(memory_mebibytes=gibibytes * _GIBIBYTE, vcpus=cpus)
-    theirs = stacks.settings(machine, disk)
-    connections = int(theirs.pop("max_connections"))
-    ours = tuning.settings(Size(machine.memory_mebibytes, cpus, disk * _GIBIBYTE), connections)
-    assert ours.keys() == theirs.keys()
-    assert {name: _plain(value) for name, value in ours.items()} == {n: _plain(v) for n, v in theirs.items()}
-
-
-def _plain(value: str) -> str | int:
-    return _mebibytes(value) if value.endswith("B") else value
+    assert configuration.size(resources, "1T") == Size(2048, 4, int(number("1T")) // 2**20)

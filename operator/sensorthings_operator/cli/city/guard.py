@@ -17,6 +17,8 @@ _GUARDED: Final = {
     "azure-native:containerservice:ManagedCluster": "the cluster, with its default pool",
     "azure-native:compute:Disk": "a database disk",
     "azure-native:keyvault:Vault": "the vault with the passwords",
+    "azure-native:storage:StorageAccount": "the database's backups",
+    "azure-native:storage:BlobContainer": "the database's backups",
     "azure-native:network:VirtualNetwork": "the network",
     "azure-native:resources:ResourceGroup": "the resource group, with everything in it",
     "kubernetes:core/v1:Namespace": "a namespace, with everything in it",

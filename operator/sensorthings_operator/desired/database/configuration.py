@@ -6,13 +6,16 @@ from typing import Final
 from sensorthings_operator.api.database import ManagedDatabase
 from sensorthings_operator.desired import frost
 from sensorthings_operator.desired.addresses import DATABASE_PORT
-from sensorthings_operator.desired.database import names, pgbackrest, tuning
+from sensorthings_operator.desired.database import names, pgbackrest
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.pods import resources
+from sensorthings_operator.desired.quantities import memory_bytes, number
 from sensorthings_operator.desired.service import Service
+from sensorthings_operator.postgresql import settings, tuning
 
 _RESERVED_CONNECTIONS: Final = 20
 """For the operator's probe, the schema Job, backups and people."""
+_MEBIBYTE: Final = 1024 * 1024
 _CONNECTIONS_STEP: Final = 500
 """max_connections changes by a restart only: scaling a module within such a step does not ask for one."""
 
@@ -46,19 +49,24 @@ def max_connections(service: Service) -> int:
     return math.ceil(needed / _CONNECTIONS_STEP) * _CONNECTIONS_STEP
 
 
+def size(resources: Manifest, storage: str) -> tuning.Size:
+    """The size of a container and its volume: its memory limit, and the CPUs it may or at least will have."""
+    cpus = resources["limits"].get("cpu", resources["requests"]["cpu"])
+    return tuning.Size(
+        memory_mebibytes=memory_bytes(resources) // _MEBIBYTE,
+        cpus=max(1, math.ceil(number(cpus))),
+        volume_mebibytes=int(number(storage)) // _MEBIBYTE,
+    )
+
+
 def parameters(service: Service) -> dict[str, str]:
     """Settings of postgresql.conf, but for what says where an instance listens and keeps its files."""
     connections = max_connections(service)
-    size = tuning.size(container_resources(service), managed(service).storage.size)
     return {
         "max_connections": str(connections),
-        **tuning.settings(size, connections),
-        "password_encryption": "scram-sha-256",
-        "wal_level": "replica",
-        "max_wal_senders": "10",
-        "max_replication_slots": "10",
-        "wal_log_hints": "on",
-        "hot_standby": "on",
+        **tuning.settings(size(container_resources(service), managed(service).storage.size), connections),
+        **settings.CONNECTIONS,
+        **settings.REPLICATION,
         "shared_preload_libraries": "",
         "logging_collector": "off",
         "log_destination": "stderr",
@@ -74,8 +82,8 @@ def single(service: Service) -> dict[str, str]:
         "port": str(DATABASE_PORT),
         "unix_socket_directories": names.SOCKET_PATH,
     }
-    settings = {**here, **parameters(service)}
+    told = {**here, **parameters(service)}
     return {
-        "postgresql.conf": "".join(f"{name} = '{value}'\n" for name, value in settings.items()),
+        "postgresql.conf": "".join(f"{name} = '{value}'\n" for name, value in told.items()),
         "pg_hba.conf": "".join(f"{line}\n" for line in HBA),
     }

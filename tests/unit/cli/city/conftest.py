@@ -72,10 +72,10 @@ def encrypt(stacks: Path, name: str) -> None:
     """Put what looks like Pulumi's encryption where a city's secrets are missing."""
     secrets: dict[str, dict[str, Any]] = {
         "hamburg": {
-            "database": {"passwords": ("sensorthings", "replication")},
+            "database": {"passwords": ("sensorthings", "replication", "rewind"), "keycloak": ("password",)},
             "platform": {},
         },
-        "munich": {"database": {"passwords": ("sensorthings", "replication")}},
+        "munich": {"database": {"passwords": ("sensorthings", "replication", "rewind")}},
         "smalltown": {"city": {"database": ("password",)}},
     }
     for layer, keys in secrets[name].items():

@@ -72,6 +72,7 @@ WRONG: list[tuple[str, str, dict[str, Any], str]] = [
     ("database", "munich", {"diskGibibytes": "large"}, "diskGibibytes: must be a whole number from 32 to 32767"),
     ("platform", "munich", {"pulumi__disable_default_providers": []}, "would go wherever kubectl points"),
     ("platform", "munich", {"operator": {}}, "is no realm that the operator knows: operator.keycloakRealms"),
+    ("database", "hamburg", {"keycloak": None}, "keycloak.database: is missing: add keycloak to the database's file"),
     ("platform", "smalltown", {"cluster": {"context": "x"}}, "cluster: must be what stands in the platform's file"),
     ("platform", "munich", {"target": "existing"}, "cluster: is required where target is existing"),
     ("city", "smalltown", {"target": "existng"}, 'target: must be one of azure, existing (given: "existng")'),

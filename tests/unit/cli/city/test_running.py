@@ -165,6 +165,8 @@ def test_without_the_programs_packages_the_command_that_installs_them_is_told(mu
         ("delete-replaced", "azure-native:containerservice:ManagedCluster", True),
         ("replace", "azure-native:containerservice/v20250901:ManagedCluster", True),
         ("delete", "kubernetes:core/v1:Namespace", True),
+        ("replace", "azure-native:storage:StorageAccount", True),
+        ("delete", "azure-native:storage:BlobContainer", True),
         ("update", "azure-native:containerservice:ManagedCluster", False),
         ("create", "azure-native:compute:Disk", False),
         ("replace", "azure-native:containerservice:AgentPool", False),

@@ -1,17 +1,11 @@
-"""PostgreSQL's settings by the size of its container and volume, the same for one instance and for databases.
+"""PostgreSQL's settings by what it has for itself: a container and its volume, or a machine and its data disk.
 
-Sources: PostgreSQL's manual, chapters 20.4 and 20.5, and its wiki, "Tuning Your PostgreSQL Server". The figures are
-those of the machines that the Pulumi stacks make (stacks/sensorthings_stacks/tuning.py), which are never as small.
+Sources: PostgreSQL's manual, chapters 20.4 and 20.5, and its wiki, "Tuning Your PostgreSQL Server".
 """
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
-from sensorthings_operator.desired.metadata import Manifest
-from sensorthings_operator.desired.quantities import memory_bytes, number
-
-_MEBIBYTE: Final = 1024 * 1024
 _GIBIBYTE: Final = 1024
 """In MiB."""
 _CONNECTION_MEBIBYTES: Final = 4
@@ -27,16 +21,6 @@ class Size:
     memory_mebibytes: int
     cpus: int
     volume_mebibytes: int
-
-
-def size(resources: Manifest, storage: str) -> Size:
-    """The size of a container and its volume: its memory limit, and the CPUs it may or at least will have."""
-    cpus = resources["limits"].get("cpu", resources["requests"]["cpu"])
-    return Size(
-        memory_mebibytes=memory_bytes(resources) // _MEBIBYTE,
-        cpus=max(1, math.ceil(number(cpus))),
-        volume_mebibytes=int(number(storage)) // _MEBIBYTE,
-    )
 
 
 def settings(size: Size, connections: int) -> dict[str, str]:

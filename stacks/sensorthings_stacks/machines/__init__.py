@@ -1,0 +1,1 @@
+"""What the three database machines run, as pure functions of one description: etcd, Patroni, PostgreSQL, backups."""
