@@ -74,10 +74,11 @@ def machine_on_azure(place: site.Site, member: Member) -> Iterator[Machine]:
 
 
 def _scripts(member: Member) -> str:
-    files = yaml.safe_load(user_data.of(CLUSTER, member))["write_files"]
-    scripts = [file for file in files if file["path"].startswith("/usr/local/sbin/")]
-    # The names of what is beside it are in its hosts already.
-    return f"#cloud-config\n{yaml.safe_dump({'manage_etc_hosts': False, 'write_files': scripts})}"
+    whole = yaml.safe_load(user_data.of(CLUSTER, member))
+    scripts = [file for file in whole["write_files"] if file["path"].startswith("/usr/local/sbin/")]
+    # The names of what is beside it are in its hosts already. cloud-init's own locale is none that is installed.
+    settings = {"locale": whole["locale"], "manage_etc_hosts": False, "write_files": scripts}
+    return f"#cloud-config\n{yaml.safe_dump(settings)}"
 
 
 @contextmanager

@@ -36,7 +36,11 @@ def _tells(client: Client, url: str, line: str) -> bool:
 
 
 def _shows(place: Site, client: Client, member: Member, port: int) -> bool:
-    return client.serial(member, port) == place.serial(member)
+    try:
+        return client.serial(member, port) == place.serial(member)
+    except LocalClusterError:
+        # Patroni listens anew to take its certificate up, and cuts off who just came.
+        return False
 
 
 def test_a_row_written_on_the_primary_is_read_on_the_standby(well: Site, node: Client) -> None:
