@@ -15,8 +15,9 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from sensorthings_operator.desired.http import EDGE_IDLE_SECONDS
-from tests.e2e.images.conftest import Http, Mqtt, Stack, call, listens
+from tests.e2e.images.conftest import Http, Mqtt, Stack, call, free_port, listens
 from tests.e2e.images.containers import await_true
+from tests.e2e.images.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,6 +236,38 @@ def test_it_listens_before_the_database_and_recovers(stack: Stack, runtime_of_it
     other.start_database("late")
     await_true(server.answers, "it recovers")
     assert other.sql("late", 'select count(*) from "THINGS"') == "0"
+
+
+def test_the_first_seconds_without_a_primary_are_bridged_and_no_more(stack: Stack, http: Http, datastream: str) -> None:
+    assert http.answers()
+    port = free_port()
+    relay = Relay(port, stack.database_port)
+    relay.start()
+    server = stack.start_http(
+        "sensorthings", persistence_db_url=f"jdbc:committed:postgresql://127.0.0.1:{port}/sensorthings"
+    )
+    observations = f"{server.root}/{datastream.split('/v1.1/')[1]}/Observations"
+    await_true(server.answers, "it starts behind the relay")
+
+    def post() -> tuple[int, float]:
+        began = time.monotonic()
+        return call(observations, "POST", {"result": 1}).code, time.monotonic() - began
+
+    relay.stop()
+    threading.Timer(2, relay.start).start()
+    code, took = post()
+    assert code == 201
+    assert 1 < took < 5
+    relay.stop()
+    code, took = post()
+    assert code == 500
+    assert took > 4
+    code, took = post()
+    assert code == 500
+    assert took < 2, "an outage is bridged once"
+    relay.start()
+    await_true(lambda: post()[0] == 201, "it recovers")
+    relay.stop()
 
 
 @pytest.fixture

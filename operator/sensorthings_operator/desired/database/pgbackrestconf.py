@@ -36,7 +36,7 @@ def _is_bucket(service: Service) -> bool:
 def _database(service: Service, settings: OperatorSettings) -> str:
     """Of pods with a database's files: what they push to, or restore from."""
     here = dict.fromkeys(databases.names(service), _HERE)
-    return _text({"global": {**_GENERAL, **_remote_storage(service, settings)}, **_ARCHIVING, **here})
+    return _text({"global": {**_GENERAL, **_remote_storage(service, settings)}, **_ARCHIVING, **_RESTORING, **here})
 
 
 def _files_server(service: Service) -> str:
@@ -125,6 +125,8 @@ _ARCHIVING: Final[Mapping[str, Options]] = {
     }
     for command in ("archive-push", "archive-get")
 }
+# Nobody else works for that database yet: what the node has left is there to unpack files side by side.
+_RESTORING: Final[Mapping[str, Options]] = {"global:restore": {"process-max": 4}}
 _SERVER: Final[Options] = {
     "tls-server-address": "*",
     "tls-server-port": PORT,

@@ -17,13 +17,16 @@ import java.util.logging.Logger;
  * PostgreSQL's own driver, for jdbc:committed:postgresql://…, but that a COMMIT that fails throws an unchecked exception.
  *
  * FROST-Server catches an SQLException of a COMMIT, logs it and answers 201 nevertheless; any other exception ends the
- * request with 500.
+ * request with 500. In the first seconds of an outage it waits for a server.
  */
 public final class CommittedDriver implements Driver {
 
     private static final String PREFIX = "jdbc:committed:";
     private static final String DELEGATE = "org.postgresql.Driver";
 
+    private static final long PAUSE_MILLIS = 100;
+
+    private final Outage outage = new Outage();
     private volatile Driver delegate;
 
     /** Makes it known to the JVM, as a Java agent: so its file needs no place in an image's class path. */
@@ -41,8 +44,39 @@ public final class CommittedDriver implements Driver {
         if (!acceptsURL(url)) {
             return null;
         }
-        Connection connection = delegate().connect(delegated(url), properties);
+        Connection connection = connectPatiently(delegate(), delegated(url), properties);
         return connection == null ? null : committed(connection);
+    }
+
+    /** While one server hands over to another, none takes writes: whoever asks just then waits instead of failing. */
+    private Connection connectPatiently(Driver driver, String url, Properties properties) throws SQLException {
+        while (true) {
+            try {
+                Connection connection = driver.connect(url, properties);
+                outage.ended();
+                return connection;
+            } catch (SQLException failed) {
+                if (!nobodyServes(failed) || !outage.isYoung()) {
+                    throw failed;
+                }
+                pause(failed);
+            }
+        }
+    }
+
+    private static boolean nobodyServes(SQLException failed) {
+        String state = failed.getSQLState();
+        // Connection exceptions, and a server that starts or ends: the appendix "PostgreSQL Error Codes".
+        return state != null && (state.startsWith("08") || state.equals("57P03"));
+    }
+
+    private static void pause(SQLException failed) throws SQLException {
+        try {
+            Thread.sleep(PAUSE_MILLIS);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw failed;
+        }
     }
 
     private static String delegated(String url) {

@@ -83,6 +83,8 @@ def _recovered(folder: Path) -> Iterator[None]:
     settings.write_text(
         "hot_standby = 'off'\narchive_mode = 'off'\nlisten_addresses = ''\n"
         f"unix_socket_directories = '{_SOCKETS}'\nhba_file = '{hba}'\nmax_wal_size = '4GB'\n"
+        # Counting reads the largest table whole.
+        "max_parallel_workers_per_gather = 4\n"
     )
     hba.write_text("local all postgres peer\n")
     with log.open("w") as written:
