@@ -75,6 +75,7 @@ def test_a_third_one_is_restored_from_the_second() -> None:
         "global",
         "global:archive-push",
         "global:archive-get",
+        "global:restore",
         "air-db-r1",
         "air-db-r2",
     }
