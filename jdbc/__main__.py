@@ -17,7 +17,9 @@ from localcluster import debian
 
 _SOURCE: Final = Path(__file__).parent / "src"
 PACKED: Final = Path("operator/sensorthings_operator/desired/files/committed-jdbc.jar")
-_JAVAC: Final = "/usr/lib/jvm/java-17-openjdk-amd64/bin/javac"
+_JVMS: Final = Path("/usr/lib/jvm")
+_COMPILERS: Final = "java-17-openjdk-*/bin/javac"
+"""Debian's folder has the machine's architecture in its name."""
 _RELEASE: Final = "11"
 """The oldest Java of FROST-Server's images."""
 _MANIFEST: Final = "Manifest-Version: 1.0\r\nPremain-Class: city.sensorthings.jdbc.CommittedDriver\r\n\r\n"
@@ -31,8 +33,9 @@ def packed() -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder, io.BytesIO() as file:
         sources = sorted(_SOURCE.rglob("*.java"))
-        command = [_JAVAC, "--release", _RELEASE, "-Xlint:all", "-Werror", "-g:none", "-d", folder, *map(str, sources)]
-        subprocess.run(command, check=True)
+        (javac,) = _JVMS.glob(_COMPILERS)
+        options = ["--release", _RELEASE, "-Xlint:all", "-Werror", "-g:none", "-d", folder]
+        subprocess.run([javac, *options, *sources], check=True)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as jar:
             jar.writestr(_entry("META-INF/MANIFEST.MF"), _MANIFEST)
             for each in sorted(Path(folder).rglob("*.class")):

@@ -74,7 +74,7 @@ def _outages(service: Service, runs: int, say: Say) -> Iterator[str]:
     lost += sum(each.lost for each in seen)
     yield bench_line("database-switchover", max(each.pause for each in seen), "s", goal=SWITCHOVER_SECONDS)
     yield bench_line("database-switchover-failed", sum(each.given_up for each in seen), "requests", goal=0, digits=0)
-    yield bench_line("database-lost", lost, "Observations", goal=0, digits=0)
+    yield bench_line("database-observations-lost", lost, "Observations", goal=0, digits=0)
 
 
 def _said(what: str, seen: Outage, say: Say) -> Outage:

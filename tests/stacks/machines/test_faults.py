@@ -16,6 +16,8 @@ from localcluster.errors import LocalClusterError
 from tests.stacks.machines.site import CLUSTER, Site, until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sensorthings_stacks.machines.cluster import Member
     from tests.stacks.machines.trial import Trial
 
@@ -160,22 +162,19 @@ def test_the_standby_is_behind_when_the_primary_is_lost(trial: Trial) -> None:
 
 
 def test_both_lose_their_power(trial: Trial) -> None:
-    place = trial.place
-    trial.fault()
-    for member in CLUSTER.databases:
-        place.of(member).cut_power()
-    for member in CLUSTER.databases:
-        place.power_off(member)
-        place.boot(member)
-    trial.until_written(180)
+    _lose_their_power(trial, CLUSTER.databases)
 
 
 def test_all_three_lose_their_power(trial: Trial) -> None:
+    _lose_their_power(trial, CLUSTER.members)
+
+
+def _lose_their_power(trial: Trial, members: Sequence[Member]) -> None:
     place = trial.place
     trial.fault()
-    for member in CLUSTER.members:
+    for member in members:
         place.of(member).cut_power()
-    for member in CLUSTER.members:
+    for member in members:
         place.power_off(member)
         place.boot(member)
     trial.until_written(180)
