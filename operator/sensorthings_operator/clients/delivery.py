@@ -40,6 +40,8 @@ PATIENCE_SECONDS: Final = 75.0
 
 FROST-Server looks for its bus once a minute, and subscribes anew where the connection is still lost then.
 """
+SHORT_PATIENCE_SECONDS: Final = 15.0
+"""The same where a pod was started anew for it, and all others had their minute before."""
 _POSTS_AFTER_SECONDS: Final = (0.0, 2.0, 8.0, 20.0, 40.0, 62.0)
 """When Observations are posted, while a pod has told of none: one that has just begun may miss the first."""
 _CONNECT_SECONDS: Final = 5
@@ -58,6 +60,7 @@ class DeliveryTarget:
     tls: bool
     http_port: int = addresses.HTTP_PORT
     sign_in: SignIn = NOBODY
+    patience_seconds: float = PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,8 @@ class DeliveryChecks:
 
     async def _post_until_heard(self, check: _Check, datastream: _Datastream) -> None:
         begun = asyncio.get_running_loop().time()
-        for _, until in pairwise((*_POSTS_AFTER_SECONDS, PATIENCE_SECONDS)):
+        patience = check.target.patience_seconds
+        for _, until in pairwise((*(after for after in _POSTS_AFTER_SECONDS if after < patience), patience)):
             for pod in check.due():
                 number = random.randrange(1, 2**31)  # noqa: S311 - tells it from others, no secret
                 check.posted[number] = pod.name
@@ -252,10 +256,12 @@ def _any_certificate() -> ssl.SSLContext:
 
 def _answer(check: _Check) -> Answer:
     deaf, mute = check.deaf(), check.mute()
-    within = f"within {PATIENCE_SECONDS:g} s"
+    within = f"within {check.target.patience_seconds:g} s"
     if deaf:
         told = f"{within} {_listed(deaf)} told subscribers of none of the Observations that were stored"
-        return Answer(holds=False, reason=DeliveryReason.MQTT_DEAF, message=told, pods=deaf)
+        # Where no pod told of anything, it may as well be that no HTTP pod tells the bus.
+        suspects = (*deaf, *mute) if len(deaf) == len(check.target.mqtt) else deaf
+        return Answer(holds=False, reason=DeliveryReason.MQTT_DEAF, message=told, pods=suspects)
     if mute:
         told = f"{within} no subscriber was told of the Observations that {_listed(mute)} stored"
         return Answer(holds=False, reason=DeliveryReason.HTTP_MUTE, message=told, pods=mute)

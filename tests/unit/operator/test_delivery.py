@@ -231,6 +231,41 @@ async def test_three_in_an_hour_and_no_more() -> None:
 
 
 @on_virtual_time
+async def test_where_a_new_pod_of_one_module_hears_nothing_either_one_of_the_other_goes_next() -> None:
+    city = City()
+    for http, mqtt in (("http-1", "mqtt-1"), ("http-1", "mqtt-2"), ("http-2", "mqtt-2")):
+        city.store = city.delivery._store = OwnedStore(SUMMARIES, FIGURES)
+        city.run(_pod(http, "http"), _pod(mqtt, "mqtt"), _pod("bus-0", "bus"))
+        city.answer = _deaf(mqtt, http)
+        await city.look()
+        await asyncio.sleep(2)
+        await city.look()
+        city.now += 20
+    assert city.client.evicted == ["mqtt-1", "http-1", "mqtt-2"]
+    await city.probes.close()
+
+
+@on_virtual_time
+async def test_the_check_after_it_is_short_as_long_as_the_bus_is_the_same() -> None:
+    city = City()
+    await city.checked(_deaf("mqtt-1", "http-1"))
+    await city.look()
+    city.answer = _WELL
+    asked = len(city.asked)
+    await city.look()
+    await asyncio.sleep(0.5)
+    assert len(city.asked) == asked, "the pod that goes is not asked again"
+    for now, restarts, seconds in ((10, 0, 15), (60, 1, 75), (119, 0, 15), (120, 0, 75)):
+        city.now = now
+        city.store = city.delivery._store = OwnedStore(SUMMARIES, FIGURES)
+        city.run(_pod("http-1", "http"), _pod("mqtt-2", "mqtt"), _pod("bus-0", "bus", restarts=restarts))
+        await city.look()
+        await asyncio.sleep(2)
+        assert city.asked[-1].patience_seconds == seconds, (now, restarts)
+    await city.probes.close()
+
+
+@on_virtual_time
 async def test_a_budget_that_keeps_the_pod_is_asked_again_and_a_pod_that_went_is_not() -> None:
     city = City()
     await city.checked(_deaf("mqtt-1"))

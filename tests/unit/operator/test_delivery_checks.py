@@ -77,7 +77,9 @@ class City:
         self.frost, self.keycloak, self.secrets, self.checks = frost, keycloak, secrets, checks
         self.first, self.second = frost.brokers
         mqtt_port = self.first.port
-        self.target = DeliveryTarget("/FROST-Server", (_HTTP,), (_FIRST, _SECOND), (), mqtt_port, False, port)
+        self.target = DeliveryTarget(
+            "/FROST-Server", (_HTTP,), (_FIRST, _SECOND), (), mqtt_port, False, port, patience_seconds=0.4
+        )
 
 
 @asynccontextmanager
@@ -85,7 +87,6 @@ async def _city(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[City]:
     keycloak, secrets = FakeKeycloak(), FakeSecrets()
     # As short as a test wants them: what is between them is told by the e2e tests.
     monkeypatch.setattr(delivery, "_POSTS_AFTER_SECONDS", (0.0, 0.1, 0.2))
-    monkeypatch.setattr(delivery, "PATIENCE_SECONDS", 0.4)
     async with (
         Broker(host=_FIRST.address) as first,
         Broker(host=_SECOND.address, port=first.port) as second,
@@ -133,6 +134,23 @@ async def test_a_pod_that_tells_of_nothing_is_named(monkeypatch: pytest.MonkeyPa
         assert _SECOND.name in answer.message
         assert city.frost.posted == 3, "it had several chances"
         assert city.frost.of("Observations") == []
+
+
+async def test_where_no_pod_tells_of_anything_the_http_pods_are_suspected_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with _city(monkeypatch) as city:
+        city.frost.deaf += [city.first, city.second]
+        answer = await city.checks.verify(city.target)
+        assert answer.reason == DeliveryReason.MQTT_DEAF
+        assert answer.pods == (_FIRST.name, _SECOND.name, _HTTP.name)
+        assert _HTTP.name not in answer.message, "nobody knows that it is the one"
+
+
+async def test_after_its_patience_it_posts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with _city(monkeypatch) as city:
+        city.frost.deaf.append(city.second)
+        answer = await city.checks.verify(replace(city.target, patience_seconds=0.15))
+        assert answer.message.startswith("within 0.15 s")
+        assert city.frost.posted == 2
 
 
 async def test_one_that_misses_the_first_is_not_taken_for_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
