@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -49,16 +50,24 @@ from (
 _SIZE: Final = "select pg_database_size('sensorthings')"
 
 
+@dataclass(frozen=True)
+class _Time:
+    """Up to when is restored; the last transaction up to then is a later one than ``after``."""
+
+    after: datetime
+    to: datetime
+
+
 def measured(runs: int, gibibytes: float, say: Callable[[str], None]) -> str:
     """Restore, and copy, in turns; the line that says what came of it."""
-    with _filled(gibibytes, say) as (city, database, at, rows):
+    with _filled(gibibytes, say) as (city, database, wanted):
         source, volume = city.folder / "air-db" / "pgdata", city.folder / "air-db-r1"
         city.sql(database, "checkpoint")
         restored, copied = list[float](), list[float]()
         for run in range(runs):
             copied.append(_seconds(lambda: _copy(source, volume)))
             empty(volume)
-            restored.append(_seconds(lambda: _restore(city, at, rows)))
+            restored.append(_seconds(lambda: _restore(city, wanted)))
             empty(volume)
             say(f"run {run + 1} of {runs}: restored in {restored[-1]:.1f} s, copied in {copied[-1]:.1f} s")
     return bench_line("database-restore", median(restored), "s", floor=median(copied), goal=_GOAL)
@@ -76,15 +85,16 @@ def _copy(source: Path, volume: Path) -> None:
     subprocess.run(["cp", "--archive", source, volume / "pgdata"], check=True)
 
 
-def _restore(city: City, at: datetime, rows: int) -> None:
-    code, said = city.restore(at.isoformat())
-    if code != 0 or said["observations"] != rows:
-        raise RuntimeError(f"restored something else than {rows} rows: {said}")
+def _restore(city: City, wanted: _Time) -> None:
+    code, said = city.restore(wanted.to.isoformat())
+    last = said.get("last_transaction")
+    if code != 0 or last is None or not wanted.after < datetime.fromtimestamp(last, UTC) <= wanted.to:
+        raise RuntimeError(f"restored something else than {wanted}: {said}")
 
 
 @contextmanager
-def _filled(gibibytes: float, say: Callable[[str], None]) -> Iterator[tuple[City, Container, datetime, int]]:
-    """A database of that size with a backup, rows after it, a time, and rows after that; and the rows up to then."""
+def _filled(gibibytes: float, say: Callable[[str], None]) -> Iterator[tuple[City, Container, _Time]]:
+    """A database of that size with a backup, rows after it, a time, and rows after that."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     folder.chmod(0o755)
     containers, volumes = folder / "containers", folder / "volumes"
@@ -102,17 +112,22 @@ def _filled(gibibytes: float, say: Callable[[str], None]) -> Iterator[tuple[City
         code, said = city.backup()
         if code != 0:
             raise RuntimeError(f"there is no backup: {said}")
+        after = _now(city, database)
         rows = _written(city, database, rows)
-        at = datetime.fromtimestamp(float(city.sql(database, "select extract(epoch from clock_timestamp())")), UTC)
+        wanted = _Time(after, _now(city, database))
         time.sleep(0.2)
         _written(city, database, rows)
         _archived(city, database)
         say(f"{rows} Observations up to the time, {int(city.sql(database, _SIZE)) / _GIBIBYTE:.2f} GiB")
-        yield city, database, at, rows
+        yield city, database, wanted
     finally:
         city.close()
         runtime.close()
         shutil.rmtree(folder)
+
+
+def _now(city: City, database: Container) -> datetime:
+    return datetime.fromtimestamp(float(city.sql(database, "select extract(epoch from clock_timestamp())")), UTC)
 
 
 def _written(city: City, database: Container, rows: int) -> int:

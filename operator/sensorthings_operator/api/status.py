@@ -179,7 +179,9 @@ class RestoreStatus(Model):
     last_transaction_time: Time | None = None
     """When the last transaction that it holds was committed."""
     observations: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | None = None
-    """How many Observations it had then."""
+    """How many Observations it had then; not there where counting them would have kept the database waiting."""
+    estimated_observations: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | None = None
+    """About how many instead, by PostgreSQL's own statistics."""
     newest_observation: Time | None = None
     """The latest phenomenonTime among them."""
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from sensorthings_operator.api.status import RestoreStatus
 from sensorthings_operator.conditions.chain import Chain, Verdict, pod_problem, troubled
 from sensorthings_operator.conditions.observed import Observed
 from sensorthings_operator.desired import addresses, databases
@@ -157,7 +158,7 @@ def _checked(observed: Observed) -> Verdict | None:
     wanted, found = databases.restore(observed.service), observed.restored
     if wanted is None or found is None:
         return None
-    rows = "no table of FROST-Server" if found.observations is None else f"{found.observations} Observations"
+    rows = _rows(found)
     newest = f", the newest of {found.newest_observation}" if found.newest_observation else ""
     told = f"it holds {rows}{newest}; its last transaction is of {found.last_transaction_time or 'an unknown time'}"
     restored = databases.beside(observed.service)
@@ -175,6 +176,14 @@ def _checked(observed: Observed) -> Verdict | None:
 
 def _never(observed: Observed) -> Verdict:
     return Verdict("Unknown", "RestoreProgressing", "nothing is known of the restore yet")
+
+
+def _rows(found: RestoreStatus) -> str:
+    if found.observations is not None:
+        return f"{found.observations} Observations"
+    if found.estimated_observations is not None:
+        return f"about {found.estimated_observations} Observations"
+    return "no table of FROST-Server"
 
 
 def _is_restored(observed: Observed) -> bool:

@@ -140,7 +140,12 @@ def _drill(made: Run, values: Mapping[str, Any]) -> DrillStatus:
 def _restored(made: Run, values: Mapping[str, Any]) -> RestoreStatus:
     # The component is "database-NAME".
     name = made.component.partition("-")[2][:8]
-    return RestoreStatus(name=name, last_transaction_time=_time(values.get("last_transaction")), **_found(values))
+    return RestoreStatus(
+        name=name,
+        last_transaction_time=_time(values.get("last_transaction")),
+        estimated_observations=_count(values.get("estimated_observations")),
+        **_found(values),
+    )
 
 
 def _found(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -158,6 +158,29 @@ def test_the_log_is_fetched_with_the_keys_of_the_store(monkeypatch: pytest.Monke
     assert f"--recovery-option=restore_command={get}" in commands[0]
 
 
+@pytest.mark.parametrize(
+    ("size", "count", "found"),
+    [
+        (-1, True, {}),
+        (0, False, {"observations": 3}),
+        (64 << 20, False, {"observations": 3}),
+        ((64 << 20) + 1, False, {"estimated_observations": 2990}),
+        ((64 << 20) + 1, True, {"observations": 3}),
+    ],
+)
+def test_a_large_table_keeps_nobody_waiting_but_in_a_drill(
+    monkeypatch: pytest.MonkeyPatch, size: int, count: bool, found: dict[str, int]
+) -> None:
+    def ask(database: str, statement: str) -> str:
+        assert database == "sensorthings"
+        if statement.startswith("explain"):
+            return '[{"Plan": {"Node Type": "Seq Scan", "Plan Rows": 2990}}]'
+        return str(size) if "pg_table_size" in statement else '{"observations": 3}'
+
+    monkeypatch.setattr(restoring, "ask", ask)
+    assert restoring._observations(count=count) == found
+
+
 class _Restores:
     """What a restore in a pod asks for."""
 

@@ -298,6 +298,15 @@ def test_a_pod_that_restores_nothing_is_not_taken_for_the_one_that_does() -> Non
     found = _look(wanted, body(), idle, done).restored
     assert found is not None
     assert found.observations == 3
+    assert found.estimated_observations is None
+
+
+def test_a_large_table_that_was_not_counted_is_told_of_as_estimated() -> None:
+    wanted = service(backed_up(instances=2, restore={"name": "r1"}))
+    said = '{"label":"x","estimated_observations":6480975,"seconds":5}'
+    found = _look(wanted, body(), _run("database-r1", said, ended="2026-11-23T02:00:00Z", STANZA="air-db-r1")).restored
+    assert found is not None
+    assert (found.observations, found.estimated_observations) == (None, 6480975)
 
 
 @pytest.mark.parametrize("number", [-1, 2**53, 2**63, True, 1.5, "1"])

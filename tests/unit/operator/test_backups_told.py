@@ -140,6 +140,12 @@ def test_a_restore_from_its_begin_to_the_switch() -> None:
     assert "Restored" not in evaluate(observed(service=service(backed_up())))
 
 
+def test_an_estimate_is_told_as_one() -> None:
+    large = RestoreStatus(name="r1", estimated_observations=6480975)
+    assert "it holds about 6480975 Observations; its last" in _restore(restored=large).message
+    assert "no table of FROST-Server" in _restore(restored=RestoreStatus(name="r1")).message
+
+
 def test_a_restored_database_that_does_not_start_or_lost_its_volume_is_told() -> None:
     problem = PodProblem("database-r1", "air-db-r1-0", "Unschedulable", "no node has room")
     assert _restore(restored=_RESTORED, pod_problems=(problem,)).reason == "Unschedulable"
