@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ABSENT: Final = ("webhook-*", "cainjector-*", "startupapicheck-*", "networkpolicy-*")
+_ELECTION: Final = "- --leader-election-namespace={{ .namespace }}"
 WITHOUT_WEBHOOKS: Final[Mapping[str, Mapping[str, Any]]] = {
     "ingress-nginx": {"controller": {"admissionWebhooks": {"enabled": False}}},
     "cert-manager": {"startupapicheck": {"enabled": False}, "cainjector": {"enabled": False}},
@@ -55,6 +56,9 @@ def _cert_manager(target: Path) -> Path:
     for pattern in _ABSENT:
         for template in (target / "templates").glob(pattern):
             template.unlink()
+    # The controller that can be built from the module runs alone, and knows no options of an election.
+    deployment = target / "templates" / "deployment.yaml"
+    deployment.write_text(deployment.read_text().replace(_ELECTION, ""))
     return target
 
 
