@@ -239,7 +239,7 @@ def _container_insights(workspace: str) -> dict[str, containerservice.ManagedClu
 
 
 def _node_identity(
-    profile: Mapping[str, containerservice.outputs.UserAssignedIdentityResponse] | None,
+    profile: Mapping[str, containerservice.outputs.UserAssignedIdentityManagedClusterResponse] | None,
 ) -> str:
     return (profile or {})["kubeletidentity"].object_id or ""
 
