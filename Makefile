@@ -125,11 +125,15 @@ STACKS := UV_PROJECT_ENVIRONMENT=stacks/.venv $(UV) run --frozen --group stacks 
 .PHONY: stacks
 stacks: $(UV) ## The Pulumi stacks: types, programs under mocks and a stand-in engine, Azure's types, policies
 	$(STACKS) mypy -p sensorthings_stacks
-	$(STACKS) pytest -q tests/stacks --ignore tests/stacks/machines
+	$(STACKS) pytest -q tests/stacks --ignore tests/stacks/machines --ignore tests/stacks/node
 
 .PHONY: bench-stacks
 bench-stacks: $(UV) ## A preview of all layers of a city, a second up, the check of fifty cities
 	$(STACKS) python -m benchmarks.stacks
+
+.PHONY: stacks-node
+stacks-node: $(UV) ## A town's platform and city layers on a real node, to a served Observation; all lost and had again (root)
+	$(STACKS) pytest -q tests/stacks/node
 
 .PHONY: stacks-machines
 stacks-machines: $(UV) ## The database machines on real systemd: their cluster, faults, backups, upgrades (root)

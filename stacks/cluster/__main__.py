@@ -2,6 +2,7 @@
 
 from sensorthings_stacks import configuration, tags
 from sensorthings_stacks.components.cluster import Cluster, ClusterArgs
+from sensorthings_stacks.components.registry import Registry, RegistryArgs
 from sensorthings_stacks.layers import ClusterOutputs, NetworkOutputs, city
 from sensorthings_stacks.settings.cluster import ClusterSettings
 
@@ -22,5 +23,6 @@ cluster = Cluster(
         settings=settings,
     ),
 )
+Registry(name, RegistryArgs(resource_group=network.resource_group, reader=cluster.node_identity))
 
 ClusterOutputs(kubeconfig=cluster.kubeconfig).export()

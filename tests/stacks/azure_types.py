@@ -38,7 +38,7 @@ _OTHER_NAMES: Final = {
 """Pulumi's names where they are not the API's."""
 _IN_THE_PATH: Final = frozenset(
     {"resourceGroupName", "resourceName", "virtualNetworkName", "agentPoolName", "configName", "privateZoneName"}
-    | {"recordType", "relativeRecordSetName", "vaultName", "secretName"}
+    | {"recordType", "relativeRecordSetName", "vaultName", "secretName", "subnetName"}
     | {"accountName", "containerName", "blobServicesName", "loadBalancerName"}
 )
 """Inputs that Pulumi puts into the URL."""

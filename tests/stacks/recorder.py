@@ -66,6 +66,8 @@ def computed(type_: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
             # A list in the question, a map in the answer.
             if "identity" in inputs:
                 answer = {"identity": {**inputs["identity"], "userAssignedIdentities": {}}}
+            if type_.endswith(":ManagedCluster"):
+                answer["identityProfile"] = {"kubeletidentity": {"objectId": f"nodes-{name}"}}
     return answer
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 UNTYPED = {
     "azure-native:authorization:RoleAssignment",
+    "azure-native:containerregistry:Registry",
     "azure-native:dns:RecordSet",
     "azure-native:dns:Zone",
     "azure-native:managedidentity:UserAssignedIdentity",

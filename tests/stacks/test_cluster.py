@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sensorthings_stacks import roles
 from tests.stacks import programs
-from tests.stacks.programs import is_secret
+from tests.stacks.programs import ProgramError, configuration, execute, is_secret, reference
 
 if TYPE_CHECKING:
     from tests.stacks.programs import Run
@@ -40,7 +41,8 @@ def test_nothing_that_changes_by_itself_shows_as_a_difference(cluster: Run) -> N
 def test_the_cluster_is_protected_and_waits_for_its_rights(cluster: Run) -> None:
     managed = cluster.the("ManagedCluster")
     assert managed.protect
-    assert cluster.the("RoleAssignment").urn in managed.dependencies
+    (rights,) = [each for each in cluster.of_type("RoleAssignment") if each.name == "hamburg-network"]
+    assert rights.urn in managed.dependencies
 
 
 def test_networking_is_an_overlay_with_policies(cluster: Run) -> None:
@@ -79,6 +81,27 @@ def test_patches_come_in_the_maintenance_window(cluster: Run) -> None:
     assert set(windows) == {"aksManagedAutoUpgradeSchedule", "aksManagedNodeOSUpgradeSchedule"}
     for window in windows.values():
         assert window["maintenanceWindow"]["schedule"]["weekly"] == {"dayOfWeek": "Sunday", "intervalWeeks": 1}
+
+
+def test_nodes_fetch_connectors_images_without_a_password(cluster: Run) -> None:
+    registry = cluster.the("containerregistry:Registry")
+    assert registry.protect
+    assert (registry.inputs["adminUserEnabled"], registry.inputs["anonymousPullEnabled"]) == (False, False)
+    (right,) = [each for each in cluster.of_type("RoleAssignment") if each.inputs["principalId"] == "nodes-hamburg"]
+    assert right.inputs["roleDefinitionId"] == roles.ACR_PULL
+    assert right.inputs["scope"].endswith("/Registry/hamburg")
+
+
+def test_azures_own_monitoring_is_off_unless_a_city_names_where_it_writes_to(cluster: Run, network: Run) -> None:
+    assert "addonProfiles" not in cluster.the("ManagedCluster").inputs
+    workspace = "/subscriptions/one/resourceGroups/two/providers/Microsoft.OperationalInsights/workspaces/three"
+    config = {**configuration("cluster"), "sensorthings-cluster:containerInsights": workspace}
+    run = execute("cluster", config, reference("network", network))
+    insights = run.the("ManagedCluster").inputs["addonProfiles"]["omsagent"]
+    assert insights["enabled"] is True
+    assert insights["config"]["logAnalyticsWorkspaceResourceID"] == workspace
+    with pytest.raises(ProgramError, match="containerInsights"):
+        execute("cluster", {**config, "sensorthings-cluster:containerInsights": "ours"}, reference("network", network))
 
 
 def test_access_to_the_cluster_is_a_secret(cluster: Run) -> None:

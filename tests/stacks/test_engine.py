@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -174,14 +175,30 @@ def test_a_city_is_not_destroyed_before_somebody_lets_go_of_it(hamburg: City) ->
     gone = destroy(state.without_protection(), hamburg.clouds)
     assert gone.state.records == {}
     deleted = [urn for _, urn in hamburg.clouds.writes]
-    disks = [record.urn for record in state.of_type("compute:Disk")]
+    kept = ("compute:Disk", ":StorageAccount", ":BlobContainer", ":BlobServiceProperties")
+    data = {record.urn for ending in kept for record in state.of_type(ending)}
+    assert len(data) == 5
     # They are let go of, not deleted.
-    assert not set(disks) & set(deleted)
-    assert {urn for step, urn in gone.steps if step == "discard"} == set(disks)
+    assert not data & set(deleted)
+    assert {urn for step, urn in gone.steps if step == "discard"} == data
     for record in state.records.values():
         for needed in record.dependencies:
             if needed in deleted and record.urn in deleted:
                 assert deleted.index(record.urn) < deleted.index(needed)
+
+
+def test_a_resource_of_an_older_version_of_azures_api_is_the_same_one(hamburg: City) -> None:
+    """By the aliases that Pulumi's SDK gives each of Azure's resources; without them it would be made anew."""
+    state = hamburg.states["network"]
+    (record,) = state.of_type("network:VirtualNetwork")
+    before = record.urn.replace("azure-native:network:", "azure-native:network/v20230901:")
+    records = {urn: each for urn, each in state.records.items() if urn != record.urn}
+    hamburg.states["network"] = State({before: dataclasses.replace(record, urn=before), **records})
+    outcome = hamburg.run("up", "network")
+    assert (outcome.problems, outcome.changes) == ([], {})
+    assert hamburg.states["network"].records.keys() == state.records.keys()
+    hamburg.states["network"] = State({"urn:pulumi:hamburg::sensorthings-network::a:b:C::d": record, **records})
+    assert "is protected: nothing was deleted" in hamburg.run("preview", "network").problems[0]
 
 
 def test_a_wrong_configuration_creates_nothing(hamburg: City) -> None:

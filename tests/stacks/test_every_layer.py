@@ -58,6 +58,9 @@ def test_whatever_holds_data_is_protected(layers: dict[str, Run]) -> None:
     found = [resource for resource in _all(layers) if resource.type.endswith(holding)]
     assert {resource.type.split(":")[-1] for resource in found} == {kind.split(":")[-1] for kind in holding}
     assert [resource.urn for resource in found if not resource.protect] == []
+    kept = [each for each in _all(layers) if each.type.endswith(("compute:Disk", "StorageAccount", "BlobContainer"))]
+    assert len(kept) == 4
+    assert [resource.urn for resource in kept if not (resource.protect and resource.retain_on_delete)] == []
 
 
 @pytest.mark.parametrize("outputs", [joined.NetworkOutputs, joined.ClusterOutputs, joined.DatabaseOutputs])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +66,20 @@ def test_a_databases_authority_makes_its_certificate_verified() -> None:
     assert tls == {"mode": "verify-full", "caSecretRef": {"name": "database-authority"}}
     assert authority.plain["stringData"] == {"ca.crt": "-----BEGIN CERTIFICATE-----\n"}
     assert authority.urn in service.dependencies
+
+
+def test_an_acme_authority_of_the_towns_own_is_trusted_by_its_certificate(smalltown: dict[str, Run]) -> None:
+    config = {
+        **programs.configuration("city", "smalltown"),
+        "sensorthings-city:acmeServer": "https://acme.smalltown.example/directory",
+        "sensorthings-city:acmeAuthority": "-----BEGIN CERTIFICATE-----\n",
+    }
+    city = programs.execute("city", config, {}, "smalltown")
+    (issuer,) = [each for each in city.resources if each.inputs.get("kind") == "ClusterIssuer"]
+    assert issuer.plain["spec"]["acme"]["server"] == "https://acme.smalltown.example/directory"
+    assert base64.b64decode(issuer.plain["spec"]["acme"]["caBundle"]) == b"-----BEGIN CERTIFICATE-----\n"
+    (everybodys,) = [each for each in smalltown["city"].resources if each.inputs.get("kind") == "ClusterIssuer"]
+    assert "caBundle" not in everybodys.plain["spec"]["acme"]
 
 
 @pytest.mark.parametrize(

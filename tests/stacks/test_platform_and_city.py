@@ -40,6 +40,17 @@ def test_every_object_names_its_cluster(layers: dict[str, Run], layer: str) -> N
     assert is_secret(provider.inputs["kubeconfig"])
 
 
+@pytest.mark.parametrize("layer", ["platform", "city"])
+def test_what_lies_in_a_namespace_comes_after_it(layers: dict[str, Run], layer: str) -> None:
+    """Also where nothing else would make it wait: Pulumi makes at the same time what does not depend on each other."""
+    run = layers[layer]
+    namespaces = {each.inputs["metadata"]["name"]: each.urn for each in _of_kind(run, "Namespace")}
+    inside = [each for each in run.resources if each.inputs.get("metadata", {}).get("namespace") in namespaces]
+    assert len(inside) > 5
+    early = [each.urn for each in inside if namespaces[each.inputs["metadata"]["namespace"]] not in each.dependencies]
+    assert early == []
+
+
 def test_the_platform_installs_four_charts_and_makes_no_custom_resource(platform: Run) -> None:
     releases = {name: release.plain for name, release in _releases(platform).items()}
     assert set(releases) == {"ingress-nginx", "cert-manager", "kube-prometheus-stack", "sensorthings-operator"}

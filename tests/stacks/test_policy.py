@@ -120,6 +120,7 @@ def test_a_planted_fault_is_caught(
     ("layer", "kind"),
     [
         ("cluster", "ManagedCluster"),
+        ("cluster", "containerregistry:Registry"),
         ("database", "compute:Disk"),
         ("database", "compute:VirtualMachine"),
         ("database", "keyvault:Vault"),

@@ -64,6 +64,15 @@ def test_what_the_operator_makes_opens_the_shut_namespace_by_itself() -> None:
         assert [spec["policyTypes"] for spec in selecting] == [["Ingress", "Egress"]]
 
 
+def test_certificates_need_nothing_that_the_quota_refuses(city: Run) -> None:
+    """cert-manager's solvers have Services of type NodePort unless the issuer says otherwise."""
+    hard = _the(city, "traffic", "ResourceQuota")["spec"]["hard"]
+    (issuer,) = [each for each in city.resources if each.inputs.get("kind") == "ClusterIssuer"]
+    (solver,) = issuer.plain["spec"]["acme"]["solvers"]
+    assert hard["services.nodeports"] == "0"
+    assert solver["http01"]["ingress"]["serviceType"] == "ClusterIP"
+
+
 def test_people_read_no_secret(city: Run) -> None:
     role = _the(city, "traffic", "Role")
     for rule in role["rules"]:

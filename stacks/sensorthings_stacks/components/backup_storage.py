@@ -49,7 +49,8 @@ class BackupStorage(pulumi.ComponentResource):
             blob_services_name="default",
             delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=_UNDELETE_DAYS),
             container_delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=_UNDELETE_DAYS),
-            opts=ResourceOptions(parent=self),
+            # Without it, backups that stay could be deleted for good.
+            opts=ResourceOptions(parent=self, retain_on_delete=True),
         )
         container = storage.BlobContainer(
             name,
@@ -57,7 +58,7 @@ class BackupStorage(pulumi.ComponentResource):
             account_name=account.name,
             container_name=_CONTAINER,
             public_access=storage.PublicAccess.NONE,
-            opts=ResourceOptions(parent=self, protect=True),
+            opts=ResourceOptions(parent=self, protect=True, retain_on_delete=True),
         )
         rights = [
             authorization.RoleAssignment(
@@ -92,5 +93,5 @@ class BackupStorage(pulumi.ComponentResource):
                     storage.VirtualNetworkRuleArgs(virtual_network_resource_id=args.subnet, action=storage.Action.ALLOW)
                 ],
             ),
-            opts=ResourceOptions(parent=self, protect=True),
+            opts=ResourceOptions(parent=self, protect=True, retain_on_delete=True),
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -46,12 +47,15 @@ class City(pulumi.ComponentResource):
 
     def _issuer(self) -> kubernetes.apiextensions.CustomResource:
         settings = self._args.settings
-        solver = {"http01": {"ingress": {"ingressClassName": CLASS}}}
-        account = {
+        # Not NodePort, its default: a tenant's quota has none, and the ingress controller reaches pods by themselves.
+        solver = {"http01": {"ingress": {"ingressClassName": CLASS, "serviceType": "ClusterIP"}}}
+        account: dict[str, Any] = {
             "server": settings.acme_server,
             "email": settings.certificate_email,
             "privateKeySecretRef": {"name": "acme-account"},
         }
+        if settings.acme_authority:
+            account["caBundle"] = base64.b64encode(settings.acme_authority.encode()).decode()
         return kubernetes.apiextensions.CustomResource(
             ISSUER,
             api_version="cert-manager.io/v1",

@@ -19,6 +19,8 @@ from sensorthings_stacks import roles
 from sensorthings_stacks.components.network import ZONES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pulumi import Input, Output
 
     from sensorthings_stacks.settings.cluster import ClusterSettings, MaintenanceWindow, NodePool
@@ -53,6 +55,8 @@ class Cluster(pulumi.ComponentResource):
 
     kubeconfig: Output[str]
     """Access to the cluster: a secret, although it names no password."""
+    node_identity: Output[str]
+    """Id of the principal as which nodes fetch images; AKS makes it."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("sensorthings:cluster:Cluster", name, None, opts)
@@ -80,6 +84,7 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.InvokeOutputOptions(parent=self),
         )
         self.kubeconfig = pulumi.Output.secret(credentials.apply(_kubeconfig))
+        self.node_identity = self._cluster.identity_profile.apply(_node_identity)
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
     def _managed_cluster(
@@ -107,6 +112,7 @@ class Cluster(pulumi.ComponentResource):
             agent_pool_profiles=[self._system_pool(settings.system_pool)],
             network_profile=self._networking(),
             api_server_access_profile=self._api_access(),
+            addon_profiles=_container_insights(settings.container_insights),
             oidc_issuer_profile=containerservice.ManagedClusterOIDCIssuerProfileArgs(enabled=True),
             security_profile=containerservice.ManagedClusterSecurityProfileArgs(
                 workload_identity=containerservice.ManagedClusterSecurityProfileWorkloadIdentityArgs(enabled=True),
@@ -223,6 +229,19 @@ class Cluster(pulumi.ComponentResource):
 def _upgrades() -> containerservice.AgentPoolUpgradeSettingsArgs:
     """A third more nodes during an upgrade, so that none is missing."""
     return containerservice.AgentPoolUpgradeSettingsArgs(max_surge="33%", drain_timeout_in_minutes=30)
+
+
+def _container_insights(workspace: str) -> dict[str, containerservice.ManagedClusterAddonProfileArgs] | None:
+    if not workspace:
+        return None
+    config = {"logAnalyticsWorkspaceResourceID": workspace, "useAADAuth": "true"}
+    return {"omsagent": containerservice.ManagedClusterAddonProfileArgs(enabled=True, config=config)}
+
+
+def _node_identity(
+    profile: Mapping[str, containerservice.outputs.UserAssignedIdentityManagedClusterResponse] | None,
+) -> str:
+    return (profile or {})["kubeletidentity"].object_id or ""
 
 
 def _tenth_address(service_range: str) -> str:

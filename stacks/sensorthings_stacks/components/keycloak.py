@@ -75,8 +75,10 @@ class Keycloak(pulumi.ComponentResource):
             metadata={"name": NAME, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
             opts=self._options(),
         )
+        # By the output, so that what lies in the namespace comes after it.
+        self._namespace = namespace.metadata.name
         self._metadata = kubernetes.meta.v1.ObjectMetaArgs(
-            name=NAME, namespace=namespace.metadata.name, labels=_LABELS, annotations={"pulumi.com/skipAwait": "true"}
+            name=NAME, namespace=self._namespace, labels=_LABELS, annotations={"pulumi.com/skipAwait": "true"}
         )
         secret = self._secret()
         self._deployment(secret)
@@ -195,7 +197,7 @@ class Keycloak(pulumi.ComponentResource):
             NAME,
             metadata=kubernetes.meta.v1.ObjectMetaArgs(
                 name=NAME,
-                namespace=NAME,
+                namespace=self._namespace,
                 annotations={
                     **ISSUED,
                     "pulumi.com/skipAwait": "true",
@@ -238,7 +240,7 @@ class Keycloak(pulumi.ComponentResource):
         )
         kubernetes.networking.v1.NetworkPolicy(
             "keycloak-http01-solvers",
-            metadata=kubernetes.meta.v1.ObjectMetaArgs(name="http01-solvers", namespace=NAME),
+            metadata=kubernetes.meta.v1.ObjectMetaArgs(name="http01-solvers", namespace=self._namespace),
             spec=http01_solvers(),
             opts=self._options(),
         )

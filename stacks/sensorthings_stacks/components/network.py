@@ -9,6 +9,7 @@ import pulumi
 from pulumi import ResourceOptions
 from pulumi_azure_native import dns, network, privatedns
 
+from sensorthings_stacks.components.bastion import Bastion, BastionArgs
 from sensorthings_stacks.machines.cluster import (
     ETCD_CLIENT_PORT,
     ETCD_PEER_PORT,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 ZONES = ("1", "2", "3")
 """Availability zones of an Azure region."""
+_SSH = 22
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,20 @@ class Network(pulumi.ComponentResource):
         cluster = self._cluster_subnet(nat)
         self.cluster_subnet = cluster.id
         # Azure changes one subnet of a network at a time.
-        self.database_subnet = self._database_subnet(nat, after=cluster).id
+        database = self._database_subnet(nat, after=cluster)
+        self.database_subnet = database.id
+        if args.addresses.bastion is not None:
+            Bastion(
+                name,
+                BastionArgs(
+                    resource_group=args.resource_group,
+                    virtual_network=self._vnet.name,
+                    addresses=str(args.addresses.bastion),
+                    zones=ZONES,
+                    after=[database],
+                ),
+                ResourceOptions(parent=self),
+            )
         ingress = self._public_address("ingress", keep=True)
         self.egress_address = _address(egress)
         self.ingress_address = ingress.name
@@ -137,10 +152,12 @@ class Network(pulumi.ComponentResource):
         """What the cluster and the machines ask of the machines, health checks of a load balancer; nothing else."""
         addresses = self._args.addresses
         asked = (POSTGRESQL_PORT, PATRONI_PORT)
+        administrators = () if addresses.bastion is None else (("bastion", str(addresses.bastion), (_SSH,)),)
         sources = (
             ("cluster", str(addresses.cluster), (*asked, EXPORTER_PORT)),
             ("machines", str(addresses.database), (*asked, ETCD_CLIENT_PORT, ETCD_PEER_PORT)),
             ("load-balancer", "AzureLoadBalancer", (PATRONI_PORT,)),
+            *administrators,
         )
         allowed = [
             network.SecurityRuleArgs(

@@ -21,6 +21,7 @@ _MACHINE: Final = "azure-native:compute:VirtualMachine"
 _CLUSTER: Final = "azure-native:containerservice:ManagedCluster"
 _POOL: Final = "azure-native:containerservice:AgentPool"
 _VAULT: Final = "azure-native:keyvault:Vault"
+_REGISTRY: Final = "azure-native:containerregistry:Registry"
 _STORAGE: Final = "azure-native:storage:StorageAccount"
 _SERVICE: Final = "SensorThingsService"
 _STAYING: Final = {
@@ -29,6 +30,7 @@ _STAYING: Final = {
     _MACHINE: "a database's machine",
     _VAULT: "the vault with the passwords",
     _STORAGE: "the database's backups",
+    _REGISTRY: "the connectors' images",
     "azure-native:network:VirtualNetwork": "the network",
     "azure-native:resources:ResourceGroup": "the resource group",
     "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition": "a kind of Kubernetes, with every object of it",

@@ -149,6 +149,9 @@ class CitySettings(Targeted):
     """Where the certificate authority writes when a certificate is about to expire."""
     acme_server: Annotated[str, Field(pattern=r"^https://[^\s]+$", max_length=1024)] = LETS_ENCRYPT
     """Directory of the authority that signs the city's certificates by ACME."""
+    acme_authority: Annotated[str, Field(max_length=65536)] = ""
+    """PEM of what signed that directory's own certificate, for an authority that the world does not trust by itself,
+    such as one of the city's own network."""
     tenants: Annotated[list[Tenant], Field(min_length=1, max_length=50)]
     """The tenants."""
 

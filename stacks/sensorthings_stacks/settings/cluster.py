@@ -75,3 +75,6 @@ class ClusterSettings(Settings):
     """Who reaches the Kubernetes API."""
     maintenance: MaintenanceWindow = MaintenanceWindow()
     """When Azure may patch Kubernetes and the nodes."""
+    container_insights: Annotated[str, Field(pattern=r"^(/subscriptions/\S+)?$", max_length=512)] = ""
+    """Id of the Log Analytics workspace that Azure's own monitoring writes to, for money. Where it is empty, it is
+    off: Prometheus of the platform layer watches the cluster."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.stacks.recorder import KUBECONFIG, TENANT, computed
 from tests.stacks.standin.wire import at, opened
+
+if TYPE_CHECKING:
+    from tests.stacks.standin.state import Record
 
 _OF_ALL: Final = ("location", "resourceGroupName")
 _IMMUTABLE: Final[dict[str, tuple[str, ...]]] = {
@@ -40,9 +43,16 @@ class Clouds:
         self.writes.append(("update", urn))
         return _answer(urn.rsplit("::", 1)[-1], type_, inputs)
 
-    def delete(self, urn: str) -> None:
+    def delete(self, record: Record) -> None:
         """Take it away."""
-        self.writes.append(("delete", urn))
+        self.writes.append(("delete", record.urn))
+
+    def preview(self, type_: str, inputs: dict[str, Any]) -> None:
+        """Ask whether it would be taken, where that can be asked; nothing is written.
+
+        Raises:
+            Refused: It would not.
+        """
 
     def invoke(self, token: str) -> dict[str, Any]:
         """What a function of a provider answers."""

@@ -27,6 +27,8 @@ from tests.stacks.standin.state import State
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tests.stacks.standin.state import Record
+
 PULUMI: Final = modules.Module(
     "github.com/pulumi/pulumi/sdk/v3", "v3.274.1", "h1:Sy2OifRLCPVmFMDTkp18yRk/YviwhJuGZU6vfLwruPM="
 )
@@ -127,13 +129,11 @@ def _run(monitor: Monitor, layer: str, config: Mapping[str, Any], old: State) ->
     if code != 0:
         # Half a plan deletes nothing, and what was made is kept.
         told = monitor.messages or [written] if not problems else []
-        kept = old if monitor.dry else State({**old.records, **monitor.new})
-        return Outcome(monitor.steps, kept, [*problems, *told], seconds, mebibytes)
+        return Outcome(monitor.steps, _kept(monitor, old), [*problems, *told], seconds, mebibytes)
     try:
         gone = _delete(monitor, old)
     except plan.Refused as error:
-        kept = old if monitor.dry else State({**old.records, **monitor.new})
-        return Outcome(monitor.steps, kept, [str(error)], seconds, mebibytes)
+        return Outcome(monitor.steps, _kept(monitor, old), [str(error)], seconds, mebibytes)
     return Outcome([*monitor.steps, *gone], old if monitor.dry else State(monitor.new), [], seconds, mebibytes)
 
 
@@ -147,16 +147,25 @@ def destroy(old: State, clouds: Clouds) -> Outcome:
     for record in gone:
         steps.append(("discard" if record.retain else "delete", record.urn))
         if record.custom and not record.external and not record.retain:
-            clouds.delete(record.urn)
+            clouds.delete(record)
     return Outcome(steps, State())
+
+
+def _kept(monitor: Monitor, old: State) -> State:
+    """The stack after a run that failed: what was there, and what came to it."""
+    return old if monitor.dry else State({**_by_new_names(monitor, old), **monitor.new})
+
+
+def _by_new_names(monitor: Monitor, old: State) -> dict[str, Record]:
+    return {urn: record for urn, record in old.records.items() if urn not in monitor.renamed}
 
 
 def _delete(monitor: Monitor, old: State) -> list[tuple[str, str]]:
     steps = []
-    for record in plan.leaving(old.records, monitor.new):
+    for record in plan.leaving(_by_new_names(monitor, old), monitor.new):
         steps.append(("discard" if record.retain else "delete", record.urn))
         if not monitor.dry and record.custom and not record.external and not record.retain:
-            monitor.clouds.delete(record.urn)
+            monitor.clouds.delete(record)
     return steps
 
 

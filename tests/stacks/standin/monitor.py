@@ -40,6 +40,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         self.project, self.stack, self.dry = project, stack, dry
         self.old, self.references, self.clouds = old.records, references, clouds
         self.new: dict[str, Record] = {}
+        self.renamed: set[str] = set()
+        """URNs under which the old stack knew what has another one now."""
         self.steps: list[tuple[str, str]] = []
         self.refused: list[str] = []
         self.messages: list[str] = []
@@ -128,13 +130,30 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         urn = self._urn(request.parent, request.type, request.name)
         if urn in self.new:
             raise plan.Refused(f"{urn} is registered twice: give one of the resources another name")
-        old = self.old.get(urn)
+        old = self._known(urn, request)
         record = plan.with_ignored(self._wanted(urn, request), old, request.ignoreChanges)
         operation = plan.operation(record, old, list(request.replaceOnChanges))
         self.steps.append((operation, urn))
         made = self._done(record, old, operation)
         self.new[urn] = made
         return made
+
+    def _known(self, urn: str, request: Any) -> Record | None:
+        """The resource as the old stack has it, also by a name that it had before."""
+        names = (urn, *(self._alias(each, request) for each in request.aliases))
+        found = next((name for name in names if name in self.old and name not in self.renamed), None)
+        if found is None:
+            return None
+        if found != urn:
+            self.renamed.add(found)
+        return self.old[found]
+
+    def _alias(self, alias: Any, request: Any) -> str:
+        if alias.WhichOneof("alias") == "urn":
+            return str(alias.urn)
+        spec = alias.spec
+        parent = "" if spec.noParent else spec.parentUrn or request.parent
+        return self._urn(parent, spec.type or request.type, spec.name or request.name)
 
     def _wanted(self, urn: str, request: Any) -> Record:
         dependencies = {name: sorted(found.urns) for name, found in request.propertyDependencies.items()}
@@ -157,13 +176,14 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         if operation == "same" and old is not None:
             return replace(record, id=old.id, outputs=old.outputs)
         if self.dry:
+            self.clouds.preview(record.type, record.inputs)
             known = old is not None and operation == "update"
             return replace(record, id=old.id if known and old else "", outputs=plan.in_preview(record, old))
         if operation == "update" and old is not None:
             outputs = self.clouds.update(record.urn, record.type, record.inputs)
             return replace(record, id=old.id, outputs=sealed(outputs, record.inputs))
-        if operation == "replace":
-            self.clouds.delete(record.urn)
+        if operation == "replace" and old is not None:
+            self.clouds.delete(old)
         identity, outputs = self.clouds.create(record.urn, record.type, record.inputs)
         return replace(record, id=identity, outputs=sealed(outputs, record.inputs))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ _DESTRUCTIVE: Final = frozenset(
 _GUARDED: Final = {
     "azure-native:containerservice:ManagedCluster": "the cluster, with its default pool",
     "azure-native:compute:Disk": "a database disk",
+    "azure-native:containerregistry:Registry": "the connectors' images",
     "azure-native:keyvault:Vault": "the vault with the passwords",
     "azure-native:storage:StorageAccount": "the database's backups",
     "azure-native:storage:BlobContainer": "the database's backups",
@@ -26,14 +28,31 @@ _GUARDED: Final = {
 }
 
 
+_CLUSTER: Final = "azure-native:containerservice:ManagedCluster"
+_DEFAULT_POOL: Final = re.compile(
+    r"agentPoolProfiles\[0\]\.(name|vmSize|osDiskType|osType|vnetSubnetID|availabilityZones)\b"
+)
+"""What AKS changes of a pool by making another one, and refuses for the one that is the cluster's first."""
+
+
 def refusals(steps: Iterable[Step]) -> list[str]:
     """The steps that would take data, or the cluster, away: each with what it would do."""
     told = []
     for step in steps:
         what = _GUARDED.get(_type_of(step.urn))
         if what is not None and step.operation in _DESTRUCTIVE:
-            told.append(f"{step.operation} of {step.urn.split('::')[-1]}: {what}")
+            told.append(f"{step.operation} of {_name_of(step.urn)}: {what}")
+        elif _type_of(step.urn) == _CLUSTER:
+            told += [
+                f"{step.operation} of {_name_of(step.urn)}: {path} can't change without another default pool"
+                for path in step.changed
+                if _DEFAULT_POOL.match(path)
+            ]
     return list(dict.fromkeys(told))
+
+
+def _name_of(urn: str) -> str:
+    return urn.rsplit("::", maxsplit=1)[-1]
 
 
 def _type_of(urn: str) -> str:

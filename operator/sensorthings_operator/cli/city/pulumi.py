@@ -33,6 +33,8 @@ class Step:
     """Pulumi's word, such as create, update, replace, delete."""
     urn: str
     """The resource."""
+    changed: Sequence[str] = ()
+    """Paths of the properties that would change, where Pulumi tells them."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,14 @@ class Layer:
             PulumiError: The program refused its configuration, or something else failed; with what Pulumi wrote.
         """
         answer = self._json("preview", "--json", "--non-interactive")
-        return Plan(tuple(Step(str(each["op"]), str(each["urn"])) for each in answer.get("steps") or ()))
+        return Plan(
+            tuple(
+                Step(
+                    str(each["op"]), str(each["urn"]), tuple(each.get("detailedDiff") or each.get("diffReasons") or ())
+                )
+                for each in answer.get("steps") or ()
+            )
+        )
 
     def up(self) -> None:
         """Do it. Pulumi's progress goes to the terminal.

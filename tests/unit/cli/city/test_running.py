@@ -176,3 +176,26 @@ def test_without_the_programs_packages_the_command_that_installs_them_is_told(mu
 def test_plans_are_refused_by_what_they_take_away(operation: str, kind: str, refused: bool) -> None:
     step = Step(operation, f"urn:pulumi:munich::sensorthings-x::sensorthings:a:B${kind}::name")
     assert bool(refusals([step])) is refused
+
+
+@pytest.mark.parametrize(
+    ("changed", "refused"),
+    [
+        (["agentPoolProfiles[0].vmSize"], True),
+        (["tags", "agentPoolProfiles[0].availabilityZones[2]"], True),
+        (["agentPoolProfiles[0].maxCount", "kubernetesVersion"], False),
+        ([], False),
+    ],
+)
+def test_a_plan_for_which_the_default_pool_would_have_to_be_another_is_refused(
+    munich: Path, pulumi: StandIn, changed: list[str], refused: bool
+) -> None:
+    """AKS itself would refuse it, halfway through the layer."""
+    diff = {path: {"kind": "update"} for path in changed}
+    pulumi.set(plans={"cluster": [{"op": "update", "urn": _CLUSTER, "detailedDiff": diff}]})
+    stacks: dict[str, Any] = {layer: {"name": "munich", "resourceCount": 3, "history": []} for layer in ALL}
+    pulumi.set(stacks=stacks)
+    result = _run(munich, "up", "munich", "--yes")
+    assert (result.exit_code == 1) is refused
+    assert ("can't change without another default pool" in result.output) is refused
+    assert ("cluster" in pulumi.calls("up")) is not refused
