@@ -26,6 +26,7 @@ pytestmark = pytest.mark.machines
 _ARCHIVE: Final = "/usr/local/sbin/sensorthings-archive"
 _PROGRAMS: Final = f"/usr/lib/postgresql/{c.VERSION}/bin"
 _DATA: Final = "/var/lib/postgresql/data"
+_OTHER: Final = "/var/lib/postgresql/other"
 _RESTORED: Final = "/var/lib/postgresql/restored"
 _SETTINGS: Final = f"""
 listen_addresses = ''
@@ -92,10 +93,22 @@ def test_backups_and_logs_are_kept_in_blob_storage_and_come_back(machine: Machin
     machine.run("cmp", "/tmp/segment", f"{_DATA}/pg_wal/{segment}")  # noqa: S108
     with pytest.raises(LocalClusterError, match="does not exist"):
         _as_postgres(machine, _ARCHIVE, "fetch", "0000000900000000000000FF", "/tmp/none")  # noqa: S108
-    _as_postgres(machine, f"{_PROGRAMS}/pg_ctl", "stop", f"--pgdata={_DATA}")
-    assert _restored(machine, second) == ["1", "2"]
     _as_postgres(machine, _ARCHIVE, "prune")
     assert len(_as_postgres(machine, _ARCHIVE, "list").splitlines()) == 2, "both are of the kept time"
+    _as_postgres(machine, f"{_PROGRAMS}/pg_ctl", "stop", f"--pgdata={_DATA}")
+    assert _restored(machine, second) == ["1", "2"]
+
+
+def test_backups_of_another_postgresql_are_left_alone(machine: Machine) -> None:
+    """After the test above: the container is that one's. The identity may write, and the script does not."""
+    _as_postgres(machine, f"{_PROGRAMS}/initdb", "--auth=peer", "--pgdata", _OTHER)
+    first, there = "000000010000000000000001", 'cd /var/lib/postgresql/other && exec "$@"'
+    owner = _as_postgres(machine, _ARCHIVE, "owner")
+    call = ("runuser", "-u", "postgres", "--", "sh", "-c", there, "sh", _ARCHIVE, "wal", f"pg_wal/{first}", first)
+    with pytest.raises(LocalClusterError, match=f"system identifier {owner}"):
+        machine.run(*call)
+    with pytest.raises(LocalClusterError, match="is not known"):
+        _as_postgres(machine, _ARCHIVE, "backup")
 
 
 def _restored(machine: Machine, backup: str) -> list[str]:

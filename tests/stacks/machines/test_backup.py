@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from sensorthings_stacks.machines.cluster import Member
     from tests.stacks.machines.client import Client
     from tests.stacks.machines.results import Results
+    from tests.stacks.machines.virtual import Machine
 
 pytestmark = pytest.mark.machines
 
 _BACKUP = "/usr/local/sbin/sensorthings-backup"
 _RESTORE = "/usr/local/sbin/sensorthings-restore"
+_WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
 
 
 def _backup(place: Site, member: Member) -> str:
@@ -83,6 +86,57 @@ def test_the_cluster_is_restored_to_a_moment_and_goes_on_from_there(well: Site, 
     assert node.ask_primary("SELECT name FROM moments") == "before"
     for member in CLUSTER.databases:
         well.of(member).run("sh", "-c", "rm -r /var/lib/postgresql/15/main.before-* || true")
+
+
+def _sql(machine: Machine, statement: str) -> str:
+    """As the superuser, who logs in by the socket alone."""
+    return machine.run("runuser", "-u", "postgres", "--", "psql", "-XAtqc", statement).strip()
+
+
+def _archived(place: Site) -> dict[str, bytes]:
+    """What the archive holds, each file by a hash."""
+    files = (each for each in sorted(place.archive.rglob("*")) if each.is_file())
+    return {str(each.relative_to(place.archive)): hashlib.sha256(each.read_bytes()).digest() for each in files}
+
+
+def test_new_machines_write_nothing_over_old_backups_and_have_the_old_rows_again(
+    well: Site, node: Client, results: Results
+) -> None:
+    """All three machines and both data disks are lost; the archive is left, as after a disaster."""
+    _backup(well, well.standby)
+    node.ask_primary("CREATE TABLE IF NOT EXISTS moments (name text)")
+    node.ask_primary("TRUNCATE moments; INSERT INTO moments VALUES ('before')")
+    primary = well.of(well.primary)
+    identifier = _sql(primary, "SELECT system_identifier FROM pg_control_system()")
+    _sql(primary, "SELECT pg_switch_wal()")
+    until(lambda: _sql(primary, _WAITING) == "0", "the last log in the archive")
+    for member in CLUSTER.members:
+        well.cut_power(member)
+    for member in CLUSTER.databases:
+        (well.data(member).parent / "disk").unlink()
+    kept = _archived(well)
+
+    for member in CLUSTER.members:
+        well.boot(member, new=True)
+    well.until_well()
+    machine = well.of(well.primary)
+    refused = f"holds the backups of the PostgreSQL with system identifier {identifier}"
+    until(lambda: refused in machine.run("journalctl", "-u", "patroni", "--no-pager"), "the refusal in the journal")
+    with pytest.raises(LocalClusterError, match=refused):
+        machine.run(_BACKUP, "now")
+    assert _archived(well) == kept
+
+    started = time.monotonic()
+    machine.run(_RESTORE, "--to", "latest", "--in-place")
+    results.seconds["new machines, from old backups, the standby copied anew"] = time.monotonic() - started
+    well.until_well()
+    for member in CLUSTER.databases:
+        until(partial(node.answers, member, "SELECT name FROM moments", "before"), "the row of before")
+        machine = well.of(member)
+        assert _sql(machine, "SELECT system_identifier FROM pg_control_system()") == identifier
+        machine.run("sh", "-c", "rm -r /var/lib/postgresql/15/main.before-* || true")
+    _backup(well, well.standby)
+    assert kept.items() <= _archived(well).items()
 
 
 def test_what_cannot_be_restored_is_refused_before_anything_is_touched(well: Site, node: Client) -> None:

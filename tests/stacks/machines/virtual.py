@@ -48,12 +48,16 @@ class Segment:
         try:
             peer = ["peer", "name", "eth0", "netns", namespace]
             run(["ip", "-n", self.namespace, "link", "add", name, "type", "veth", *peer])
-            run(["ip", "-n", self.namespace, "link", "set", name, "master", "lan", "up"])
-            for address in addresses:
-                run(["ip", "-n", namespace, "address", "add", str(address), "dev", "eth0"])
-            for device in ("lo", "eth0"):
-                run(["ip", "-n", namespace, "link", "set", device, "up"])
-            yield namespace
+            try:
+                run(["ip", "-n", self.namespace, "link", "set", name, "master", "lan", "up"])
+                for address in addresses:
+                    run(["ip", "-n", namespace, "address", "add", str(address), "dev", "eth0"])
+                for device in ("lo", "eth0"):
+                    run(["ip", "-n", namespace, "link", "set", device, "up"])
+                yield namespace
+            finally:
+                # The kernel takes it away with the namespace, too, but later than a machine may be booted again.
+                run(["ip", "-n", self.namespace, "link", "delete", name])
         finally:
             run(["ip", "netns", "delete", namespace])
 
