@@ -11,8 +11,8 @@ import typer
 import yaml
 from typer.testing import CliRunner, Result
 
+from sensorthings_operator.api.realm import OPERATOR_CLIENT
 from sensorthings_operator.cli.realm.command import realm
-from sensorthings_operator.cli.realm.wanted import OPERATOR_CLIENT
 from sensorthings_operator.desired.settings import KeycloakRealm
 from tests.keycloak.server import access_token
 from tests.keycloak.slapd import PEOPLE, READER, READER_PASSWORD

@@ -11,8 +11,8 @@ import orjson
 import pytest
 import yaml
 
+from sensorthings_operator.api.realm import CLIENT_SETTINGS, MARK, OPERATOR_CLIENT, REALM_SETTINGS
 from sensorthings_operator.cli.doctor.token import read
-from sensorthings_operator.cli.realm.wanted import CLIENT_SETTINGS, MARK, OPERATOR_CLIENT, REALM_SETTINGS
 from sensorthings_operator.clients.keycloak import KeycloakClients
 from sensorthings_operator.conditions.auth import AuthReason
 from sensorthings_operator.desired.keycloak import DeliveryClient

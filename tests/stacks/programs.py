@@ -37,6 +37,7 @@ SECRETS: Final[dict[str, dict[str, dict[str, Any]]]] = {
                 "login": {"clientSecret": "grafana-client-is-long"},
             },
         },
+        "city": {"realm": {"administratorPassword": "keycloak-admin-is-long"}},
     },
     "munich": {"database": {"passwords": _OF_THE_CITY}},
     "smalltown": {"city": {"database": {"password": PASSWORDS["sensorthings"]}}},

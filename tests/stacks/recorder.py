@@ -24,6 +24,8 @@ from pulumi.runtime.sync_await import _sync_await
 TENANT = "00000000-0000-4000-8000-00000000000a"
 KUBECONFIG = "apiVersion: v1\nkind: Config\n"
 EGRESS = "198.51.100.7"
+DRAWN = "drawn by Keycloak for"
+"""Begins every client's secret that this cloud makes; no other text does."""
 KEY_MARK = "-----BEGIN PRIVATE KEY-----"
 """Begins every private key that this cloud makes; no other text does."""
 
@@ -35,13 +37,7 @@ class Cloud(mocks.Mocks):
         self._references = references
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        answers: dict[str, dict[str, Any]] = {
-            "azure-native:authorization:getClientConfig": {"tenantId": TENANT},
-            "azure-native:containerservice:listManagedClusterUserCredentials": {
-                "kubeconfigs": [{"name": "user", "value": base64.b64encode(KUBECONFIG.encode()).decode()}]
-            },
-        }
-        return answers[args.token], []
+        return invoked(args.token), []
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if args.typ == "pulumi:pulumi:StackReference":
@@ -50,9 +46,22 @@ class Cloud(mocks.Mocks):
         return f"/id/{args.typ.split(':')[-1]}/{args.name}", outputs
 
 
+def invoked(token: str) -> dict[str, Any]:
+    """What a function of a provider answers."""
+    answers: dict[str, dict[str, Any]] = {
+        "azure-native:authorization:getClientConfig": {"tenantId": TENANT},
+        "azure-native:containerservice:listManagedClusterUserCredentials": {
+            "kubeconfigs": [{"name": "user", "value": base64.b64encode(KUBECONFIG.encode()).decode()}]
+        },
+        "keycloak:openid/getClient:getClient": {"id": "id-of-realm-management"},
+        "keycloak:index/getRole:getRole": {"id": "id-of-manage-clients"},
+    }
+    return answers[token]
+
+
 def computed(type_: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
     """What the cloud adds, and where its answer has another form than the question."""
-    answer: dict[str, Any] = _signed(type_, name)
+    answer: dict[str, Any] = {**_signed(type_, name), **_drawn(type_, name)}
     match type_:
         case "azure-native:privatedns:PrivateZone":
             answer = {"name": inputs["privateZoneName"]}
@@ -80,6 +89,13 @@ def _signed(type_: str, name: str) -> dict[str, Any]:
         "CertRequest": {"certRequestPem": f"request of {name}"},
     }
     return known.get(type_.rpartition(":")[2], {}) if type_.startswith("tls:") else {}
+
+
+def _drawn(type_: str, name: str) -> dict[str, Any]:
+    """What Keycloak adds to a client."""
+    if type_ != "keycloak:openid/client:Client":
+        return {}
+    return {"clientSecret": f"{DRAWN} {name}", "serviceAccountUserId": f"account-{name}"}
 
 
 def _plain(value: Any) -> Any:

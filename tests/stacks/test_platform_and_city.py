@@ -210,7 +210,10 @@ def test_the_citys_service_is_what_the_operator_reads(city: Run) -> None:
 def test_the_service_comes_after_its_secret_and_issuer_and_is_not_waited_for(city: Run) -> None:
     (service,) = _of_kind(city, "SensorThingsService")
     (issuer,) = _of_kind(city, "ClusterIssuer")
-    assert {*(each.urn for each in city.of_type("Secret")), issuer.urn} <= set(service.dependencies)
+    here = service.inputs["metadata"]["namespace"]
+    secrets = [each.urn for each in city.of_type("Secret") if each.inputs["metadata"]["namespace"] == here]
+    assert len(secrets) == 2
+    assert {*secrets, issuer.urn} <= set(service.dependencies)
     assert service.inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
     assert service.inputs["spec"]["certificate"]["issuerRef"]["name"] == issuer.inputs["metadata"]["name"]
 

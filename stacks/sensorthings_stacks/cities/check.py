@@ -36,6 +36,7 @@ def within(city: City) -> list[Finding]:
         _keycloak_has_a_database,
         _tenants_have_a_place,
         _realms_are_known,
+        _the_realm_is_known,
         _hosts_lead_here,
         _ports_differ,
     )
@@ -117,6 +118,27 @@ def _realms_are_known(city: City) -> Iterator[Finding]:
         if realm is not None and realm not in known:
             told = f"is no realm that the operator knows: operator.keycloakRealms of the platform has {_listed(known)}"
             yield _finding(city, "city", f"{path}.spec.auth.keycloak.realm", told, realm)
+
+
+def _the_realm_is_known(city: City) -> Iterator[Finding]:
+    """The operator is told of the realm that the city layer makes, with the Secret that it writes."""
+    settings, platform = city.layer(CitySettings), city.layer(PlatformSettings)
+    if settings is None or settings.realm is None or platform is None:
+        return
+    realm, known = settings.realm, platform.operator.keycloak_realms
+    name = next((name for name, each in known.items() if each.realm == realm.name), None)
+    if name is None:
+        wanted = f"{{url: {realm.url}, realm: {realm.name}, secretName: {realm.secret_name}}}"
+        told = f"is not told to the operator: add it to operator.keycloakRealms of the platform, as {wanted}"
+        yield _finding(city, "city", "realm.name", told, realm.name)
+        return
+    for key, given, wanted in (
+        ("url", known[name].url, realm.url),
+        ("secretName", known[name].secret_name, realm.secret_name),
+    ):
+        if given.rstrip("/") != wanted.rstrip("/"):
+            told = f"must be {wanted}, as the city layer makes the realm {realm.name}"
+            yield _finding(city, "platform", f"operator.keycloakRealms.{name}.{key}", told, given)
 
 
 def _own_hosts(platform: PlatformSettings | None) -> dict[str, tuple[str, str]]:

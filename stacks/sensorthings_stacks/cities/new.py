@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any, Final
 
 from sensorthings_operator.api.manifests import yaml_text
+from sensorthings_operator.api.realm import secret_name
 from sensorthings_stacks.cities.projects import Project, of_target
 from sensorthings_stacks.settings.city import LETS_ENCRYPT
 from sensorthings_stacks.settings.network import NetworkSettings
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 CHARTS: Final = {"ingressNginx": "4.12.1", "certManager": "1.21.2", "prometheusStack": "75.15.1"}
 """Versions for which the layers' values were written."""
 FROST: Final = "2.8.0"
+KEYCLOAK: Final = "quay.io/keycloak/keycloak:26.4"
+"""The image for which the platform's options were written."""
 _FIRST: Final = 20
 _NAMED: Final = (
     "# The cluster is always named: a resource without a provider of its own would go wherever kubectl points."
@@ -62,6 +65,14 @@ class Answers:
     """Machines of the existing database."""
     acme_server: str = LETS_ENCRYPT
     """Directory of the certificate authority."""
+    keycloak_host: str = ""
+    """Host name of the Keycloak in which the city has a realm; without one, users have passwords of the service's own.
+    The platform installs it where the name is of the DNS zone to make; else it is there."""
+
+    @property
+    def installs_keycloak(self) -> bool:
+        """Whether the platform has a Keycloak of its own."""
+        return bool(self.dns_zone) and self.keycloak_host.endswith(f".{self.dns_zone}")
 
 
 def free_network(others: Iterable[City]) -> IPv4Network:
@@ -103,9 +114,10 @@ def _network(answers: Answers) -> dict[str, Any]:
     cluster = next(network.subnets(new_prefix=max(network.prefixlen + 1, 20)))
     beyond = IPv4Network((int(cluster.broadcast_address) + 1, max(24, network.prefixlen + 2)))
     label = answers.host.removesuffix(f".{answers.dns_zone}")
+    people = [answers.keycloak_host.removesuffix(f".{answers.dns_zone}")] if answers.installs_keycloak else []
     return {
         "dnsZone": answers.dns_zone,
-        "hosts": [label if answers.host.endswith(f".{answers.dns_zone}") else "iot"],
+        "hosts": [label if answers.host.endswith(f".{answers.dns_zone}") else "iot", *people],
         "addresses": {
             "network": str(network),
             "cluster": str(cluster),
@@ -128,7 +140,13 @@ def _cluster(answers: Answers) -> dict[str, Any]:
 
 
 def _database(answers: Answers) -> dict[str, Any]:
-    return {"vmSize": "Standard_D4ds_v5", "diskGibibytes": 256, "administratorKey": answers.administrator_key}
+    keycloak: dict[str, Any] = {"keycloak": {}} if answers.installs_keycloak else {}
+    return {
+        "vmSize": "Standard_D4ds_v5",
+        "diskGibibytes": 256,
+        "administratorKey": answers.administrator_key,
+        **keycloak,
+    }
 
 
 def _target(answers: Answers) -> dict[str, Any]:
@@ -139,20 +157,24 @@ def _target(answers: Answers) -> dict[str, Any]:
 
 
 def _platform(answers: Answers) -> dict[str, Any]:
-    return {**_target(answers), "charts": CHARTS}
+    installed = {"keycloak": {"host": answers.keycloak_host, "image": KEYCLOAK}} if answers.installs_keycloak else {}
+    url = f"https://{answers.keycloak_host}"
+    known = {"url": url, "realm": answers.name, "secretName": secret_name(answers.name)}
+    told = {"operator": {"keycloakRealms": {answers.name: known}}} if answers.keycloak_host else {}
+    return {**_target(answers), "charts": CHARTS, **installed, **told}
 
 
 def _city(answers: Answers) -> dict[str, Any]:
     database = {"database": {"hosts": list(answers.database_hosts)}} if answers.target == "existing" else {}
     authority = {} if answers.acme_server == LETS_ENCRYPT else {"acmeServer": answers.acme_server}
+    realm = (
+        {"realm": {"name": answers.name, "url": f"https://{answers.keycloak_host}"}} if answers.keycloak_host else {}
+    )
     spec = {
         "host": answers.host,
         "version": FROST,
         "exposure": {"type": "IngressNginx"},
-        "auth": {
-            "type": "Basic",
-            "basic": {"users": [{"name": "connector", "passwordSecretRef": {"name": "connector"}}]},
-        },
+        "auth": _auth(answers),
     }
     services = [{"name": answers.name, "spec": spec}]
     return {
@@ -160,8 +182,16 @@ def _city(answers: Answers) -> dict[str, Any]:
         **database,
         "certificateEmail": answers.email,
         **authority,
+        **realm,
         "tenants": [{"namespace": answers.tenant, "services": services}],
     }
+
+
+def _auth(answers: Answers) -> dict[str, Any]:
+    if answers.keycloak_host:
+        return {"type": "Keycloak", "keycloak": {"realm": answers.name}}
+    users = [{"name": "connector", "passwordSecretRef": {"name": "connector"}}]
+    return {"type": "Basic", "basic": {"users": users}}
 
 
 _VALUES: Final = {

@@ -1,4 +1,4 @@
-"""The city's tenants, and the issuer of all its certificates. City layer."""
+"""The city's tenants, the issuer of all its certificates, and the realm of its people. City layer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
+from sensorthings_stacks.components.realm import Realm, RealmArgs
 from sensorthings_stacks.components.tenant import SKIP_AWAIT, Tenant, TenantArgs
 from sensorthings_stacks.components.web import CLASS, ISSUER
 
@@ -31,12 +32,19 @@ class CityArgs:
 
 
 class City(pulumi.ComponentResource):
-    """The issuer of certificates, and each tenant with what is theirs."""
+    """The issuer of certificates, the realm, and each tenant with what is theirs."""
 
     def __init__(self, name: str, args: CityArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("sensorthings:city:City", name, None, opts)
         self._args = args
         issuer = self._issuer()
+        if args.settings.realm is not None:
+            # The platform's Keycloak has a certificate only once there is an issuer.
+            Realm(
+                name,
+                RealmArgs(provider=args.provider, settings=args.settings.realm, after=[issuer]),
+                ResourceOptions(parent=self),
+            )
         for tenant in args.settings.tenants:
             Tenant(
                 tenant.namespace,

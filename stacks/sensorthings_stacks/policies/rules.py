@@ -33,6 +33,7 @@ _STAYING: Final = {
     _REGISTRY: "the connectors' images",
     "azure-native:network:VirtualNetwork": "the network",
     "azure-native:resources:ResourceGroup": "the resource group",
+    "keycloak:index/realm:Realm": "the realm, with people's accounts",
     "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition": "a kind of Kubernetes, with every object of it",
 }
 _CHANGES_BY_ITSELF: Final = {

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sensorthings_operator.api.base import DNS_LABEL, ObjectName, Quantity
 from sensorthings_operator.api.parse import InvalidSpec, parse_connector, parse_service
+from sensorthings_operator.api.realm import realm_name, secret_name
 from sensorthings_stacks.settings.base import Settings, misplaced
+from sensorthings_stacks.settings.database import Password
 from sensorthings_stacks.settings.target import ExistingDatabase, Targeted, needs
 
 LETS_ENCRYPT: Final = "https://acme-v02.api.letsencrypt.org/directory"
@@ -140,6 +142,26 @@ class Tenant(Settings):
         return self
 
 
+class Realm(Settings):
+    """A realm of Keycloak, with a client with which the operator makes those of services."""
+
+    name: Annotated[str, AfterValidator(realm_name)]
+    """Its name."""
+    url: Annotated[str, Field(pattern=r"^https://[^\s/:]+(:[0-9]+)?(/[^\s]*)?$", max_length=1024)]
+    """Keycloak's address, as people and services reach it."""
+    administrator: Annotated[str, Field(min_length=1, max_length=255)] = "admin"
+    """An administrator of Keycloak's realm master, without a second factor."""
+    administrator_password: Password
+    """Their password."""
+    certificate_authority: Annotated[str, Field(max_length=65536)] = ""
+    """PEM of the authority that signed Keycloak's certificate, where the world does not trust it by itself."""
+
+    @property
+    def secret_name(self) -> str:
+        """Name of the Secret that the operator logs in with, as `sensorthings realm` names it."""
+        return secret_name(self.name)
+
+
 class CitySettings(Targeted):
     """The city's tenants."""
 
@@ -152,6 +174,8 @@ class CitySettings(Targeted):
     acme_authority: Annotated[str, Field(max_length=65536)] = ""
     """PEM of what signed that directory's own certificate, for an authority that the world does not trust by itself,
     such as one of the city's own network."""
+    realm: Realm | None = None
+    """The realm in which services have their clients. Where it is absent, none is made."""
     tenants: Annotated[list[Tenant], Field(min_length=1, max_length=50)]
     """The tenants."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.stacks.recorder import KUBECONFIG, TENANT, computed
+from tests.stacks.recorder import computed, invoked
 from tests.stacks.standin.wire import at, opened
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ _IMMUTABLE: Final[dict[str, tuple[str, ...]]] = {
     "azure-native:containerservice:ManagedCluster": (*_OF_ALL, "dnsPrefix", "networkProfile.podCidr"),
     "azure-native:network:VirtualNetwork": _OF_ALL,
     "azure-native:keyvault:Vault": _OF_ALL,
+    "keycloak:index/realm:Realm": ("realm",),
     "kubernetes:core/v1:Namespace": ("metadata.name",),
     "kubernetes:core/v1:ConfigMap": ("metadata.name", "metadata.namespace"),
 }
@@ -56,13 +56,7 @@ class Clouds:
 
     def invoke(self, token: str) -> dict[str, Any]:
         """What a function of a provider answers."""
-        answers: dict[str, dict[str, Any]] = {
-            "azure-native:authorization:getClientConfig": {"tenantId": TENANT},
-            "azure-native:containerservice:listManagedClusterUserCredentials": {
-                "kubeconfigs": [{"name": "user", "value": base64.b64encode(KUBECONFIG.encode()).decode()}]
-            },
-        }
-        return answers[token]
+        return invoked(token)
 
 
 def replacing(type_: str, old: dict[str, Any], new: dict[str, Any], more: list[str]) -> list[str]:

@@ -11,8 +11,8 @@ import typer
 from aiohttp import web
 from typer.testing import CliRunner, Result
 
+from sensorthings_operator.api.realm import CLIENT_SETTINGS, MAKER, MARK, OPERATOR_CLIENT, REALM_SETTINGS
 from sensorthings_operator.cli.realm.command import realm
-from sensorthings_operator.cli.realm.wanted import CLIENT_SETTINGS, MAKER, MARK, OPERATOR_CLIENT, REALM_SETTINGS
 from tests.unit.cli.secure import Authority, Web
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from sensorthings_operator.api.realm import REALM_SETTINGS, differing, is_ours, realm_name, value_name
 from sensorthings_operator.cli.realm import directory, options, words
 from sensorthings_operator.cli.realm.directory import MASK, Directory, Vendor
 from sensorthings_operator.cli.realm.manifest import secret_text
-from sensorthings_operator.cli.realm.wanted import REALM_SETTINGS, differing, is_ours, realm_name, value_name
 from sensorthings_operator.cli.tls import Authority
 from sensorthings_operator.desired.settings import KeycloakRealm
 

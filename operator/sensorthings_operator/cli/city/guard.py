@@ -23,6 +23,7 @@ _GUARDED: Final = {
     "azure-native:storage:BlobContainer": "the database's backups",
     "azure-native:network:VirtualNetwork": "the network",
     "azure-native:resources:ResourceGroup": "the resource group, with everything in it",
+    "keycloak:index/realm:Realm": "the realm, with people's accounts",
     "kubernetes:core/v1:Namespace": "a namespace, with everything in it",
     "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition": "a kind, with every object of it",
 }

@@ -30,6 +30,14 @@ Host = Annotated[str | None, typer.Option(help="Host name of its first service, 
 Email = Annotated[str | None, typer.Option("--certificate-email", help="Where the certificate authority writes to.")]
 Tenant = Annotated[str | None, typer.Option(help="Namespace of its first tenant; the city's name if left out.")]
 AcmeServer = Annotated[str, typer.Option(metavar="URL", help="Directory of the certificate authority.")]
+KeycloakHost = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST",
+        help="Keycloak in which the city gets a realm, such as id.munich.example: the platform's own where the name is "
+        "of the DNS zone to make, else one that is there. Left out, the service has users with passwords of its own.",
+    ),
+]
 Location = Annotated[str | None, typer.Option(help="Region, such as germanywestcentral.", rich_help_panel=_AZURE)]
 DnsZone = Annotated[str | None, typer.Option(help="DNS zone to make, such as munich.example.", rich_help_panel=_AZURE)]
 Network = Annotated[
@@ -81,6 +89,7 @@ class Given:
     email: str | None
     tenant: str | None
     acme_server: str
+    keycloak_host: str | None
     location: str | None
     dns_zone: str | None
     network: str | None
@@ -129,6 +138,7 @@ def answers(given: Given, others: Iterable[City]) -> Answers:
         target=given.target,
         tenant=given.tenant or given.name,
         acme_server=given.acme_server or LETS_ENCRYPT,
+        keycloak_host=given.keycloak_host or "",
         dns_zone=zone,
         network=_network(given.network, others) if on_azure else None,
         kubernetes_version=given.kubernetes_version,

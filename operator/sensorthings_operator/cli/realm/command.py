@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 from rich.console import Console
 
+from sensorthings_operator.api.realm import MASTER, OPERATOR_CLIENT, realm_name, secret_name
 from sensorthings_operator.cli.errors import SensorThingsError
 from sensorthings_operator.cli.options import CaCert, ConnectTo, access, parsed
 from sensorthings_operator.cli.realm import making, options
@@ -17,7 +18,6 @@ from sensorthings_operator.cli.realm.administrator import Administrator, Login, 
 from sensorthings_operator.cli.realm.federation import ensure_directory
 from sensorthings_operator.cli.realm.hands import Hands
 from sensorthings_operator.cli.realm.manifest import secret_text
-from sensorthings_operator.cli.realm.wanted import MASTER, OPERATOR_CLIENT, realm_name, value_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,7 @@ def realm(  # noqa: PLR0913 - one parameter is one option of the command line
             url=asked.url,
             realm=asked.realm,
             namespace=namespace,
-            name=secret or f"keycloak-{value_name(asked.realm)}",
+            name=secret or secret_name(asked.realm),
             client_id=OPERATOR_CLIENT,
             client_secret=drawn,
             authority=asked.access.authority,

@@ -1,14 +1,13 @@
 """The steps of ``sensorthings realm`` in Keycloak: the realm, the operator's client in it, its one right, its secret.
 
-Each looks first and changes only what is not as ``wanted`` says.
+Each looks first and changes only what is not as ``api.realm`` says.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sensorthings_operator.cli.errors import SensorThingsError
-from sensorthings_operator.cli.realm.wanted import (
+from sensorthings_operator.api.realm import (
     CLIENT_SETTINGS,
     MAKER,
     MANAGEMENT_CLIENT,
@@ -19,6 +18,7 @@ from sensorthings_operator.cli.realm.wanted import (
     differing,
     is_ours,
 )
+from sensorthings_operator.cli.errors import SensorThingsError
 
 if TYPE_CHECKING:
     from sensorthings_operator.cli.realm.hands import Hands

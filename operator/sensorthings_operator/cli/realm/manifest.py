@@ -6,7 +6,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from sensorthings_operator.api.manifests import yaml_text
-from sensorthings_operator.cli.realm.wanted import value_name
+from sensorthings_operator.api.realm import value_name
 
 if TYPE_CHECKING:
     from sensorthings_operator.cli.tls import Authority

@@ -74,6 +74,7 @@ def encrypt(stacks: Path, name: str) -> None:
         "hamburg": {
             "database": {"passwords": ("sensorthings", "replication", "rewind"), "keycloak": ("password",)},
             "platform": {},
+            "city": {"realm": ("administratorPassword",)},
         },
         "munich": {"database": {"passwords": ("sensorthings", "replication", "rewind")}},
         "smalltown": {"city": {"database": ("password",)}},

@@ -57,6 +57,9 @@ def test_a_secret_that_is_encrypted_as_a_whole_is_there(stacks: Path) -> None:
 
 
 _ADDRESSES = {"cluster": "10.20.0.0/20", "database": "10.20.16.0/24"}
+_KNOWN = {
+    "keycloakRealms": {"hamburg": {"url": "https://id.hamburg.example", "realm": "hamburg", "secretName": "other"}}
+}
 WRONG: list[tuple[str, str, dict[str, Any], str]] = [
     ("network", "munich", {"addresses": _ADDRESSES}, "overlaps with network of hamburg (10.20.0.0/16)"),
     ("network", "munich", {"addresses": {"network": "10.21.0.0/16"}}, "cluster (10.20.0.0/20) must lie within network"),
@@ -72,6 +75,17 @@ WRONG: list[tuple[str, str, dict[str, Any], str]] = [
     ("database", "munich", {"diskGibibytes": "large"}, "diskGibibytes: must be a whole number from 32 to 32767"),
     ("platform", "munich", {"pulumi__disable_default_providers": []}, "would go wherever kubectl points"),
     ("platform", "munich", {"operator": {}}, "is no realm that the operator knows: operator.keycloakRealms"),
+    (
+        "platform",
+        "hamburg",
+        {"operator": {}},
+        "realm.name: is not told to the operator: add it to operator.keycloakRea",
+    ),
+    ("platform", "hamburg", {"operator": _KNOWN}, "hamburg.secretName: must be keycloak-hamburg, as the city layer"),
+    ("city", "hamburg", {"realm": {"name": "hamburg", "url": "https://id.x.example"}}, "must be https://id.x.example"),
+    ("city", "hamburg", {"realm": {"name": "hamburg", "url": "http://id.x.example"}}, "realm.url: must be text that"),
+    ("city", "hamburg", {"realm": {"name": "master", "url": "https://id.x.example"}}, "services get one of their own"),
+    ("city", "hamburg", {"realm": {"name": "ha mb", "url": "https://id.x.example"}}, "is no name of a realm here"),
     ("database", "hamburg", {"keycloak": None}, "keycloak.database: is missing: add keycloak to the database's file"),
     ("platform", "smalltown", {"cluster": {"context": "x"}}, "cluster: must be what stands in the platform's file"),
     ("platform", "munich", {"target": "existing"}, "cluster: is required where target is existing"),

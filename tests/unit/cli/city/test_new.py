@@ -70,9 +70,37 @@ def test_a_city_on_an_existing_cluster_has_two(stacks: Path) -> None:
     assert "database.password" in result.output
 
 
+def test_a_keycloak_of_the_citys_own_comes_with_its_name_its_database_and_its_realm(stacks: Path, key: str) -> None:
+    result = _new(stacks, "bremen", *AZURE, key, "--keycloak-host=id.bremen.example")
+    assert result.exit_code == 0, result.output
+    files = {layer: yaml.safe_load((stacks / layer / "Pulumi.bremen.yaml").read_text())["config"] for layer in LAYERS}
+    assert files["network"]["sensorthings-network:hosts"] == ["iot", "id"]
+    assert files["database"]["sensorthings-database:keycloak"] == {}
+    assert files["platform"]["sensorthings-platform:keycloak"]["host"] == "id.bremen.example"
+    assert files["city"]["sensorthings-city:realm"] == {"name": "bremen", "url": "https://id.bremen.example"}
+    (service,) = files["city"]["sensorthings-city:tenants"][0]["services"]
+    assert service["spec"]["auth"] == {"type": "Keycloak", "keycloak": {"realm": "bremen"}}
+    for secret in ("realm.administratorPassword", "keycloak.administratorPassword", "keycloak.password"):
+        assert secret in result.output
+
+
+def test_a_keycloak_that_is_there_gets_the_realm_and_nothing_else_of_it_is_made(stacks: Path) -> None:
+    result = _new(stacks, "village", *EXISTING, "--keycloak-host=login.county.example")
+    assert result.exit_code == 0, result.output
+    files = {each: yaml.safe_load((stacks / each / "Pulumi.village.yaml").read_text())["config"] for each in LAYERS[3:]}
+    assert "sensorthings-platform:keycloak" not in files["platform"]
+    assert files["platform"]["sensorthings-platform:operator"] == {
+        "keycloakRealms": {
+            "village": {"url": "https://login.county.example", "realm": "village", "secretName": "keycloak-village"}
+        }
+    }
+    assert files["city"]["sensorthings-city:realm"]["url"] == "https://login.county.example"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["--keycloak-host=https://id.bremen.example"], "qualified DNS name in lower case"),
         (["--network=10.21.0.0/16"], "overlaps with network of munich (10.21.0.0/16)"),
         (["--network=10.20.128.0/17"], "overlaps with network of hamburg"),
         (["--network=198.51.100.0/24"], "must lie within 10.0.0.0/8"),

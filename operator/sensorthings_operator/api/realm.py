@@ -1,4 +1,6 @@
-"""What a realm of ``sensorthings realm`` has: settings, and the client of the operator. Pure; used by ``making``.
+"""What a realm has in which the operator works: settings, and the operator's client. Pure.
+
+``sensorthings realm`` and the city layer of the stacks make it so.
 
 Fields are Keycloak's own, of its RealmRepresentation and ClientRepresentation
 (https://www.keycloak.org/docs-api/latest/rest-api/index.html).
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MARK: Final = f"{GROUP}/made-by"
-"""Attribute of a realm that this command may change."""
+"""Attribute of a realm that `sensorthings realm` may change."""
 MAKER: Final = "sensorthings-realm"
 MASTER: Final = "master"
 
@@ -75,6 +77,11 @@ def realm_name(text: str) -> str:
 def value_name(realm: str) -> str:
     """The name under which the chart's value ``keycloakRealms`` lists a realm, and services name it."""
     return _NOT_OF_A_VALUE.sub("-", realm.lower())[:_LONGEST_VALUE_NAME].strip("-")
+
+
+def secret_name(realm: str) -> str:
+    """The Secret with which the operator logs in to a realm, where nobody names another."""
+    return f"keycloak-{value_name(realm)}"
 
 
 def is_ours(realm: Mapping[str, Any]) -> bool:
