@@ -12,7 +12,8 @@ name = city()
 settings = configuration.read(NetworkSettings)
 tags.tag_everything(name, "network")
 
-group = resources.ResourceGroup(f"sensorthings-{name}", opts=ResourceOptions(protect=True))
+# Azure deletes a group with everything in it: also disks and backups that are let go of, not deleted.
+group = resources.ResourceGroup(f"sensorthings-{name}", opts=ResourceOptions(protect=True, retain_on_delete=True))
 network = Network(
     name,
     NetworkArgs(

@@ -187,6 +187,17 @@ def test_a_city_is_not_destroyed_before_somebody_lets_go_of_it(hamburg: City) ->
                 assert deleted.index(record.urn) < deleted.index(needed)
 
 
+def test_what_is_kept_does_not_go_with_what_it_lies_in(hamburg: City) -> None:
+    """Azure deletes a resource group with everything in it, Kubernetes a namespace."""
+    for layer in reversed(LAYERS):
+        assert destroy(hamburg.states[layer].without_protection(), hamburg.clouds).problems == []
+    deleted = {urn.split("$")[-1] for verb, urn in hamburg.clouds.writes if verb == "delete"}
+    assert len(deleted) > 50
+    around = ("azure-native:resources:ResourceGroup::", "kubernetes:core/v1:Namespace::traffic")
+    holding = ("azure-native:compute:Disk::", "azure-native:storage:", "azure-native:containerregistry:Registry::")
+    assert [urn for urn in deleted if any(each in urn for each in (*around, *holding, "keycloak:index/realm:"))] == []
+
+
 def test_a_resource_of_an_older_version_of_azures_api_is_the_same_one(hamburg: City) -> None:
     """By the aliases that Pulumi's SDK gives each of Azure's resources; without them it would be made anew."""
     state = hamburg.states["network"]

@@ -231,5 +231,7 @@ def test_the_databases_password_stays_a_secret(city: Run) -> None:
     assert secret.plain["stringData"] == {"username": "sensorthings", "password": PASSWORDS["sensorthings"]}
 
 
-def test_the_namespace_is_protected(city: Run) -> None:
-    assert city.the("Namespace").protect
+def test_the_namespace_is_protected_and_stays_with_its_volumes(city: Run) -> None:
+    namespace = city.the("Namespace")
+    assert namespace.protect
+    assert namespace.retain_on_delete

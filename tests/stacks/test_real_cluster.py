@@ -5,6 +5,7 @@ No node is there, so nothing runs; `tests/stacks/node` has one.
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from typing import TYPE_CHECKING, Any, Final
@@ -14,11 +15,14 @@ import pytest
 from localcluster import parts
 from localcluster.errors import LocalClusterError
 from localcluster.kubectl import Kubectl
+from sensorthings_operator.api.realm import OPERATOR_CLIENT
 from tests.apiserver.conftest import running_control_plane
 from tests.stacks import programs
+from tests.stacks.recorder import DRAWN
 from tests.stacks.standin import charts, engine
 from tests.stacks.standin.cluster import MANAGER, RealCluster
 from tests.stacks.standin.engine import City, Outcome
+from tests.stacks.standin.wire import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,6 +116,19 @@ def test_the_services_passwords_are_there_and_nowhere_in_the_open(
     assert not [each for each in programs.PASSWORDS.values() if json.dumps(each)[1:-1] in everything]
 
 
+def test_the_operator_finds_how_it_logs_in_to_the_citys_realm(
+    first: tuple[City, dict[str, Outcome]], kubectl: Kubectl
+) -> None:
+    """Keycloak is a stand-in's here; the Secret lies where the operator's release, beside it, is told to look."""
+    secret = kubectl.get("--namespace=sensorthings-system", "secret/keycloak-hamburg")
+    assert {key: base64.b64decode(value).decode() for key, value in secret["data"].items()} == {
+        "client-id": OPERATOR_CLIENT,
+        "client-secret": f"{DRAWN} hamburg-operator",
+    }
+    (release,) = [each for each in first[0].states["platform"].of_type("v3:Release") if "operator" in each.urn]
+    assert opened(release.inputs)["values"]["keycloakRealms"]["hamburg"]["secretName"] == secret["metadata"]["name"]
+
+
 def test_a_second_up_writes_nothing(
     first: tuple[City, dict[str, Outcome]], kubectl: Kubectl, cluster: RealCluster
 ) -> None:
@@ -194,10 +211,21 @@ def test_a_protected_namespace_stays(first: tuple[City, dict[str, Outcome]], kub
 
 def test_a_city_that_somebody_let_go_of_is_gone(first: tuple[City, dict[str, Outcome]], kubectl: Kubectl) -> None:
     city, _ = first
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data-lights-db-0"},
+        "spec": claim,
+    }
+    kubectl.run("create", "--namespace=traffic", "--filename=-", stdin=json.dumps(volume))
     for layer in reversed(ON_THE_CLUSTER):
         gone = engine.destroy(city.states[layer].without_protection(), city.clouds)
         assert gone.problems == []
     left = {each["metadata"]["name"] for each in kubectl.get("namespaces")["items"]}
-    assert left == {"default", "kube-node-lease", "kube-public", "kube-system"}
+    assert left == {"default", "kube-node-lease", "kube-public", "kube-system", "traffic"}
+    # The tenant's namespace is let go of, with the volumes of databases, which outlive their services; they have gone.
+    assert kubectl.get("--namespace=traffic", "persistentvolumeclaim/data-lights-db-0")
+    assert kubectl.get("--namespace=traffic", "sensorthingsservices.sensorthings.city")["items"] == []
     # Kinds are let go of, and stay: deleting one would delete every object of it.
     assert kubectl.get("customresourcedefinition/sensorthingsservices.sensorthings.city")

@@ -41,7 +41,7 @@ class Registry(pulumi.ComponentResource):
             admin_user_enabled=False,
             anonymous_pull_enabled=False,
             # What is in it is nowhere else.
-            opts=ResourceOptions(parent=self, protect=True),
+            opts=ResourceOptions(parent=self, protect=True, retain_on_delete=True),
         )
         authorization.RoleAssignment(
             f"{name}-images",

@@ -59,8 +59,8 @@ class Tenant(pulumi.ComponentResource):
         namespace = kubernetes.core.v1.Namespace(
             name,
             metadata={"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-            # Deleting it would delete every service in it.
-            opts=self._options(protect=True),
+            # Deleting it would delete every service in it, and the volumes of databases, which outlive their services.
+            opts=self._options(protect=True, retain_on_delete=True),
         )
         self._namespace = namespace.metadata.name
         limits = [self._quota(), self._limits(), *self._policies()]
