@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sensorthings_operator.api.base import Model, cel, rules
+from sensorthings_operator.api.base import Model, ResourceRequirements, cel, rules
 from sensorthings_operator.api.inspire import LOCAL_ID, Inspire, LocalId
 from sensorthings_operator.api.vocabularies import (
     Frequency,
@@ -189,6 +189,15 @@ class DatastreamGroup(Model):
     """Layers of which something is to be said."""
 
 
+class Endpoint(Model):
+    """Where harvesters find the descriptions."""
+
+    path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_-]+)+$", max_length=128)] = "/catalogue"
+    """Path on the service's host: below it are catalogue.rdf, catalogue.jsonld, the records, and services.json."""
+    resources: ResourceRequirements = ResourceRequirements()
+    """What the pod that serves them may take."""
+
+
 class Catalogue(Model):
     """How the service and its data are described: DCAT-AP.de, ISO 19139, and layers for the Masterportal."""
 
@@ -244,3 +253,5 @@ class Catalogue(Model):
         ),
     ]
     """Which Datastreams are described, by Hamburg's convention of serviceName and layerName in their properties."""
+    endpoint: Endpoint | None = None
+    """Serves the descriptions to harvesters by HTTP, on the service's host; not served where it is not given."""

@@ -11,6 +11,7 @@ from sensorthings_operator.conditions import (
     backup,
     bus,
     catalogue,
+    catalogueendpoint,
     certificate,
     database,
     delivery,
@@ -46,6 +47,7 @@ PARTS: Final[tuple[Chain, ...]] = (
     host.HOST_RESOLVED,
     monitoring.MONITORING_READY,
     catalogue.CATALOGUE_SYNCED,
+    catalogueendpoint.CATALOGUE_SERVED,
 )
 """One condition for each part of a service."""
 

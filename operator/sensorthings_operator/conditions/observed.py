@@ -145,6 +145,10 @@ class Observed:
     """Whether Observations arrive at subscribers; None where nobody looks."""
     catalogue: Answer | None = None
     """What came of the descriptions of the service and its data; None where none are asked for."""
+    catalogue_pods: Workload | None = None
+    """What serves the descriptions to harvesters."""
+    catalogue_route: Answer | bool | None = None
+    """What is known of what leads there: of an Ingress whether it has an address."""
     references: Mapping[str, Answer] = field(default_factory=dict)
     """What is wrong with objects that the spec refers to, by kind; only where something that needs them is not well."""
     missing_apis: frozenset[str] = frozenset()

@@ -189,6 +189,7 @@ _FLIPS: Final = {
                 "keywords": ["Luft"],
                 "landingPage": "https://air.city.example/data",
                 "csw": "https://catalogue.city.example/csw",
+                "endpoint": {"path": "/open", "resources": _RESOURCES},
                 "recordId": "7f3c0000-0000-4000-8000-000000000001",
                 "inspire": {
                     "theme": "ef",

@@ -28,6 +28,7 @@ _VARIANTS: list[Any] = [
     pytest.param({"politicalGeocoding": {"level": "municipality", "key": "064110000000"}}, DATA, id="regional key"),
     pytest.param({"spatial": {"west": 9, "south": 53, "east": 10.5, "north": 54}}, DATA, id="area is given"),
     pytest.param({"publisher": {"type": "Company"}, "language": "en"}, DATA, id="company"),
+    pytest.param({"endpoint": {}}, DATA, id="served to harvesters"),
     pytest.param({}, DataSummary(), id="no data"),
 ]
 

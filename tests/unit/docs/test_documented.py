@@ -15,6 +15,7 @@ from sensorthings_operator.conditions import PARTS
 from sensorthings_operator.conditions.auth import AuthReason, UsersReason
 from sensorthings_operator.conditions.backup import ARCHIVING_FAILS
 from sensorthings_operator.conditions.catalogue import CatalogueReason
+from sensorthings_operator.conditions.catalogueendpoint import EndpointReason
 from sensorthings_operator.conditions.connector import ConnectorReason
 from sensorthings_operator.conditions.databasehosts import DatabaseAnswer, ReplicationReason
 from sensorthings_operator.conditions.delivery import DeliveryReason
@@ -38,7 +39,16 @@ METRICS: Final = (ROOT / "docs" / "metrics.md").read_text()
 SETTINGS: Final = (ROOT / "docs" / "settings.md").read_text()
 
 
-_REASONS: Final = (AuthReason, CatalogueReason, DeliveryReason, HostReason, RoutesReason, UnobservedReason, UsersReason)
+_REASONS: Final = (
+    AuthReason,
+    CatalogueReason,
+    DeliveryReason,
+    EndpointReason,
+    HostReason,
+    RoutesReason,
+    UnobservedReason,
+    UsersReason,
+)
 
 
 def _calls(function: str, position: int, folder: Path) -> Iterator[str]:

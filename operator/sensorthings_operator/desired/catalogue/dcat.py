@@ -11,7 +11,7 @@ from rdflib import Graph, Literal, Namespace, URIRef
 from rdflib.namespace import DCAT, DCTERMS, FOAF, RDF, XSD
 
 from sensorthings_operator.desired.catalogue import requests
-from sensorthings_operator.desired.catalogue.description import Dataset, Described, Texts, plain
+from sensorthings_operator.desired.catalogue.description import SERVICE_FILE, Dataset, Described, Texts, plain
 from sensorthings_operator.desired.reading import Box
 
 DCATDE: Final = Namespace("http://dcat-ap.de/def/dcatde/")
@@ -59,6 +59,8 @@ def graph(described: Described) -> Graph:
     _titled(made, catalogue, described.title, described.description)
     made.add((catalogue, DCTERMS.publisher, _publisher(made, described)))
     made.add((catalogue, DCTERMS.language, _language(described)))
+    if described.endpoint is not None:
+        made.add((catalogue, FOAF.homepage, _page(made, described.endpoint)))
     made.add((catalogue, DCAT.themeTaxonomy, URIRef(f"{AUTHORITY}data-theme")))
     made.add((catalogue, DCAT.service, _service(made, described)))
     for dataset in described.datasets:
@@ -115,6 +117,18 @@ def _titled(made: Graph, node: URIRef, title: Texts, description: Texts) -> None
     _texts(made, node, DCTERMS.description, description)
 
 
+def _page(made: Graph, address: str) -> URIRef:
+    node = URIRef(address)
+    made.add((node, RDF.type, FOAF.Document))
+    return node
+
+
+def _record(made: Graph, node: URIRef, address: str | None) -> None:
+    """That a record of ISO 19139 says more about it, where that is served."""
+    if address is not None:
+        made.add((node, FOAF.page, _page(made, address)))
+
+
 def _language(described: Described) -> URIRef:
     return URIRef(f"{AUTHORITY}language/{_LANGUAGES[described.spec.language]}")
 
@@ -162,6 +176,7 @@ def _service(made: Graph, described: Described) -> URIRef:
     made.add((_STANDARD, RDF.type, DCTERMS.Standard))
     made.add((node, DCTERMS.license, URIRef(LICENCES + described.spec.licence.id)))
     made.add((node, DCTERMS.accessRights, _rights(described)))
+    _record(made, node, described.document(SERVICE_FILE))
     for dataset in described.datasets:
         made.add((node, DCAT.servesDataset, URIRef(dataset.identifier)))
     return node
@@ -187,8 +202,8 @@ def _dataset(made: Graph, described: Described, dataset: Dataset) -> URIRef:
     changed = dataset.summary.last or described.day
     made.add((node, DCTERMS.modified, Literal(changed, datatype=XSD.date)))
     if dataset.landing_page is not None:
-        made.add((node, DCAT.landingPage, URIRef(dataset.landing_page)))
-        made.add((URIRef(dataset.landing_page), RDF.type, FOAF.Document))
+        made.add((node, DCAT.landingPage, _page(made, dataset.landing_page)))
+    _record(made, node, described.document(dataset.record_file))
     for distribution in distributions(described, dataset):
         made.add((node, DCAT.distribution, _distribution(made, described, dataset, distribution)))
     return node
