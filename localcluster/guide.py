@@ -45,6 +45,9 @@ def next_commands(endpoints: Endpoints, programs: Programs, down: str) -> list[s
     commands = []
     if endpoints.sensorthings:
         commands += _commands(endpoints, programs)
+    if endpoints.kubeconfig:
+        commands.append(f"export KUBECONFIG={quote(endpoints.kubeconfig)} PATH={Path(endpoints.kubectl).parent}:$PATH")
+    if endpoints.sensorthings:
         commands += [f"{programs.sensorthings} status", "kubectl get sensorthingsservices --all-namespaces"]
     commands.append("kubectl get pods --all-namespaces")
     return [*commands, down] if down else commands

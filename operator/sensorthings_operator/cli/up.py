@@ -104,7 +104,6 @@ def _require_sense(
 
 
 def _show(endpoints: Endpoints, down: str, write: Callable[..., None]) -> None:
-    kubernetes = f"export KUBECONFIG={endpoints.kubeconfig} PATH={Path(endpoints.kubectl).parent}:$PATH"
     for title, value in (
         ("SensorThings API", endpoints.sensorthings),
         ("MQTT", endpoints.mqtt),
@@ -112,7 +111,7 @@ def _show(endpoints: Endpoints, down: str, write: Callable[..., None]) -> None:
         ("Keycloak", endpoints.keycloak),
         ("Prometheus", endpoints.prometheus),
         ("Trusted by", endpoints.ca),
-        ("Kubernetes", kubernetes if endpoints.kubeconfig else ""),
+        ("Kubernetes", endpoints.kubeconfig),
     ):
         if value:
             write(f"{title:<20} {value}")

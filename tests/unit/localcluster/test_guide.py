@@ -98,6 +98,15 @@ def test_a_service_that_is_reached_inside_a_cluster_only_is_forwarded() -> None:
     assert not any("curl" in command for command in commands)
 
 
+def test_where_the_cluster_is_comes_before_what_asks_it() -> None:
+    made = Endpoints(
+        kubeconfig="/s/a folder/kubeconfig", kubectl="/parts/kubectl", sensorthings="http://127.0.0.1/v1.1"
+    )
+    commands = next_commands(made, _PROGRAMS, "")
+    asked = [at for at, command in enumerate(commands) if "kubectl get" in command or "status" in command]
+    assert commands.index("export KUBECONFIG='/s/a folder/kubeconfig' PATH=/parts:$PATH") < min(asked)
+
+
 def test_a_bare_node_has_pods_to_look_at() -> None:
     commands = next_commands(Endpoints(kubeconfig="", kubectl=""), _PROGRAMS, "sensorthings down --name a")
     assert commands == ["kubectl get pods --all-namespaces", "sensorthings down --name a"]
