@@ -85,6 +85,10 @@ e2e: sync ## A real node with real pods (E2E=path for a part of it)
 keycloak: sync ## A real Keycloak: the clients that the operator keeps, and FROST-Server that checks tokens (root)
 	$(RUN) pytest -q tests/keycloak
 
+.PHONY: ckan
+ckan: sync ## A real CKAN with a real Solr: entries that the operator keeps, and what ckanext-dcat reads of ours (root)
+	$(RUN) pytest -q tests/ckan
+
 .PHONY: bench-first-observation
 bench-first-observation: sync ## From kubectl apply to the first Observation delivered, against bare processes
 	$(RUN) python -m benchmarks.first_observation

@@ -19,6 +19,7 @@ from sensorthings_operator.conditions import (
     instances,
     modules,
     monitoring,
+    publishing,
     reads,
     replication,
     routes,
@@ -48,6 +49,7 @@ PARTS: Final[tuple[Chain, ...]] = (
     monitoring.MONITORING_READY,
     catalogue.CATALOGUE_SYNCED,
     catalogueendpoint.CATALOGUE_SERVED,
+    publishing.ENTRIES_PUBLISHED,
 )
 """One condition for each part of a service."""
 
