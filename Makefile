@@ -89,6 +89,10 @@ keycloak: sync ## A real Keycloak: the clients that the operator keeps, and FROS
 ckan: sync ## A real CKAN with a real Solr: entries that the operator keeps, and what ckanext-dcat reads of ours (root)
 	$(RUN) pytest -q tests/ckan
 
+.PHONY: csw
+csw: sync ## A real catalogue service (pycsw) that harvests the endpoint's ISO records, read back by OWSLib
+	$(RUN) pytest -q tests/csw
+
 .PHONY: bench-first-observation
 bench-first-observation: sync ## From kubectl apply to the first Observation delivered, against bare processes
 	$(RUN) python -m benchmarks.first_observation

