@@ -403,6 +403,19 @@ class EntriesContract:
         (live,) = publisher.there().values()
         assert {tag["name"] for tag in live["tags"]} == {"Ampel LSA", "Öl Gas"}
 
+    async def test_as_many_datasets_as_a_service_may_have(self, publisher: Publisher) -> None:
+        """What the search answers is long, and comes in pieces."""
+        publisher.layers = tuple(LAYER.model_copy(update={"layer_name": f"layer-{n}"}) for n in range(64))
+        async with publisher.working():
+            assert await publisher.look() == WELL, publisher.told
+            publisher.calls()
+            assert await publisher.look() == WELL, publisher.told
+            assert publisher.calls() == ["package_search"]
+            assert len(publisher.there()) == 64
+            publisher.layers = ()
+            assert await publisher.look() == WELL, publisher.told
+        assert publisher.there() == {}
+
     async def test_no_token_is_logged(self, publisher: Publisher, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
         async with publisher.working():

@@ -149,10 +149,20 @@ class CkanApi:
                 allow_redirects=False,
                 ssl=self._trust(),
             ) as answer:
-                return answer.status, await answer.content.read(_MOST_BYTES)
+                return answer.status, await self._whole(answer)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             told = f"{ckan.url} does not answer ({_named(error)}): is it up, and does the operator's pod reach it?"
             raise CkanError(PublishingReason.UNREACHABLE, told) from None
+
+    async def _whole(self, answer: aiohttp.ClientResponse) -> bytes:
+        """All pieces of an answer, of which there is no end to a bad one."""
+        text = bytearray()
+        async for piece in answer.content.iter_any():
+            text += piece
+            if len(text) > _MOST_BYTES:
+                told = f"{self.ckan.url} answers with more than {_MOST_BYTES} bytes: correct its url"
+                raise CkanError(PublishingReason.UNREACHABLE, told)
+        return bytes(text)
 
     def _trust(self) -> ssl.SSLContext | bool:
         if not self.ckan.ca:

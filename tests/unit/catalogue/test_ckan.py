@@ -73,6 +73,13 @@ async def test_what_goes_wrong_is_told(  # noqa: PLR0917 - one row
     assert ckan.token not in error.message
 
 
+async def test_an_answer_without_an_end_is_not_read(portal: FakeCkan, ckan: Ckan) -> None:
+    portal.next_answer = 200, b" " * (17 * 2**20)
+    error = await _asked(ckan)
+    assert error.reason is PublishingReason.UNREACHABLE
+    assert "more than 16777216 bytes" in error.message
+
+
 async def test_a_redirect_is_not_followed_with_the_token(portal: FakeCkan, ckan: Ckan) -> None:
     portal.next_answer = 302, b""
     await _asked(ckan)
