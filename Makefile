@@ -105,6 +105,10 @@ bench-edge: sync ## What HTTPS, MQTT over TLS and ingress-nginx cost; a step of 
 bench-database: sync ## A managed pair: outages, a switchover, what a standby costs; a restore (DATABASE="--part restore" for a part)
 	$(RUN) python -m benchmarks.database $(DATABASE)
 
+.PHONY: bench-publish
+bench-publish: sync ## Entries in a real CKAN: calls of a settled hour, a look, the first publishing (root; PUBLISH="--part sync")
+	$(RUN) python -m benchmarks.publish $(PUBLISH)
+
 .PHONY: bench-up
 bench-up: sync ## A warm `up`, step by step
 	$(RUN) python -m benchmarks.up
