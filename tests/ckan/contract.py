@@ -323,6 +323,19 @@ class EntriesContract:
         (after,) = publisher.there().values()
         assert (after["id"], after["name"]) == (before["id"], f"{publisher.prefix}-no2")
 
+    async def test_another_prefix_whose_name_is_taken_is_told_too(self, publisher: Publisher) -> None:
+        publisher.layers = (LAYER,)
+        async with publisher.working():
+            await publisher.look()
+            before, publisher.prefix = publisher.prefix, f"other-{uuid4().hex[:8]}"
+            taken = f"{publisher.prefix}-no2"
+            publisher.call("package_create", name=taken, title="Ours", owner_org=publisher.ckan.organization)
+            assert await publisher.look() == (False, PublishingReason.NAME_TAKEN)
+            assert f"has an entry {taken} that was not made for this service" in publisher.told
+        there = publisher.there()
+        assert there.keys() == {taken, f"{before}-no2"}, "the entry stays under the name that it had"
+        assert there[taken]["title"] == "Ours"
+
     async def test_a_token_that_is_not_good_is_told_and_changes_nothing(self, publisher: Publisher) -> None:
         async with publisher.working():
             await publisher.look()

@@ -150,7 +150,7 @@ class CkanEntries:
                 # The index is behind what the database has.
                 await self._make(api, target, entry, wanted)
             elif differs(wanted, live):
-                await api.patch(str(live["id"]), patch_of(wanted, live))
+                await self._patch(api, target, entry, wanted, live)
                 if self._sent.get(place) == entry.content:
                     self._tell(target, f"brought back entry {entry.name} at {api.ckan.url}: somebody had changed it")
         self._sent[place] = entry.content
@@ -173,14 +173,19 @@ class CkanEntries:
         """The name is in use: by an entry of this dataset that the index does not know, or by somebody else's."""
         live = await api.entry(entry.name)
         if live is None or not _is_ours(live, target.uid) or _extras(live).get(DATASET_EXTRA) != entry.key:
-            raise CkanError(
-                PublishingReason.NAME_TAKEN,
-                f"{api.ckan.url} has an entry {entry.name} that was not made for this service, and is left alone: give "
-                f"the target another namePrefix, delete that entry, or hand it over by setting its extras "
-                f"{SERVICE_EXTRA} to {target.uid} and {DATASET_EXTRA} to {entry.key}",
-            )
+            raise _name_taken(api, target, entry)
         if differs(wanted, live):
+            await self._patch(api, target, entry, wanted, live)
+
+    async def _patch(
+        self, api: CkanApi, target: PublishTarget, entry: Entry, wanted: dict[str, Any], live: Live
+    ) -> None:
+        try:
             await api.patch(str(live["id"]), patch_of(wanted, live))
+        except CkanError as error:
+            if error.fields == ("name",):
+                raise _name_taken(api, target, entry) from None
+            raise
 
     async def _remove(self, api: CkanApi, uid: str, listed: Live) -> None:
         live = await api.entry(str(listed["id"]))
@@ -219,6 +224,15 @@ def patch_of(wanted: Mapping[str, Any], live: Live) -> dict[str, Any]:
         {**each, "id": ids.pop(each["name"])} if each["name"] in ids else dict(each) for each in wanted["resources"]
     ]
     return {**wanted, "extras": [*wanted["extras"], *others], "resources": resources}
+
+
+def _name_taken(api: CkanApi, target: PublishTarget, entry: Entry) -> CkanError:
+    return CkanError(
+        PublishingReason.NAME_TAKEN,
+        f"{api.ckan.url} has an entry {entry.name} that was not made for this service, and is left alone: give the "
+        f"target another namePrefix, delete that entry, or hand it over by setting its extras {SERVICE_EXTRA} to "
+        f"{target.uid} and {DATASET_EXTRA} to {entry.key}",
+    )
 
 
 def _fields(entry: Entry, uid: str, organization: str) -> dict[str, Any]:
