@@ -85,6 +85,14 @@ e2e: sync ## A real node with real pods (E2E=path for a part of it)
 keycloak: sync ## A real Keycloak: the clients that the operator keeps, and FROST-Server that checks tokens (root)
 	$(RUN) pytest -q tests/keycloak
 
+.PHONY: ckan
+ckan: sync ## A real CKAN with a real Solr: entries that the operator keeps, and what ckanext-dcat reads of ours (root)
+	$(RUN) pytest -q tests/ckan
+
+.PHONY: csw
+csw: sync ## A real catalogue service (pycsw) that harvests the endpoint's ISO records, read back by OWSLib
+	$(RUN) pytest -q tests/csw
+
 .PHONY: bench-first-observation
 bench-first-observation: sync ## From kubectl apply to the first Observation delivered, against bare processes
 	$(RUN) python -m benchmarks.first_observation
@@ -96,6 +104,10 @@ bench-edge: sync ## What HTTPS, MQTT over TLS and ingress-nginx cost; a step of 
 .PHONY: bench-database
 bench-database: sync ## A managed pair: outages, a switchover, what a standby costs; a restore (DATABASE="--part restore" for a part)
 	$(RUN) python -m benchmarks.database $(DATABASE)
+
+.PHONY: bench-publish
+bench-publish: sync ## Entries in a real CKAN: calls of a settled hour, a look, the first publishing (root; PUBLISH="--part sync")
+	$(RUN) python -m benchmarks.publish $(PUBLISH)
 
 .PHONY: bench-up
 bench-up: sync ## A warm `up`, step by step

@@ -18,6 +18,7 @@ from sensorthings_operator.apply.events import Events
 from sensorthings_operator.cataloguing import Cataloguing
 from sensorthings_operator.clients import database, users
 from sensorthings_operator.clients.access import AccessSource
+from sensorthings_operator.clients.ckan_entries import CkanEntries
 from sensorthings_operator.clients.connection import Connection
 from sensorthings_operator.clients.datasets import DatasetReader
 from sensorthings_operator.clients.delivery import DeliveryChecks
@@ -51,6 +52,7 @@ from sensorthings_operator.observe.summaries import SUMMARIES
 from sensorthings_operator.observe.users import Keep
 from sensorthings_operator.outside import Outside
 from sensorthings_operator.probing import AllProbes
+from sensorthings_operator.publishing import Publishing
 from sensorthings_operator.reconcile import Reconciler
 from sensorthings_operator.reporting import Reporter
 
@@ -112,6 +114,7 @@ class Operator:
         )
         self._checks = DeliveryChecks(self._keycloak, self._client)
         self._datasets = DatasetReader(AccessSource(self._keycloak, self._client))
+        self._ckan = CkanEntries(repaired=self._reporter.repaired_outside)
         self._probes = AllProbes.of(
             settings,
             ask,
@@ -119,6 +122,7 @@ class Operator:
             self._keycloak,
             self._checks,
             datasets=self._datasets,
+            ckan=self._ckan,
             changed=self._controller.add,
             repaired=self._reporter.repaired_outside,
         )
@@ -141,6 +145,7 @@ class Operator:
                 store=self._store,
                 host_probes=self._probes.hosts,
                 users_probes=self._probes.users,
+                publishing=Publishing(self._client, settings, ckan=self._ckan, probes=self._probes.entries),
             ),
             delivery=Delivery(
                 self._client,
@@ -176,7 +181,7 @@ class Operator:
         for figures in self._figures:
             REGISTRY.register(figures)
         try:
-            async with self._client, self._keycloak, self._checks, self._datasets, self._feeding:
+            async with self._client, self._keycloak, self._checks, self._datasets, self._ckan, self._feeding:
                 if await self._unless_stopping(self._wait_for_crd()):
                     await self._work()
         finally:

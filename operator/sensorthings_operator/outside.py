@@ -1,4 +1,4 @@
-"""What a service has outside its namespace: a port, a client in Keycloak or users in a database, a name in DNS.
+"""What a service has outside its namespace: a port, a client in Keycloak or users in a database, a name, entries.
 
 Owner references do not reach there, so a finalizer stands on the service while something of it may be left; users stay
 in the database as all data do. Used by reconcile.
@@ -23,6 +23,7 @@ from sensorthings_operator.observe.hosts import HostTarget
 from sensorthings_operator.observe.keycloak import RealmTarget, look, release
 from sensorthings_operator.observe.probes import Probes
 from sensorthings_operator.observe.users import UsersTarget
+from sensorthings_operator.publishing import Known, Publishing, is_used
 
 Body = Mapping[str, Any]
 
@@ -40,6 +41,7 @@ class Outside:
         store: OwnedStore,
         host_probes: Probes[HostTarget],
         users_probes: Probes[UsersTarget],
+        publishing: Publishing,
     ) -> None:
         self._client = client
         self._settings = settings
@@ -49,6 +51,7 @@ class Outside:
         self._store = store
         self._hosts = host_probes
         self._users = users_probes
+        self._publishing = publishing
 
     async def prepare(self, body: Body, service: Service) -> Body:
         """Put the finalizer on before anything is made, and take it off once nothing is wanted; the service afterwards.
@@ -56,7 +59,7 @@ class Outside:
         Raises:
             ApiError: The API server refused.
         """
-        wanted = addresses.exposed(service) is not None or keycloak.is_used(service)
+        wanted = addresses.exposed(service) is not None or keycloak.is_used(service) or is_used(body, service)
         if wanted == RELEASE.is_held(body):
             return body
         if wanted:
@@ -89,8 +92,17 @@ class Outside:
         """Where DNS leads those who look the service's host up."""
         return hosts.look(self._hosts, self._store, service, body)
 
+    async def entries(self, body: Body, service: Service) -> Known:
+        """What is known of the service's entries in catalogues.
+
+        Raises:
+            ApiError: A Secret could not be asked for.
+        """
+        return await self._publishing.look(body, service)
+
     def forget(self, key: ServiceKey) -> None:
-        """Keep the service's client and users no longer, and look its host up no more."""
+        """Keep the service's client, users and entries no longer, and look its host up no more."""
+        self._publishing.forget(key)
         self._probes.forget(key)
         self._users.forget(key)
         self._hosts.forget(key)
@@ -106,7 +118,8 @@ class Outside:
         realm = spec.get("auth", {}).get("keycloak", {}).get("realm", "")
         verifier = DeliveryClient(client.namespace, client.name, client.uid)
         kept = [await release(self._clients, self._settings, each, realm) for each in (verifier, client)]
-        return (*left, *dict.fromkeys(told for each in kept for told in each))
+        entries = await self._publishing.release(body)
+        return (*left, *dict.fromkeys(told for each in kept for told in each), *entries)
 
     async def _release_port(self, uid: str) -> tuple[str, ...]:
         try:

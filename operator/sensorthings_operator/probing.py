@@ -1,4 +1,4 @@
-"""Everything that is asked beside the passes: databases and their users, Keycloak, DNS, delivery, and the data.
+"""Everything that is asked beside the passes: databases and users, Keycloak, DNS, delivery, data, and catalogues.
 
 Put together and closed by the operator.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from sensorthings_operator.clients.ckan_entries import CkanEntries, PublishTarget
 from sensorthings_operator.clients.datasets import DatasetReader, DataTarget
 from sensorthings_operator.clients.delivery import DeliveryChecks, DeliveryTarget
 from sensorthings_operator.clients.keycloak import KeycloakClients
@@ -19,6 +20,7 @@ from sensorthings_operator.observe.delivery import delivery_probes
 from sensorthings_operator.observe.hosts import HostTarget, host_probes, resolve
 from sensorthings_operator.observe.keycloak import RealmTarget, keycloak_probes
 from sensorthings_operator.observe.probes import Probes
+from sensorthings_operator.observe.publishing import publishing_probes
 from sensorthings_operator.observe.users import Keep, Repaired, UsersTarget, users_probes
 
 
@@ -33,6 +35,7 @@ class AllProbes:
     deliveries: Probes[DeliveryTarget] | None
     """None where the settings want delivery never verified."""
     data: Probes[DataTarget]
+    entries: Probes[PublishTarget]
 
     @classmethod
     def of(  # noqa: PLR0913 - whom they ask
@@ -44,6 +47,7 @@ class AllProbes:
         checks: DeliveryChecks,
         *,
         datasets: DatasetReader,
+        ckan: CkanEntries,
         changed: Callable[[ServiceKey], None],
         repaired: Repaired,
     ) -> Self:
@@ -60,9 +64,10 @@ class AllProbes:
             ),
             deliveries=delivery_probes(checks.verify, changed=changed, interval_seconds=every) if every else None,
             data=catalogue_probes(datasets.ask, changed=changed, interval_seconds=settings.catalogue_probe_seconds),
+            entries=publishing_probes(ckan.ask, changed=changed, interval_seconds=settings.catalogue_publish_seconds),
         )
 
     async def close(self) -> None:
         """Stop all of them."""
-        every = (self.databases, self.keycloak, self.hosts, self.users, self.deliveries, self.data)
+        every = (self.databases, self.keycloak, self.hosts, self.users, self.deliveries, self.data, self.entries)
         await asyncio.gather(*(probes.close() for probes in every if probes is not None))

@@ -165,6 +165,7 @@ class Reconciler:
         )
         service, published = await self._cataloguing.look(service)
         observed, waiting = await self._apply_stages(_Pass(body, service, secrets, self._plans.begin(service)), results)
+        entries = await self._outside.entries(body, service)
         observed = replace(
             observed,
             mqtt_port=await self._outside.port(body, service, writable=not waiting),
@@ -172,6 +173,8 @@ class Reconciler:
             host=self._outside.host(body, service),
             delivery=await self._delivery.look(body, service),
             catalogue=published,
+            published=entries.answer,
+            publications=entries.places,
             contested=self._children.rivals.of(service.key),
             references=await references.look(self._client, observed),
         )
@@ -182,7 +185,7 @@ class Reconciler:
             return _SECRET_SECONDS
         # Nobody watches the ingress controller's objects, nor what the spec refers to.
         port_refused = observed.mqtt_port is not None and not observed.mqtt_port.holds
-        wrong = observed.apply_problems or port_refused or observed.references
+        wrong = observed.apply_problems or port_refused or observed.references or entries.waits
         refused_later = _REFUSED_SECONDS if wrong else None
         tried_again = managed.look_again(observed, self._reporter.now())
         later = (refused_later, self._children.rivals.look_again(service.key), secrets.look_again, tried_again)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sensorthings_operator.apply.events import Events
 from sensorthings_operator.apply.status import Now, StatusWriter, build, build_failed, build_invalid, utc_now
+from sensorthings_operator.clients.ckan_entries import PublishTarget
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
 from sensorthings_operator.clients.kubernetes import KubernetesClient
 from sensorthings_operator.clients.owned import ServiceKey
@@ -61,8 +62,8 @@ class Reporter:
         service = {"namespace": metadata["namespace"], "name": owner["name"], "uid": owner["uid"]}
         self._events.tell(service, warning=True, reason=REPAIRED, note=note, now=self.now())
 
-    def repaired_outside(self, of: RealmClient | UsersTarget, note: str) -> None:
-        """What a service has in Keycloak, or which users in its database, was put right."""
+    def repaired_outside(self, of: RealmClient | UsersTarget | PublishTarget, note: str) -> None:
+        """What a service has in Keycloak or in a catalogue, or which users in its database, was put right."""
         named = {"namespace": of.namespace, "name": of.name, "uid": of.uid}
         self._events.tell(named, warning=True, reason=REPAIRED, note=note, now=self.now())
 

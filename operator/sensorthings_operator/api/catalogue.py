@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sensorthings_operator.api.base import Model, cel, rules
+from sensorthings_operator.api.base import Model, ObjectName, ResourceRequirements, SecretReference, cel, rules
 from sensorthings_operator.api.inspire import LOCAL_ID, Inspire, LocalId
 from sensorthings_operator.api.vocabularies import (
     Frequency,
@@ -189,6 +189,49 @@ class DatastreamGroup(Model):
     """Layers of which something is to be said."""
 
 
+class Endpoint(Model):
+    """Where harvesters find the descriptions."""
+
+    path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_-]+)+$", max_length=128)] = "/catalogue"
+    """Path on the service's host: below it are catalogue.rdf, catalogue.jsonld, the records, and services.json."""
+    resources: ResourceRequirements = ResourceRequirements()
+    """What the pod that serves them may take."""
+
+
+class Ckan(Model):
+    """A CKAN, through its action API."""
+
+    url: Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9_.-]+)*$", max_length=512)]
+    """Where it is, without a slash at its end, such as https://opendata.hamburg.example."""
+    organization: Annotated[str, Field(pattern=r"^[a-z0-9_-]{2,100}$", max_length=100)]
+    """Name of the organization that the entries belong to, as it stands in the address of its page."""
+    credentials_secret_ref: SecretReference
+    """Secret with the key token: an API token of an editor of the organization; and ca.crt, where the CKAN's CA is a
+    private one."""
+    name_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)] | None = None
+    """With what the names of entries begin, which stand in the addresses of their pages; the service's name where it is
+    not given."""
+
+
+class PublishingTarget(Model):
+    """A catalogue in which each dataset has an entry."""
+
+    model_config = rules(
+        cel(
+            "(self.type == 'CKAN') == has(self.ckan)",
+            "ckan belongs to type CKAN, and is required there",
+            field_path=".ckan",
+        ),
+    )
+
+    name: ObjectName
+    """What it is called here."""
+    type: Literal["CKAN"]
+    """What it is."""
+    ckan: Ckan | None = None
+    """The CKAN of type CKAN."""
+
+
 class Catalogue(Model):
     """How the service and its data are described: DCAT-AP.de, ISO 19139, and layers for the Masterportal."""
 
@@ -198,6 +241,12 @@ class Catalogue(Model):
             f"!has(layer.localId) || layer.localId.matches('{UUID}')))",
             "without inspire, which gives it a namespace, a localId is a UUID in lower case",
             field_path=".datasets",
+        ),
+        cel(
+            "!has(self.targets) || self.targets.all(one, !has(one.ckan) || "
+            "self.targets.exists_one(other, has(other.ckan) && other.ckan.url == one.ckan.url))",
+            "each catalogue is named once: two targets have the same url",
+            field_path=".targets",
         ),
     )
 
@@ -244,3 +293,13 @@ class Catalogue(Model):
         ),
     ]
     """Which Datastreams are described, by Hamburg's convention of serviceName and layerName in their properties."""
+    endpoint: Endpoint | None = None
+    """Serves the descriptions to harvesters by HTTP, on the service's host; not served where it is not given."""
+    targets: Annotated[
+        list[PublishingTarget],
+        Field(
+            max_length=4,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = Field(default_factory=list)
+    """Catalogues in which each dataset gets an entry."""

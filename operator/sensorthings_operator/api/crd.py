@@ -162,6 +162,9 @@ def _typed(schema: Schema) -> Schema:
         del schema["type"]
         # A pattern binds strings only, and minimum numbers only.
         schema |= {"anyOf": [{"type": "integer"}, {"type": "string"}], "minimum": 0}
+    if "const" in schema:
+        # Of one value that is allowed; structural schemas know enum alone.
+        schema["enum"] = [schema.pop("const")]
     if schema.get("type") == "integer":
         schema.setdefault("format", "int32")
     if "description" in schema:

@@ -52,6 +52,13 @@ class SensorThingsServiceSpec(Model):
             "catalogue needs an exposure: what it describes has to be reached from outside the cluster",
             field_path=".catalogue",
         ),
+        cel(
+            "!has(self.catalogue) || !has(self.catalogue.endpoint) || "
+            "!((self.rootPath + '/').startsWith(self.catalogue.endpoint.path + '/') || "
+            "(self.catalogue.endpoint.path + '/').startsWith(self.rootPath + '/'))",
+            "catalogue.endpoint.path and rootPath must lie beside each other, such as /catalogue and /FROST-Server",
+            field_path=".catalogue.endpoint.path",
+        ),
     )
 
     host: PublicHostname | None = None

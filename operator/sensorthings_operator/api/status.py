@@ -42,7 +42,7 @@ class Endpoint(Model):
     """An address of the service."""
 
     name: Annotated[str, Field(max_length=63)]
-    """sensorthings (REST), mqtt or mqtt-websocket."""
+    """sensorthings (REST), mqtt, mqtt-websocket or catalogue."""
     url: Annotated[str, Field(max_length=1024)]
     """Where clients connect."""
 
@@ -204,6 +204,27 @@ class DatabaseStatus(Model):
     """The database that spec.database.managed.restore made."""
 
 
+class PublicationStatus(Model):
+    """A catalogue in which the service may have entries."""
+
+    url: Annotated[str, Field(max_length=512)]
+    """Where it is."""
+    organization: Annotated[str, Field(max_length=100)]
+    """The organization that the entries belong to."""
+    secret: Annotated[str, Field(max_length=253)]
+    """Secret with the token by which they are withdrawn when the spec names the catalogue no more."""
+
+
+class CatalogueStatus(Model):
+    """What the service has in catalogues."""
+
+    publications: Annotated[
+        list[PublicationStatus],
+        Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["url"]}),
+    ] = Field(default_factory=list)
+    """Where it may have entries."""
+
+
 class ServiceStatus(Model):
     """The service as it was last seen."""
 
@@ -227,3 +248,5 @@ class ServiceStatus(Model):
     """Pods of the HTTP module."""
     mqtt: TierStatus | None = None
     """Pods of the MQTT module."""
+    catalogue: CatalogueStatus | None = None
+    """What the service has in catalogues."""

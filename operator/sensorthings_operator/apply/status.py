@@ -58,6 +58,8 @@ def build(
     database = _database(observed)
     if database:
         status["database"] = database
+    if observed.publications:
+        status["catalogue"] = {"publications": [_written(each) for each in observed.publications]}
     version = service.spec.version if verdicts["SchemaUpToDate"].holds else body.get("status", {}).get("version")
     return status if version is None else {**status, "version": version}
 

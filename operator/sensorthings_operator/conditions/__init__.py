@@ -11,6 +11,7 @@ from sensorthings_operator.conditions import (
     backup,
     bus,
     catalogue,
+    catalogueendpoint,
     certificate,
     database,
     delivery,
@@ -18,6 +19,7 @@ from sensorthings_operator.conditions import (
     instances,
     modules,
     monitoring,
+    publishing,
     reads,
     replication,
     routes,
@@ -46,6 +48,8 @@ PARTS: Final[tuple[Chain, ...]] = (
     host.HOST_RESOLVED,
     monitoring.MONITORING_READY,
     catalogue.CATALOGUE_SYNCED,
+    catalogueendpoint.CATALOGUE_SERVED,
+    publishing.ENTRIES_PUBLISHED,
 )
 """One condition for each part of a service."""
 

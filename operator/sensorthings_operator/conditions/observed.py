@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sensorthings_operator.api.status import RestoreStatus
+from sensorthings_operator.api.status import PublicationStatus, RestoreStatus
 from sensorthings_operator.conditions.backups import Archive, Backups, Run
 from sensorthings_operator.conditions.databasehosts import HostSeen, Replication
 from sensorthings_operator.desired.service import Service
@@ -145,6 +145,14 @@ class Observed:
     """Whether Observations arrive at subscribers; None where nobody looks."""
     catalogue: Answer | None = None
     """What came of the descriptions of the service and its data; None where none are asked for."""
+    catalogue_pods: Workload | None = None
+    """What serves the descriptions to harvesters."""
+    catalogue_route: Answer | bool | None = None
+    """What is known of what leads there: of an Ingress whether it has an address."""
+    published: Answer | None = None
+    """Whether the entries in catalogues are as they should be; None while that is not known."""
+    publications: tuple[PublicationStatus, ...] = ()
+    """Where the service may have entries."""
     references: Mapping[str, Answer] = field(default_factory=dict)
     """What is wrong with objects that the spec refers to, by kind; only where something that needs them is not well."""
     missing_apis: frozenset[str] = frozenset()

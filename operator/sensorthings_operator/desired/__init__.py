@@ -73,7 +73,7 @@ HTTP: Final = Stage("http", (http.build, reads.build, autoscaling.http))
 """Needs the schema of the service's version."""
 MQTT: Final = Stage("mqtt", (mqtt.build, autoscaling.mqtt))
 """Needs the schema, and the certificate where there is to be one."""
-EDGE: Final = Stage("edge", (ingress.build, gateway.build, envoygateway.build))
+EDGE: Final = Stage("edge", (ingress.build, gateway.build, envoygateway.build, catalogue.endpoint.route))
 """What leads to the modules from outside: it stands beside them."""
 CATALOGUE: Final = Stage("catalogue", (catalogue.build,))
 """What is said of the service and its data; of its own, since it is made anew when the data is another."""

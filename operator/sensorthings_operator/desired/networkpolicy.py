@@ -69,6 +69,9 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         policy(service, mqtt.COMPONENT, ingress=at_mqtt, egress=[*frost, *tokens, *_published(service)]),
         policy(service, schema.COMPONENT, ingress=[], egress=[*dns(), *_database(service)]),
     ]
+    if catalogue.endpoint.wanted(service) is not None:
+        harvested = [rule([catalogue.PORT], source=_clients(service, settings))]
+        policies.append(policy(service, catalogue.COMPONENT, ingress=harvested))
     if service.spec.bus.type == "Mosquitto":
         modules = parts(service, http.COMPONENT, mqtt.COMPONENT)
         policies.append(policy(service, bus.COMPONENT, ingress=[rule([addresses.BUS_PORT], source=[modules])]))

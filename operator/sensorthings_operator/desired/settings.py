@@ -114,6 +114,9 @@ class OperatorSettings(Model):
     catalogue_probe_seconds: Annotated[float, Field(gt=0)] = 3600
     """How often the data of a service with a catalogue is looked at, in seconds; one service every ten seconds at
     most."""
+    catalogue_publish_seconds: Annotated[float, Field(gt=0)] = 3600
+    """How often the entries of a service in catalogues are looked at that were as they should be, in seconds: one read
+    for each catalogue. What somebody changed is put right within that. One service every two seconds at most."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe log record that is written."""
 

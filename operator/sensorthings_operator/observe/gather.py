@@ -16,7 +16,17 @@ from sensorthings_operator.conditions.observed import (
     SchemaJob,
     Workload,
 )
-from sensorthings_operator.desired import addresses, autoscaling, certificate, databases, http, ingress, mqtt, reads
+from sensorthings_operator.desired import (
+    addresses,
+    autoscaling,
+    catalogue,
+    certificate,
+    databases,
+    http,
+    ingress,
+    mqtt,
+    reads,
+)
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe.secrets import SecretsRead
 
@@ -58,6 +68,8 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         certificate=_certificate(store, service),
         ingresses=_ingresses(store, service),
         gateway_routes=_gateway_routes(store, service),
+        catalogue_pods=workload("Deployment", addresses.catalogue_name(service)),
+        catalogue_route=_catalogue_route(store, service),
         pod_problems=tuple(problem for pod in pods(store, service.key) for problem in pod.problems),
         apply_problems=tuple(
             ApplyProblem(child.kind, child.name, child.reason, child.message)
@@ -93,6 +105,12 @@ def _gateway_routes(store: OwnedStore, service: Service) -> dict[tuple[str, str]
         return {}
     children = {(kind, name): store.get(kind, service.namespace, name) for kind, name in gatewayroutes.wanted(service)}
     return {key: child.summary for key, child in children.items() if child and isinstance(child.summary, Answer)}
+
+
+def _catalogue_route(store: OwnedStore, service: Service) -> Answer | bool | None:
+    kind = catalogue.endpoint.route_kind(service)
+    child = None if kind is None else store.get(kind, service.namespace, addresses.catalogue_name(service))
+    return child.summary if child is not None and isinstance(child.summary, Answer | bool) else None
 
 
 def _certificate(store: OwnedStore, service: Service) -> Answer | None:

@@ -189,6 +189,19 @@ _FLIPS: Final = {
                 "keywords": ["Luft"],
                 "landingPage": "https://air.city.example/data",
                 "csw": "https://catalogue.city.example/csw",
+                "endpoint": {"path": "/open", "resources": _RESOURCES},
+                "targets": [
+                    {
+                        "name": "city",
+                        "type": "CKAN",
+                        "ckan": {
+                            "url": "https://opendata.city.example",
+                            "organization": "air",
+                            "credentialsSecretRef": {"name": "ckan-token"},
+                            "namePrefix": "air",
+                        },
+                    }
+                ],
                 "recordId": "7f3c0000-0000-4000-8000-000000000001",
                 "inspire": {
                     "theme": "ef",

@@ -14,7 +14,8 @@ from rdflib.namespace import DCAT, DCTERMS, FOAF, RDF, SKOS, XSD
 
 from sensorthings_operator.api.vocabularies import Frequency, LicenceId, PublisherType, Theme
 from sensorthings_operator.desired.catalogue import conventions, dcat
-from sensorthings_operator.desired.catalogue.dcat import AUTHORITY, DCATAP, DCATDE, LICENCES, VCARD
+from sensorthings_operator.desired.catalogue.dcat import DCATAP, DCATDE, VCARD
+from sensorthings_operator.desired.catalogue.uris import AUTHORITY, LICENCES
 from sensorthings_operator.desired.reading import DataSummary, LayerSummary
 from tests.unit.catalogue.catalogued import DATA, LAYER, described
 from tests.unit.catalogue.outside import needs_outside_data, shape_violations, vocabularies
@@ -28,6 +29,7 @@ _VARIANTS: list[Any] = [
     pytest.param({"politicalGeocoding": {"level": "municipality", "key": "064110000000"}}, DATA, id="regional key"),
     pytest.param({"spatial": {"west": 9, "south": 53, "east": 10.5, "north": 54}}, DATA, id="area is given"),
     pytest.param({"publisher": {"type": "Company"}, "language": "en"}, DATA, id="company"),
+    pytest.param({"endpoint": {}}, DATA, id="served to harvesters"),
     pytest.param({}, DataSummary(), id="no data"),
 ]
 

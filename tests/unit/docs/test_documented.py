@@ -15,10 +15,12 @@ from sensorthings_operator.conditions import PARTS
 from sensorthings_operator.conditions.auth import AuthReason, UsersReason
 from sensorthings_operator.conditions.backup import ARCHIVING_FAILS
 from sensorthings_operator.conditions.catalogue import CatalogueReason
+from sensorthings_operator.conditions.catalogueendpoint import EndpointReason
 from sensorthings_operator.conditions.connector import ConnectorReason
 from sensorthings_operator.conditions.databasehosts import DatabaseAnswer, ReplicationReason
 from sensorthings_operator.conditions.delivery import DeliveryReason
 from sensorthings_operator.conditions.host import HostReason
+from sensorthings_operator.conditions.publishing import PublishingReason
 from sensorthings_operator.conditions.reads import READS_AT_PRIMARY
 from sensorthings_operator.conditions.references import NEEDS_SOMEBODY
 from sensorthings_operator.conditions.routes import RoutesReason
@@ -38,7 +40,17 @@ METRICS: Final = (ROOT / "docs" / "metrics.md").read_text()
 SETTINGS: Final = (ROOT / "docs" / "settings.md").read_text()
 
 
-_REASONS: Final = (AuthReason, CatalogueReason, DeliveryReason, HostReason, RoutesReason, UnobservedReason, UsersReason)
+_REASONS: Final = (
+    AuthReason,
+    CatalogueReason,
+    DeliveryReason,
+    EndpointReason,
+    HostReason,
+    PublishingReason,
+    RoutesReason,
+    UnobservedReason,
+    UsersReason,
+)
 
 
 def _calls(function: str, position: int, folder: Path) -> Iterator[str]:

@@ -11,6 +11,8 @@ import pytest
 from sensorthings_operator.apply.events import Events
 from sensorthings_operator.apply.finalizer import RELEASE
 from sensorthings_operator.cataloguing import Cataloguing
+from sensorthings_operator.clients.ckan import Ckan, CkanError
+from sensorthings_operator.clients.ckan_entries import Published, PublishTarget
 from sensorthings_operator.clients.database import Credentials
 from sensorthings_operator.clients.datasets import DataRead, DataTarget
 from sensorthings_operator.clients.errors import ApiError, NotFoundError
@@ -21,6 +23,7 @@ from sensorthings_operator.conditions.auth import AuthReason, UsersReason
 from sensorthings_operator.conditions.catalogue import CatalogueReason
 from sensorthings_operator.conditions.databasehosts import HostLook
 from sensorthings_operator.conditions.observed import Answer
+from sensorthings_operator.conditions.publishing import PublishingReason
 from sensorthings_operator.delivery import Delivery
 from sensorthings_operator.desired.addresses import DatabaseAddress
 from sensorthings_operator.desired.keycloak import RealmClient
@@ -30,10 +33,12 @@ from sensorthings_operator.observe.databases import database_probes
 from sensorthings_operator.observe.figures import FIGURES
 from sensorthings_operator.observe.hosts import host_probes
 from sensorthings_operator.observe.keycloak import keycloak_probes
+from sensorthings_operator.observe.publishing import publishing_probes
 from sensorthings_operator.observe.services import Services
 from sensorthings_operator.observe.summaries import SUMMARIES
 from sensorthings_operator.observe.users import users_probes
 from sensorthings_operator.outside import Outside
+from sensorthings_operator.publishing import Publishing
 from sensorthings_operator.reconcile import Reconciler
 from sensorthings_operator.reporting import Reporter
 from tests.unit.catalogue.catalogued import DATA
@@ -42,6 +47,7 @@ from tests.unit.operator.samples import SETTINGS, body, look, silent
 from tests.unit.operator.virtual_time import on_virtual_time
 
 if TYPE_CHECKING:
+    from sensorthings_operator.clients.ckan_entries import CkanEntries
     from sensorthings_operator.clients.delivery import DeliveryChecks
     from sensorthings_operator.clients.keycloak import KeycloakClients
     from sensorthings_operator.clients.kubernetes import KubernetesClient
@@ -70,6 +76,29 @@ class FakeKeycloak:
         return True
 
 
+class FakeEntries:
+    """Has the entries of services in catalogues, by URL and name, unless one is down; stands for ``CkanEntries``."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, set[str]] = {}
+        self.down = False
+        self.asked: list[PublishTarget] = []
+
+    async def ask(self, target: PublishTarget, _: Answer | None) -> Answer:
+        self.asked.append(target)
+        if self.down:
+            return Published(holds=False, reason=PublishingReason.UNREACHABLE.value, message="no answer")
+        former = {each.ckan.url for each in target.publications if each.former}
+        for each in target.publications:
+            self.entries[each.ckan.url] = {entry.name for entry in each.entries}
+        return Published(holds=True, reason=PublishingReason.CURRENT.value, message="all", withdrawn=frozenset(former))
+
+    async def withdraw(self, ckan: Ckan, _: str) -> None:
+        if self.down:
+            raise CkanError(PublishingReason.UNREACHABLE, "no answer")
+        self.entries[ckan.url] = set()
+
+
 class City:
     """An operator's parts, put together anew at each start, on one API server."""
 
@@ -82,6 +111,7 @@ class City:
         self.users: dict[str, User] = {}
         """In the database, by their names."""
         self.users_answer = UsersReason.READY
+        self.ckan = FakeEntries()
         self.data: Answer = DataRead(True, CatalogueReason.PUBLISHED, "", summary=DATA)
         self.api.put(body(spec))
         self.start()
@@ -97,6 +127,7 @@ class City:
             self._keep, changed=lambda _: None, repaired=lambda *_: None, interval_seconds=30
         )
         self.data_probes = catalogue_probes(self._describe, changed=lambda _: None, interval_seconds=3600)
+        self.entries_probes = publishing_probes(self.ckan.ask, changed=lambda _: None, interval_seconds=3600)
         outside = Outside(
             client,
             self.settings,
@@ -105,6 +136,9 @@ class City:
             store=self.store,
             host_probes=host_probes(self._resolve, changed=lambda _: None),
             users_probes=self.users_probes,
+            publishing=Publishing(
+                client, self.settings, ckan=cast("CkanEntries", self.ckan), probes=self.entries_probes
+            ),
         )
         self.reconciler = Reconciler(
             client,
@@ -141,6 +175,7 @@ class City:
     async def close(self) -> None:
         """Stop what was started."""
         await self.data_probes.close()
+        await self.entries_probes.close()
         await self.probes.close()
         await self.keycloak_probes.close()
         await self.users_probes.close()

@@ -3,23 +3,39 @@
 from importlib import import_module
 from typing import Final
 
+from sensorthings_operator.desired import addresses
+from sensorthings_operator.desired.catalogue import ckan, endpoint
 from sensorthings_operator.desired.catalogue.description import describe
+from sensorthings_operator.desired.catalogue.endpoint import COMPONENT
+from sensorthings_operator.desired.catalogue.entries import Entry
 from sensorthings_operator.desired.catalogue.files import Documents
 from sensorthings_operator.desired.catalogue.problems import gaps, obstacles
+from sensorthings_operator.desired.catalogue.web import PORT
 from sensorthings_operator.desired.metadata import Manifest, metadata
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 
-__all__ = ["COMPONENT", "READING_KEY", "build", "gaps", "is_wanted", "name", "obstacles", "written"]
+__all__ = [
+    "COMPONENT",
+    "PORT",
+    "READING_KEY",
+    "build",
+    "endpoint",
+    "entries",
+    "gaps",
+    "is_wanted",
+    "name",
+    "obstacles",
+    "written",
+]
 
-COMPONENT: Final = "catalogue"
 READING_KEY: Final = "reading.json"
 """What the data held: the operator begins with it when it starts."""
 
 
 def name(service: Service) -> str:
     """Name of the ConfigMap."""
-    return f"{service.name}-catalogue"
+    return addresses.catalogue_name(service)
 
 
 def is_wanted(service: Service) -> bool:
@@ -38,8 +54,18 @@ def written(service: Service, settings: OperatorSettings) -> Documents | None:
     return made
 
 
+def entries(service: Service, settings: OperatorSettings) -> dict[str, tuple[Entry, ...]] | None:
+    """What each target is to have, by its URL; None where that is not known, or something is wrong."""
+    spec, reading = service.spec.catalogue, service.reading
+    if spec is None or reading is None or reading.generation != service.generation or obstacles(spec):
+        return None
+    said = describe(service, settings, spec, reading)
+    given = [target.ckan for target in spec.targets if target.ckan is not None]
+    return {target.url: ckan.entries(said, target.name_prefix or service.name) for target in given}
+
+
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
-    """The ConfigMap, where there is something to publish that fits into it."""
+    """The ConfigMap and what serves it, where there is something to publish that fits into it."""
     made, reading = written(service, settings), service.reading
     if made is None or reading is None or not made.fits:
         return []
@@ -49,5 +75,6 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
             "kind": "ConfigMap",
             "metadata": metadata(service, COMPONENT, name(service)),
             "data": {**made.files, READING_KEY: reading.text()},
-        }
+        },
+        *endpoint.build(service, settings),
     ]

@@ -12,7 +12,8 @@ from rdflib.namespace import DCAT, DCTERMS, RDF, XSD
 from rdflib.term import Node
 
 from sensorthings_operator.api.vocabularies import LicenceId
-from sensorthings_operator.desired.catalogue.dcat import AUTHORITY, CONTRIBUTORS, DCATAP, DCATDE, LICENCES, VCARD
+from sensorthings_operator.desired.catalogue.dcat import DCATAP, DCATDE, VCARD
+from sensorthings_operator.desired.catalogue.uris import AUTHORITY, CONTRIBUTORS, LICENCES
 
 _AVAILABILITIES: Final = {
     URIRef(f"{AUTHORITY}planned-availability/{code}") for code in ("AVAILABLE", "EXPERIMENTAL", "STABLE", "TEMPORARY")

@@ -10,30 +10,27 @@ from lxml import etree
 from rdflib import Graph, Literal, Namespace, URIRef
 from rdflib.namespace import DCAT, DCTERMS, FOAF, RDF, XSD
 
-from sensorthings_operator.desired.catalogue import requests
-from sensorthings_operator.desired.catalogue.description import Dataset, Described, Texts, plain
+from sensorthings_operator.desired.catalogue.description import SERVICE_FILE, Dataset, Described, Texts, plain
+from sensorthings_operator.desired.catalogue.uris import (
+    AUTHORITY,
+    CONTRIBUTORS,
+    LICENCES,
+    PUBLISHER_TYPES,
+    language_of,
+    level_of,
+    place_of,
+    rights_of,
+)
+from sensorthings_operator.desired.catalogue.ways import Distribution, distributions
 from sensorthings_operator.desired.reading import Box
 
 DCATDE: Final = Namespace("http://dcat-ap.de/def/dcatde/")
 DCATAP: Final = Namespace("http://data.europa.eu/r5r/")
 VCARD: Final = Namespace("http://www.w3.org/2006/vcard/ns#")
 GEO: Final = Namespace("http://www.opengis.net/ont/geosparql#")
-AUTHORITY: Final = "http://publications.europa.eu/resource/authority/"
-LICENCES: Final = "http://dcat-ap.de/def/licenses/"
-CONTRIBUTORS: Final = "http://dcat-ap.de/def/contributors/"
-_GEOCODING: Final = "http://dcat-ap.de/def/politicalGeocoding/"
-_PUBLISHER_TYPES: Final = "http://purl.org/adms/publishertype/"
 _STANDARD: Final = URIRef("https://docs.ogc.org/is/18-088/18-088.html")
 """OGC SensorThings API Part 1, version 1.1."""
 _JSON: Final = URIRef("https://www.iana.org/assignments/media-types/application/json")
-_KEY_BY_LENGTH: Final = {
-    2: "stateKey",
-    3: "governmentDistrictKey",
-    5: "districtKey",
-    8: "municipalityKey",
-    12: "regionalKey",
-}
-_LANGUAGES: Final = {"de": "DEU", "en": "ENG"}
 _PREFIXES: Final = {
     "dcat": DCAT,
     "dct": DCTERMS,
@@ -45,9 +42,6 @@ _PREFIXES: Final = {
     "xsd": XSD,
 }
 
-Distribution = tuple[str, Texts, Texts, str]
-"""Its name, title, description and address."""
-
 
 def graph(described: Described) -> Graph:
     """All of it."""
@@ -58,7 +52,9 @@ def graph(described: Described) -> Graph:
     made.add((catalogue, RDF.type, DCAT.Catalog))
     _titled(made, catalogue, described.title, described.description)
     made.add((catalogue, DCTERMS.publisher, _publisher(made, described)))
-    made.add((catalogue, DCTERMS.language, _language(described)))
+    made.add((catalogue, DCTERMS.language, URIRef(language_of(described))))
+    if described.endpoint is not None:
+        made.add((catalogue, FOAF.homepage, _page(made, described.endpoint)))
     made.add((catalogue, DCAT.themeTaxonomy, URIRef(f"{AUTHORITY}data-theme")))
     made.add((catalogue, DCAT.service, _service(made, described)))
     for dataset in described.datasets:
@@ -115,12 +111,16 @@ def _titled(made: Graph, node: URIRef, title: Texts, description: Texts) -> None
     _texts(made, node, DCTERMS.description, description)
 
 
-def _language(described: Described) -> URIRef:
-    return URIRef(f"{AUTHORITY}language/{_LANGUAGES[described.spec.language]}")
+def _page(made: Graph, address: str) -> URIRef:
+    node = URIRef(address)
+    made.add((node, RDF.type, FOAF.Document))
+    return node
 
 
-def _rights(described: Described) -> URIRef:
-    return URIRef(f"{AUTHORITY}access-right/{'PUBLIC' if described.public else 'RESTRICTED'}")
+def _record(made: Graph, node: URIRef, address: str | None) -> None:
+    """That a record of ISO 19139 says more about it, where that is served."""
+    if address is not None:
+        made.add((node, FOAF.page, _page(made, address)))
 
 
 def _publisher(made: Graph, described: Described) -> URIRef:
@@ -128,7 +128,7 @@ def _publisher(made: Graph, described: Described) -> URIRef:
     for type_ in (FOAF.Agent, FOAF.Organization):
         made.add((node, RDF.type, type_))
     made.add((node, FOAF.name, Literal(plain(publisher.name))))
-    made.add((node, DCTERMS.type, URIRef(_PUBLISHER_TYPES + publisher.type)))
+    made.add((node, DCTERMS.type, URIRef(PUBLISHER_TYPES + publisher.type)))
     if publisher.homepage is not None:
         made.add((node, FOAF.homepage, URIRef(publisher.homepage)))
     if publisher.mail is not None:
@@ -161,7 +161,8 @@ def _service(made: Graph, described: Described) -> URIRef:
     made.add((node, DCTERMS.conformsTo, _STANDARD))
     made.add((_STANDARD, RDF.type, DCTERMS.Standard))
     made.add((node, DCTERMS.license, URIRef(LICENCES + described.spec.licence.id)))
-    made.add((node, DCTERMS.accessRights, _rights(described)))
+    made.add((node, DCTERMS.accessRights, URIRef(rights_of(described))))
+    _record(made, node, described.document(SERVICE_FILE))
     for dataset in described.datasets:
         made.add((node, DCAT.servesDataset, URIRef(dataset.identifier)))
     return node
@@ -181,14 +182,14 @@ def _dataset(made: Graph, described: Described, dataset: Dataset) -> URIRef:
         made.add((node, DCAT.theme, URIRef(f"{AUTHORITY}data-theme/{theme}")))
     _covers(made, described, dataset, node)
     made.add((node, DCTERMS.accrualPeriodicity, URIRef(f"{AUTHORITY}frequency/{spec.accrual_periodicity}")))
-    made.add((node, DCTERMS.accessRights, _rights(described)))
-    made.add((node, DCTERMS.language, _language(described)))
+    made.add((node, DCTERMS.accessRights, URIRef(rights_of(described))))
+    made.add((node, DCTERMS.language, URIRef(language_of(described))))
     made.add((node, DCATAP.availability, URIRef(f"{AUTHORITY}planned-availability/AVAILABLE")))
     changed = dataset.summary.last or described.day
     made.add((node, DCTERMS.modified, Literal(changed, datatype=XSD.date)))
     if dataset.landing_page is not None:
-        made.add((node, DCAT.landingPage, URIRef(dataset.landing_page)))
-        made.add((URIRef(dataset.landing_page), RDF.type, FOAF.Document))
+        made.add((node, DCAT.landingPage, _page(made, dataset.landing_page)))
+    _record(made, node, described.document(dataset.record_file))
     for distribution in distributions(described, dataset):
         made.add((node, DCAT.distribution, _distribution(made, described, dataset, distribution)))
     return node
@@ -196,9 +197,10 @@ def _dataset(made: Graph, described: Described, dataset: Dataset) -> URIRef:
 
 def _covers(made: Graph, described: Described, dataset: Dataset, node: URIRef) -> None:
     geocoding = described.spec.political_geocoding
-    made.add((node, DCATDE.politicalGeocodingLevelURI, URIRef(f"{_GEOCODING}Level/{geocoding.level}")))
-    if geocoding.key is not None:
-        unit = URIRef(f"{_GEOCODING}{_KEY_BY_LENGTH[len(geocoding.key)]}/{geocoding.key}")
+    made.add((node, DCATDE.politicalGeocodingLevelURI, URIRef(level_of(geocoding))))
+    place = place_of(geocoding)
+    if place is not None:
+        unit = URIRef(place)
         made.add((node, DCTERMS.spatial, unit))
         made.add((unit, RDF.type, DCTERMS.Location))
     if dataset.box is not None:
@@ -232,52 +234,3 @@ def _distribution(made: Graph, described: Described, dataset: Dataset, distribut
         made.add((node, DCATDE.licenseAttributionByText, Literal(plain(licence.attribution), lang="de")))
     made.add((node, DCATAP.availability, URIRef(f"{AUTHORITY}planned-availability/AVAILABLE")))
     return node
-
-
-def distributions(described: Described, dataset: Dataset) -> list[Distribution]:
-    """The ways to the data, each with an example that works as it stands."""
-    rest, names = described.rest, (dataset.summary.service_name, dataset.summary.layer_name)
-    ids = requests.datastreams(rest, *names)
-    found: list[Distribution] = [
-        (
-            "layer",
-            {"de": "SensorThings API: diese Ebene", "en": "SensorThings API: this layer"},
-            {
-                "de": "Things der Ebene mit der neuesten Observation jedes Datastreams, als JSON.",
-                "en": "Things of the layer with the newest Observation of each Datastream, as JSON.",
-            },
-            requests.layer(rest, *names),
-        ),
-        (
-            "whole",
-            {"de": "SensorThings API: der ganze Dienst", "en": "SensorThings API: the whole service"},
-            {
-                "de": "Alle Things des Dienstes mit der neuesten Observation jedes Datastreams, als JSON.",
-                "en": "All Things of the service with the newest Observation of each Datastream, as JSON.",
-            },
-            requests.whole(rest),
-        ),
-        (
-            "mqtt",
-            {"de": "MQTT: neue Observations dieser Ebene", "en": "MQTT: new Observations of this layer"},
-            {
-                "de": f"Bei {described.mqtt} oder {described.web_socket} das Topic {requests.TOPIC} abonnieren; "
-                f"ID ist die @iot.id eines Datastreams von {ids}. Jede neue Observation kommt als JSON.",
-                "en": f"Subscribe at {described.mqtt} or {described.web_socket} to the topic {requests.TOPIC}; "
-                f"ID is the @iot.id of a Datastream of {ids}. Each new Observation comes as JSON.",
-            },
-            described.mqtt,
-        ),
-    ]
-    if dataset.box is not None:
-        place = (
-            "place",
-            {"de": "SensorThings API: nach Ort", "en": "SensorThings API: by place"},
-            {
-                "de": "Things der Ebene in einem Polygon (WGS 84, Länge vor Breite), als JSON.",
-                "en": "Things of the layer in a polygon (WGS 84, longitude before latitude), as JSON.",
-            },
-            requests.within(rest, *names, dataset.box),
-        )
-        found.insert(2, place)
-    return found

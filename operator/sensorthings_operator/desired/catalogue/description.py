@@ -18,6 +18,8 @@ from sensorthings_operator.desired.settings import OperatorSettings
 Texts = Mapping[str, str]
 """By language, ``de`` and, where there is one, ``en``."""
 
+SERVICE_FILE: Final = "service.xml"
+"""Name of the file with the service's ISO record."""
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no document of XML 1.0 can hold (section 2.2)."""
 _NOT_IN_KEYS: Final = re.compile(r"[^A-Za-z0-9_-]+")
@@ -42,6 +44,11 @@ class Dataset:
     key: str
     """In names of files, and as the layer's id in a portal."""
 
+    @property
+    def record_file(self) -> str:
+        """Name of the file with the ISO record."""
+        return f"dataset-{self.key}.xml"
+
 
 @dataclass(frozen=True)
 class Described:
@@ -63,6 +70,12 @@ class Described:
     identifier: str
     """A URI of the service."""
     datasets: tuple[Dataset, ...]
+    endpoint: str | None = None
+    """Where harvesters find all of it, with a slash at its end; None where it is not served."""
+
+    def document(self, name: str) -> str | None:
+        """Where they find one of the documents."""
+        return None if self.endpoint is None else f"{self.endpoint}{name}"
 
     @property
     def rest(self) -> str:
@@ -105,6 +118,7 @@ def describe(service: Service, settings: OperatorSettings, spec: Catalogue, read
         day=reading.day,
         identifier=_identifier(spec, identifiers.uuid_of(host, "service")),
         datasets=datasets,
+        endpoint=endpoints.get("catalogue"),
     )
 
 

@@ -12,7 +12,7 @@ from lxml.etree import _Element as Element
 from sensorthings_operator.api.vocabularies import Theme
 from sensorthings_operator.desired.catalogue import gmd, requests, terms
 from sensorthings_operator.desired.catalogue.codes import INSPIRE_THEMES, MAINTENANCE, TOPICS
-from sensorthings_operator.desired.catalogue.description import Dataset, Described
+from sensorthings_operator.desired.catalogue.description import SERVICE_FILE, Dataset, Described
 from sensorthings_operator.desired.catalogue.gmd import GMD, SRV, code, text
 
 _GEMET: Final = ("GEMET - INSPIRE themes, version 1.0", "2008-06-01")
@@ -22,10 +22,10 @@ _SERVICES: Final = ("Service Classification, version 1.0", "2008-12-03")
 def records(described: Described) -> dict[str, str]:
     """The documents by the names of their files."""
     made = {
-        "service.xml": _rest(described),
+        SERVICE_FILE: _rest(described),
         "service-mqtt.xml": _mqtt(described),
         "series.xml": _series(described),
-        **{f"dataset-{dataset.key}.xml": _dataset(described, dataset) for dataset in described.datasets},
+        **{dataset.record_file: _dataset(described, dataset) for dataset in described.datasets},
     }
     return {name: gmd.written(record) for name, record in made.items()}
 
@@ -127,7 +127,7 @@ def _service(  # noqa: PLR0913 - in what the records of REST and MQTT differ
 def _operates_on(described: Described, dataset: Dataset) -> Element:
     csw, identifier = described.spec.csw, dataset.identifier
     if csw is None:
-        return gmd.link(SRV.operatesOn(), identifier, identifier)
+        return gmd.link(SRV.operatesOn(), described.document(dataset.record_file) or identifier, identifier)
     asked = {
         "SERVICE": "CSW",
         "REQUEST": "GetRecordById",

@@ -6,9 +6,9 @@ from typing import Final
 from lxml.etree import _Element as Element
 
 from sensorthings_operator.desired.catalogue import codes, gmd
-from sensorthings_operator.desired.catalogue.dcat import LICENCES
 from sensorthings_operator.desired.catalogue.description import Described
 from sensorthings_operator.desired.catalogue.gmd import GMD, code, text
+from sensorthings_operator.desired.catalogue.uris import LICENCES
 
 _OPEN_ACCESS: Final = "http://inspire.ec.europa.eu/metadata-codelist/LimitationsOnPublicAccess/noLimitations"
 _OPEN_LICENCES: Final = (

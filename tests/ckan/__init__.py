@@ -1,0 +1,1 @@
+"""Publishing, against a real CKAN with a real Solr. `make ckan` runs it."""
