@@ -70,12 +70,18 @@ gate: sync ## The MQTT gate in Go: formatting, vet and tests
 		&& { formatted=$$("$$($$go env GOROOT)/bin/gofmt" -l .); test -z "$$formatted" || { echo "gofmt: $$formatted"; exit 1; }; } \
 		&& $$go vet ./... && $$go test ./...
 
+.PHONY: portal
+portal: sync ## The live map's server in Go: formatting, vet and tests
+	@go=$$($(RUN) python -c 'from localcluster.parts import go; print(go())') && cd portal \
+		&& { formatted=$$("$$($$go env GOROOT)/bin/gofmt" -l .); test -z "$$formatted" || { echo "gofmt: $$formatted"; exit 1; }; } \
+		&& $$go vet ./... && $$go test ./...
+
 .PHONY: apiserver
 apiserver: sync ## Tests against a real etcd, kube-apiserver and kube-controller-manager
 	$(RUN) pytest -q tests/apiserver
 
 .PHONY: test
-test: lint unit gate apiserver ## Everything but the node: lint, types, unit, golden, the gate, API server
+test: lint unit gate portal apiserver ## Everything but the node: lint, types, unit, golden, the gate, the live map's server, API server
 
 .PHONY: e2e
 e2e: sync ## A real node with real pods (E2E=path for a part of it)

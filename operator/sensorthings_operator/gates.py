@@ -10,7 +10,7 @@ from typing import Final
 
 from sensorthings_operator.conditions.certificate import CertificateState
 from sensorthings_operator.conditions.observed import Observed
-from sensorthings_operator.desired import CATALOGUE, EDGE, FOUNDATION, HTTP, MQTT, SCHEMA, Stage, basic
+from sensorthings_operator.desired import CATALOGUE, EDGE, FOUNDATION, HTTP, MQTT, SCHEMA, Stage, addresses, basic
 
 
 class Gate(Enum):
@@ -101,7 +101,8 @@ def _http_has_it(observed: Observed) -> bool:
     """Whether all pods of HTTP are of its newest spec, which the API server took."""
     if observed.service.spec.hibernated:
         return True
-    refused = any(problem.kind == "Deployment" for problem in observed.apply_problems)
+    name = addresses.http_name(observed.service)
+    refused = any((problem.kind, problem.name) == ("Deployment", name) for problem in observed.apply_problems)
     return observed.http is not None and observed.http.settled and not refused
 
 

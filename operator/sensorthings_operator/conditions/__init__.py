@@ -18,6 +18,7 @@ from sensorthings_operator.conditions import (
     instances,
     modules,
     monitoring,
+    portal,
     reads,
     replication,
     routes,
@@ -46,6 +47,7 @@ PARTS: Final[tuple[Chain, ...]] = (
     host.HOST_RESOLVED,
     monitoring.MONITORING_READY,
     catalogue.CATALOGUE_SYNCED,
+    portal.PORTAL_AVAILABLE,
 )
 """One condition for each part of a service."""
 

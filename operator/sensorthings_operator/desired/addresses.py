@@ -54,6 +54,11 @@ def mqtt_name(service: Service) -> str:
     return f"{service.name}-mqtt"
 
 
+def portal_name(service: Service) -> str:
+    """Name of all that is made for the live map page."""
+    return f"{service.name}-portal"
+
+
 def certificate_secret_name(service: Service) -> str:
     """Name of the Secret with the certificate for the host and its key."""
     return f"{service.name}-tls"
@@ -265,11 +270,14 @@ def endpoints(service: Service, settings: OperatorSettings) -> tuple[Endpoint, .
     routes = exposed(service) or gateway(service)
     if routes is not None:
         root = root_url(service, settings)
-        web_socket = root.removesuffix(service.spec.root_path).replace("https:", "wss:")
+        origin = root.removesuffix(service.spec.root_path)
+        portal = service.spec.portal
+        page = () if portal is None else (Endpoint(name="map", url=f"{origin}{portal.path}/"),)
         return (
             Endpoint(name="sensorthings", url=f"{root}/v1.1"),
             Endpoint(name="mqtt", url=f"mqtts://{service.spec.host}:{routes.mqtt_port}"),
-            Endpoint(name="mqtt-websocket", url=f"{web_socket}{routes.web_socket_path}"),
+            Endpoint(name="mqtt-websocket", url=f"{origin.replace('https:', 'wss:')}{routes.web_socket_path}"),
+            *page,
         )
     mqtt = cluster_host(service, mqtt_name(service), settings)
     encrypted = service.spec.certificate is not None

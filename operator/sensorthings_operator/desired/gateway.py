@@ -163,11 +163,11 @@ def _http_route(service: Service, routes: Gateway) -> Manifest:
     return _route(service, routes, "HTTPRoute", http.COMPONENT, addresses.http_name(service), _HTTPS, *rules)
 
 
-def _http_rule(matches: list[Manifest], backend: str) -> Manifest:
+def _http_rule(matches: list[Manifest], name: str) -> Manifest:
     return {
         "matches": matches,
         "timeouts": {"request": _REQUEST_TIMEOUT},
-        "backendRefs": [_backend(backend, http.SERVICE_PORT)],
+        "backendRefs": [backend(name, http.SERVICE_PORT)],
     }
 
 
@@ -180,15 +180,20 @@ def _web_socket_route(service: Service, routes: Gateway) -> Manifest:
         **({} if routes.web_socket_path == addresses.WEBSOCKET_PATH else rewrite),
         # A subscriber may hear nothing for long; whether it is alive is the MQTT keep alive's to say.
         "timeouts": {"request": _NO_TIMEOUT},
-        "backendRefs": [_backend(addresses.mqtt_name(service), addresses.WEBSOCKET_PORT)],
+        "backendRefs": [backend(addresses.mqtt_name(service), addresses.WEBSOCKET_PORT)],
     }
     return _route(service, routes, "HTTPRoute", mqtt.COMPONENT, _web_socket_name(service), _HTTPS, rule)
 
 
 def _mqtt_route(service: Service, routes: Gateway) -> Manifest:
     port = addresses.MQTTS_PORT if sidecar.is_wanted(service) else addresses.MQTT_PORT
-    rule = {"backendRefs": [_backend(addresses.mqtt_name(service), port)]}
+    rule = {"backendRefs": [backend(addresses.mqtt_name(service), port)]}
     return _route(service, routes, "TLSRoute", mqtt.COMPONENT, addresses.mqtt_name(service), _MQTTS, rule)
+
+
+def https_route(service: Service, routes: Gateway, component: str, name: str, rule: Manifest) -> Manifest:
+    """A route from the service's host, by HTTPS."""
+    return _route(service, routes, "HTTPRoute", component, name, _HTTPS, rule)
 
 
 def _route(  # noqa: PLR0913, PLR0917 - the fields in which routes differ
@@ -206,5 +211,6 @@ def _route(  # noqa: PLR0913, PLR0917 - the fields in which routes differ
     }
 
 
-def _backend(name: str, port: int) -> Manifest:
+def backend(name: str, port: int) -> Manifest:
+    """The backendRef to a Service of the same namespace."""
     return {"group": "", "kind": "Service", "name": name, "port": port, "weight": 1}

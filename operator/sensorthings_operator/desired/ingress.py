@@ -13,15 +13,17 @@ from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
 
 _ANNOTATION: Final = "nginx.ingress.kubernetes.io"
+REDIRECTED: Final = {f"{_ANNOTATION}/ssl-redirect": "true"}
+"""Who comes by HTTP is told to come back by HTTPS."""
 _HTTP_ANNOTATIONS: Final = {
-    f"{_ANNOTATION}/ssl-redirect": "true",
+    **REDIRECTED,
     # A batch or a data array of some hundred thousand Observations; nginx's own default is one mebibyte.
     f"{_ANNOTATION}/proxy-body-size": "16m",
     # Seconds. A batch is answered when all of it is done, and one statement may take the database a minute.
     f"{_ANNOTATION}/proxy-read-timeout": "300",
 }
 _WEB_SOCKET_ANNOTATIONS: Final = {
-    f"{_ANNOTATION}/ssl-redirect": "true",
+    **REDIRECTED,
     # The MQTT module's sidecar, where TLS ends, speaks nothing else. Its certificate is not verified: ingress-nginx
     # needs a ca.crt in the Secret for that, and an ACME issuer writes none (docs/decisions: routes of ingress-nginx).
     f"{_ANNOTATION}/backend-protocol": "HTTPS",
@@ -46,7 +48,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     http_backend = {"service": {"name": addresses.http_name(service), "port": {"name": "http"}}}
     mqtt_backend = {"service": {"name": addresses.mqtt_name(service), "port": {"name": addresses.WSS_PORT_NAME}}}
     return [
-        _ingress(
+        of_paths(
             service,
             routes,
             http.COMPONENT,
@@ -54,7 +56,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
             annotations=_HTTP_ANNOTATIONS,
             path={"path": service.spec.root_path, "pathType": "Prefix", "backend": http_backend},
         ),
-        _ingress(
+        of_paths(
             service,
             routes,
             mqtt.COMPONENT,
@@ -86,7 +88,7 @@ def _rewrite(path: str) -> dict[str, str]:
     }
 
 
-def _ingress(  # noqa: PLR0913 - the parts in which the two differ
+def of_paths(  # noqa: PLR0913 - the parts in which they differ
     service: Service,
     routes: IngressNginx,
     component: str,
@@ -95,6 +97,7 @@ def _ingress(  # noqa: PLR0913 - the parts in which the two differ
     annotations: dict[str, str],
     path: Manifest,
 ) -> Manifest:
+    """An Ingress for a path of the service's host, with its certificate."""
     host = service.spec.host
     return {
         "apiVersion": "networking.k8s.io/v1",

@@ -22,6 +22,7 @@ from sensorthings_operator.desired import (
     mqtt,
     mqttgate,
     podmonitor,
+    portal,
     reads,
     schema,
     sidecar,
@@ -69,6 +70,10 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         policy(service, mqtt.COMPONENT, ingress=at_mqtt, egress=[*frost, *tokens, *_published(service)]),
         policy(service, schema.COMPONENT, ingress=[], egress=[*dns(), *_database(service)]),
     ]
+    if portal.wanted(service) is not None:
+        policies.append(
+            policy(service, portal.COMPONENT, ingress=[rule([portal.PORT], source=_clients(service, settings))])
+        )
     if service.spec.bus.type == "Mosquitto":
         modules = parts(service, http.COMPONENT, mqtt.COMPONENT)
         policies.append(policy(service, bus.COMPONENT, ingress=[rule([addresses.BUS_PORT], source=[modules])]))

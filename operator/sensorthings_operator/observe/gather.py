@@ -16,7 +16,17 @@ from sensorthings_operator.conditions.observed import (
     SchemaJob,
     Workload,
 )
-from sensorthings_operator.desired import addresses, autoscaling, certificate, databases, http, ingress, mqtt, reads
+from sensorthings_operator.desired import (
+    addresses,
+    autoscaling,
+    certificate,
+    databases,
+    http,
+    ingress,
+    mqtt,
+    portal,
+    reads,
+)
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.observe.secrets import SecretsRead
 
@@ -51,6 +61,8 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         http=workload("Deployment", addresses.http_name(service)),
         mqtt=workload("Deployment", addresses.mqtt_name(service)),
         reads=workload("Deployment", reads.name(service)),
+        portal=workload("Deployment", addresses.portal_name(service)),
+        portal_route=_portal_route(store, service),
         managed_database=workload("StatefulSet", addresses.database_name(service)),
         restored_database=None if restored is None else workload("StatefulSet", addresses.database_name(restored)),
         instances=instances(store, service),
@@ -93,6 +105,12 @@ def _gateway_routes(store: OwnedStore, service: Service) -> dict[tuple[str, str]
         return {}
     children = {(kind, name): store.get(kind, service.namespace, name) for kind, name in gatewayroutes.wanted(service)}
     return {key: child.summary for key, child in children.items() if child and isinstance(child.summary, Answer)}
+
+
+def _portal_route(store: OwnedStore, service: Service) -> Answer | bool | None:
+    kind = portal.route_kind(service)
+    child = None if kind is None else store.get(kind, service.namespace, addresses.portal_name(service))
+    return child.summary if child is not None and isinstance(child.summary, Answer | bool) else None
 
 
 def _certificate(store: OwnedStore, service: Service) -> Answer | None:

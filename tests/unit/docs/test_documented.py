@@ -19,6 +19,7 @@ from sensorthings_operator.conditions.connector import ConnectorReason
 from sensorthings_operator.conditions.databasehosts import DatabaseAnswer, ReplicationReason
 from sensorthings_operator.conditions.delivery import DeliveryReason
 from sensorthings_operator.conditions.host import HostReason
+from sensorthings_operator.conditions.portal import PortalReason
 from sensorthings_operator.conditions.reads import READS_AT_PRIMARY
 from sensorthings_operator.conditions.references import NEEDS_SOMEBODY
 from sensorthings_operator.conditions.routes import RoutesReason
@@ -38,7 +39,16 @@ METRICS: Final = (ROOT / "docs" / "metrics.md").read_text()
 SETTINGS: Final = (ROOT / "docs" / "settings.md").read_text()
 
 
-_REASONS: Final = (AuthReason, CatalogueReason, DeliveryReason, HostReason, RoutesReason, UnobservedReason, UsersReason)
+_REASONS: Final = (
+    AuthReason,
+    CatalogueReason,
+    DeliveryReason,
+    HostReason,
+    PortalReason,
+    RoutesReason,
+    UnobservedReason,
+    UsersReason,
+)
 
 
 def _calls(function: str, position: int, folder: Path) -> Iterator[str]:

@@ -31,6 +31,7 @@ _PARTS: Final = (
     ("certificate", "Certificate", "CertificateReady"),
     ("auth", "Auth", "AuthConfigured"),
     ("monitoring", "Monitoring", "MonitoringReady"),
+    ("portal", "Live map", "PortalAvailable"),
 )
 """Key, title and condition of each part. A workload belongs to the part of its component label."""
 
