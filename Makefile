@@ -76,6 +76,10 @@ portal: sync ## The live map's server in Go: formatting, vet and tests
 		&& { formatted=$$("$$($$go env GOROOT)/bin/gofmt" -l .); test -z "$$formatted" || { echo "gofmt: $$formatted"; exit 1; }; } \
 		&& $$go vet ./... && $$go test ./...
 
+.PHONY: portal-page
+portal-page: sync ## The live map page in a real Chromium, against a stand-in for the service (root: installs chromium and mosquitto)
+	$(RUN) pytest -q tests/portal
+
 .PHONY: apiserver
 apiserver: sync ## Tests against a real etcd, kube-apiserver and kube-controller-manager
 	$(RUN) pytest -q tests/apiserver

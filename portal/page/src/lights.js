@@ -152,9 +152,19 @@ export const Lights = L.Renderer.extend({
       const places = arranged(thing.streams.length || 1);
       const recent = !this._still && now - thing.touched < RING_MILLISECONDS;
       moving ||= recent;
+      // What shines lies below all dots, so that none takes on its neighbours' colours.
+      thing.streams.forEach((stream, index) => {
+        if (stream.colour !== this._model.none && stream.followed) {
+          const [dx, dy] = places[index];
+          this._copy(this._glow(stream.colour, radius), x + dx * radius, y + dy * radius);
+        }
+      });
       thing.streams.forEach((stream, index) => {
         const [dx, dy] = places[index];
+        // What is not followed is as it was when it was read.
+        context.globalAlpha = stream.followed ? 1 : 0.35;
         this._copy(this._dot(stream.colour, radius), x + dx * radius, y + dy * radius);
+        context.globalAlpha = 1;
         if (recent && now - stream.changed < RING_MILLISECONDS) {
           const step = Math.max(0, Math.floor(((now - stream.changed) / RING_MILLISECONDS) * RING_STEPS));
           this._copy(this._ring(stream.colour, ring, step), x + dx * radius, y + dy * radius);
@@ -198,20 +208,22 @@ export const Lights = L.Renderer.extend({
     this._context.drawImage(sprite, x - half, y - half, 2 * half, 2 * half);
   },
 
-  _dot(colour, radius) {
-    return this._sprite(`dot ${colour} ${radius}`, 3 * radius, (context, half) => {
+  _glow(colour, radius) {
+    return this._sprite(`glow ${colour} ${radius}`, 3 * radius, (context, half) => {
       const paint = this._model.colours[colour];
-      const dim = colour === this._model.none;
-      if (!dim) {
-        const glow = context.createRadialGradient(half, half, radius * 0.6, half, half, half);
-        glow.addColorStop(0, `${paint}66`);
-        glow.addColorStop(1, `${paint}00`);
-        context.fillStyle = glow;
-        context.fillRect(0, 0, 2 * half, 2 * half);
-      }
+      const glow = context.createRadialGradient(half, half, radius * 0.6, half, half, half);
+      glow.addColorStop(0, `${paint}66`);
+      glow.addColorStop(1, `${paint}00`);
+      context.fillStyle = glow;
+      context.fillRect(0, 0, 2 * half, 2 * half);
+    });
+  },
+
+  _dot(colour, radius) {
+    return this._sprite(`dot ${colour} ${radius}`, radius + 1, (context, half) => {
       context.beginPath();
-      context.arc(half, half, dim ? radius * 0.8 : radius, 0, 2 * Math.PI);
-      context.fillStyle = paint;
+      context.arc(half, half, colour === this._model.none ? radius * 0.8 : radius, 0, 2 * Math.PI);
+      context.fillStyle = this._model.colours[colour];
       context.fill();
     });
   },

@@ -65,7 +65,9 @@ function begin() {
   lights.addTo(map);
   begun = true;
   document.body.dataset.shown = String(Math.round(performance.now()));
-  map.on("dragstart zoomstart", () => (touched = true));
+  for (const sign of ["pointerdown", "wheel", "keydown"]) {
+    map.getContainer().addEventListener(sign, () => (touched = true), { passive: true });
+  }
   map.on("moveend", subscribe);
   map.on("click", ({ containerPoint }) => {
     const thing = lights.nearest(containerPoint);
@@ -158,7 +160,14 @@ function subscribe() {
     return;
   }
   topics.clear();
-  wanted.forEach((what, topic) => topics.set(topic, what));
+  model.streams.forEach((stream) => (stream.followed = false));
+  wanted.forEach((what, topic) => {
+    topics.set(topic, what);
+    if (what.stream) {
+      what.stream.followed = true;
+    }
+  });
+  lights.changed();
   subscribed = false;
   listening.want(topics.keys());
 }

@@ -113,6 +113,7 @@ export class Model {
     const symbol = /^[^\s]{1,6}$/.test(unit) ? unit : "";
     const stream = {
       id: entity["@iot.id"], name: entity.name, unit: symbol, thing, colour: this.none, time: -1, changed: -Infinity,
+      followed: false,
     };
     thing.streams.push(stream);
     this.streams.set(stream.id, stream);

@@ -85,10 +85,11 @@ export class Legend {
   count() {
     const all = Math.max(1, this.model.streams.size);
     this.#rows.forEach(({ row, bar, count }, index) => {
-      const number_ = this.model.counts[index];
-      row.hidden = index >= this.model.styles.length && number_ === 0;
-      count.textContent = number.format(number_);
-      bar.style.transform = `scaleX(${number_ / all})`;
+      const many = this.model.counts[index];
+      row.classList.toggle("none", many === 0);
+      row.hidden = index >= this.model.styles.length && many === 0;
+      count.textContent = number.format(many);
+      bar.style.transform = `scaleX(${many / all})`;
     });
   }
 }
