@@ -6,6 +6,7 @@ It serves the traffic lights of the example a page at a time, as FROST-Server 2.
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ from aiohttp import ClientSession, WSMsgType, web
 from traffic_lights.model import Model
 
 ROOT: Final = "/FROST-Server/v1.1"
+_WITHIN: Final = re.compile(
+    r"st_within\(Thing/Locations/location,geography'POLYGON\(\(([-.\d]+) ([-.\d]+),[-., \d]+\)\)'\)"
+)
 _UNACCEPTABLE: Final = bytes([0x20, 2, 0, 1])
 """CONNACK of MQTT 3.1.1: unacceptable protocol version."""
 _WORTH_PASSING: Final = ("Content-Type", "Content-Security-Policy", "Cache-Control", "Content-Encoding", "Location")
@@ -71,6 +75,8 @@ class Edge:
     """Whether MQTT 5 is refused, as by a broker that knows 3.1.1 alone."""
     versions: list[int] = field(default_factory=list)
     """Levels of the protocol that clients came with: 4 is 3.1.1."""
+    extents: list[tuple[float, float]] = field(default_factory=list)
+    """The first corner of each extent within which values were asked for."""
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
 
     def application(self) -> web.Application:
@@ -95,6 +101,10 @@ class Edge:
             {"@iot.id": identifier, "Observations": [observation]}
             for identifier, observation in sorted(self.data.observations.items())
         ]
+        within = _WITHIN.search(request.query.get("$filter", ""))
+        if within:
+            x, y = within.groups()
+            self.extents.append((float(x), float(y)))
         return self._paged(request, streams)
 
     def _paged(self, request: web.Request, entities: list[dict[str, Any]]) -> web.Response:

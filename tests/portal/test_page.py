@@ -172,6 +172,8 @@ async def test_of_more_than_a_connection_may_have_those_in_view_come_first(built
         await visit.live()
         await stage.observe(1040, 3)
         await visit.says("#legend li", "Grün1")
+        (x, y), last = stage.edge.extents[-1], stage.data.model.intersections[-1].position
+        assert (x, y) == pytest.approx(last, abs=0.02)
 
 
 async def test_a_thing_moves_where_it_is_followed(built: Built, browser: Browser) -> None:

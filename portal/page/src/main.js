@@ -53,7 +53,7 @@ function look() {
 let begun = false;
 let touched = false;
 let listening;
-const reading = { things: false, values: false, again: false };
+const reading = { things: false, values: false, again: false, all: true };
 let subscribed = false;
 let lost = false;
 let failed = "";
@@ -194,6 +194,7 @@ function hear(topic, text) {
 function told(live) {
   subscribed = live;
   lost = !live;
+  reading.all ||= lost;
   state();
   if (live) {
     // After the subscription, so that nothing is missed in between.
@@ -209,6 +210,12 @@ async function listen() {
   subscribe();
 }
 
+function polygon(bounds) {
+  const corners = [bounds.getSouthWest(), bounds.getSouthEast(), bounds.getNorthEast(), bounds.getNorthWest()];
+  return `POLYGON((${[...corners, corners[0]].map(({ lng, lat }) => `${lng} ${lat}`).join(",")}))`;
+}
+
+/** All of them at first and after an interruption; where others are followed since the map was moved, those in view. */
 async function readValues() {
   if (reading.values) {
     reading.again = true;
@@ -217,7 +224,9 @@ async function readValues() {
   reading.values = true;
   do {
     reading.again = false;
-    for await (const page of pages(latest(configuration), failing)) {
+    const view = reading.all ? undefined : polygon(map.getBounds());
+    reading.all = false;
+    for await (const page of pages(latest(configuration, view), failing)) {
       failed = "";
       for (const datastream of page) {
         const stream = model.streams.get(datastream["@iot.id"]);
