@@ -107,6 +107,10 @@ bench-edge: sync ## What HTTPS, MQTT over TLS and ingress-nginx cost; a step of 
 bench-database: sync ## A managed pair: outages, a switchover, what a standby costs; a restore (DATABASE="--part restore" for a part)
 	$(RUN) python -m benchmarks.database $(DATABASE)
 
+.PHONY: bench-publish
+bench-publish: sync ## The live map: time to the first thing, frames while a thousand signals change (root: installs chromium, mosquitto)
+	PYTHONPATH=examples/hamburg $(RUN) python -m benchmarks.publish $(PUBLISH)
+
 .PHONY: bench-up
 bench-up: sync ## A warm `up`, step by step
 	$(RUN) python -m benchmarks.up

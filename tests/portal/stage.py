@@ -83,6 +83,8 @@ class Stage:
     url: str
     """Of the page."""
     publisher: aiomqtt.Client
+    broker: int
+    """Port of the broker, for MQTT over TCP."""
 
     async def observe(self, stream: int, result: int) -> None:
         """A new Observation: in the data, and told to subscribers."""
@@ -96,16 +98,28 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(built: Built, model: Model, **spec: Any) -> AsyncIterator[Stage]:
-    """Everything, running; ``spec`` is the spec.portal, with the colours of traffic lights unless it has others."""
+async def staged(
+    built: Built, model: Model, *, directly: bool = False, pages: Mapping[str, str] | None = None, **spec: Any
+) -> AsyncIterator[Stage]:
+    """Everything, running.
+
+    Args:
+        built: what the image holds.
+        model: the Things.
+        pages: HTML beside the page, by path.
+        directly: the page comes to the broker itself, not through the stand-in for the edge.
+        spec: the spec.portal, with the colours of traffic lights unless it has others.
+    """
     outer, inner, plain, web_socket = (free_port() for _ in range(4))
-    configuration = json.loads(_configuration({"styles": STYLES, **spec}, outer))
+    configuration = json.loads(_configuration({"styles": STYLES, **spec}, outer, web_socket if directly else outer))
     configuration["listen"] = f"{LOOPBACK}:{inner}"
-    edge = Edge(Data(model), f"http://{LOOPBACK}:{inner}", f"http://{LOOPBACK}:{web_socket}/mqtt")
+    edge = Edge(
+        Data(model), f"http://{LOOPBACK}:{inner}", f"http://{LOOPBACK}:{web_socket}/mqtt", pages=dict(pages or {})
+    )
     with _running(built, configuration, plain, web_socket):
         async with _listening(edge, outer), _publisher(plain) as publisher:
             await _answers(f"http://{LOOPBACK}:{inner}{configuration['path']}/")
-            yield Stage(edge.data, edge, f"http://{LOOPBACK}:{outer}{configuration['path']}/", publisher)
+            yield Stage(edge.data, edge, f"http://{LOOPBACK}:{outer}{configuration['path']}/", publisher, plain)
 
 
 @contextmanager
@@ -126,7 +140,7 @@ def _running(built: Built, configuration: Mapping[str, Any], plain: int, web_soc
             yield
 
 
-def _configuration(spec: Mapping[str, Any], port: int) -> str:
+def _configuration(spec: Mapping[str, Any], http: int, web_socket: int) -> str:
     """What the operator writes for the server, of a service that is reached at a loopback address, unencrypted."""
     manifest = {
         "apiVersion": "sensorthings.city/v1alpha1",
@@ -150,8 +164,8 @@ def _configuration(spec: Mapping[str, Any], port: int) -> str:
         if (each["kind"], each["metadata"]["name"]) == ("ConfigMap", name)
     )
     text: str = made["data"]["portal.json"]
-    here = f"{LOOPBACK}:{port}"
-    return text.replace(f"https://{_HOST}", f"http://{here}").replace(f"wss://{_HOST}", f"ws://{here}")
+    plain = text.replace(f"https://{_HOST}", f"http://{LOOPBACK}:{http}")
+    return plain.replace(f"wss://{_HOST}", f"ws://{LOOPBACK}:{web_socket}")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import ClientSession, WSMsgType, web
@@ -75,6 +76,8 @@ class Edge:
     """Whether MQTT 5 is refused, as by a broker that knows 3.1.1 alone."""
     versions: list[int] = field(default_factory=list)
     """Levels of the protocol that clients came with: 4 is 3.1.1."""
+    pages: dict[str, str] = field(default_factory=dict)
+    """HTML at paths of its own, beside all else."""
     extents: list[tuple[float, float]] = field(default_factory=list)
     """The first corner of each extent within which values were asked for."""
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
@@ -85,6 +88,8 @@ class Edge:
         made.router.add_get(f"{ROOT}/Things", self._things)
         made.router.add_get(f"{ROOT}/Datastreams", self._datastreams)
         made.router.add_get("/mqtt", self._mqtt)
+        for path, text in self.pages.items():
+            made.router.add_get(path, partial(_static, text))
         made.router.add_get("/{path:.*}", self._page)
         return made
 
@@ -150,6 +155,10 @@ class Edge:
         ):
             kept = {name: answer.headers[name] for name in _WORTH_PASSING if name in answer.headers}
             return web.Response(status=answer.status, body=await answer.read(), headers=kept)
+
+
+async def _static(text: str, _: web.Request) -> web.Response:
+    return web.Response(text=text, content_type="text/html")
 
 
 async def _pass(source: Any, target: Any) -> None:

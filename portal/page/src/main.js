@@ -255,6 +255,7 @@ document.addEventListener("visibilitychange", () => {
 setInterval(() => {
   heading.second();
   document.body.dataset.frames = String(lights.frames);
+  document.body.dataset.changes = String(model.changes);
 }, 1000);
 setInterval(() => {
   legend.count();

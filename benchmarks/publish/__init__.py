@@ -1,0 +1,1 @@
+"""What it costs to publish a city's data: for now, the live map."""
