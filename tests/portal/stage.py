@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -67,11 +67,13 @@ def installed(*packages: str) -> None:
     debian.ensure(packages)
 
 
-def free_port() -> int:
-    """A port of the loopback interface on which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind((LOOPBACK, 0))
-        return int(taken.getsockname()[1])
+def free_ports(number: int) -> list[int]:
+    """Ports of the loopback interface on which nobody listens, each another one."""
+    with ExitStack() as stack:
+        taken = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for each in taken:
+            each.bind((LOOPBACK, 0))
+        return [int(each.getsockname()[1]) for each in taken]
 
 
 @dataclass
@@ -110,7 +112,7 @@ async def staged(
         directly: the page comes to the broker itself, not through the stand-in for the edge.
         spec: the spec.portal, with the colours of traffic lights unless it has others.
     """
-    outer, inner, plain, web_socket = (free_port() for _ in range(4))
+    outer, inner, plain, web_socket = free_ports(4)
     configuration = json.loads(_configuration({"styles": STYLES, **spec}, outer, web_socket if directly else outer))
     configuration["listen"] = f"{LOOPBACK}:{inner}"
     edge = Edge(
