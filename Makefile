@@ -70,12 +70,22 @@ gate: sync ## The MQTT gate in Go: formatting, vet and tests
 		&& { formatted=$$("$$($$go env GOROOT)/bin/gofmt" -l .); test -z "$$formatted" || { echo "gofmt: $$formatted"; exit 1; }; } \
 		&& $$go vet ./... && $$go test ./...
 
+.PHONY: portal
+portal: sync ## The live map's server in Go: formatting, vet and tests
+	@go=$$($(RUN) python -c 'from localcluster.parts import go; print(go())') && cd portal \
+		&& { formatted=$$("$$($$go env GOROOT)/bin/gofmt" -l .); test -z "$$formatted" || { echo "gofmt: $$formatted"; exit 1; }; } \
+		&& $$go vet ./... && $$go test ./...
+
+.PHONY: portal-page
+portal-page: sync ## The live map page in a real Chromium, against a stand-in for the service (root: installs chromium and mosquitto)
+	$(RUN) pytest -q tests/portal
+
 .PHONY: apiserver
 apiserver: sync ## Tests against a real etcd, kube-apiserver and kube-controller-manager
 	$(RUN) pytest -q tests/apiserver
 
 .PHONY: test
-test: lint unit gate apiserver ## Everything but the node: lint, types, unit, golden, the gate, API server
+test: lint unit gate portal apiserver ## Everything but the node: lint, types, unit, golden, the gate, the live map's server, API server
 
 .PHONY: e2e
 e2e: sync ## A real node with real pods (E2E=path for a part of it)
@@ -106,8 +116,8 @@ bench-database: sync ## A managed pair: outages, a switchover, what a standby co
 	$(RUN) python -m benchmarks.database $(DATABASE)
 
 .PHONY: bench-publish
-bench-publish: sync ## Entries in a real CKAN: calls of a settled hour, a look, the first publishing (root; PUBLISH="--part sync")
-	$(RUN) python -m benchmarks.publish $(PUBLISH)
+bench-publish: sync ## Entries in a real CKAN, and the live map (root: installs chromium, mosquitto; PUBLISH="--part sync")
+	PYTHONPATH=examples/hamburg $(RUN) python -m benchmarks.publish $(PUBLISH)
 
 .PHONY: bench-up
 bench-up: sync ## A warm `up`, step by step

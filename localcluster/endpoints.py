@@ -24,6 +24,7 @@ class Endpoints:
         sensorthings: The example's SensorThings API, down to the version.
         mqtt: Its MQTT endpoint.
         websocket: Its endpoint for MQTT over WebSocket.
+        map: Its live map, a page for a browser.
         address: What the host names in these URLs have to be resolved to; empty where DNS, or nobody, does it.
         ca: File with the certificate that they are trusted by.
         keycloak: URL of Keycloak.
@@ -36,6 +37,7 @@ class Endpoints:
     sensorthings: str = ""
     mqtt: str = ""
     websocket: str = ""
+    map: str = ""
     address: str = ""
     ca: str = ""
     keycloak: str = ""
@@ -61,7 +63,7 @@ def uses_realm(resource: Mapping[str, Any]) -> bool:
 def of_service(resource: Mapping[str, Any]) -> dict[str, str]:
     """The endpoints of a SensorThingsService as its status names them, by our names."""
     urls = {each["name"]: each["url"] for each in resource.get("status", {}).get("endpoints", [])}
-    ours = {"sensorthings": "sensorthings", "mqtt": "mqtt", "websocket": "mqtt-websocket"}
+    ours = {"sensorthings": "sensorthings", "mqtt": "mqtt", "websocket": "mqtt-websocket", "map": "map"}
     return {name: urls.get(theirs, "") for name, theirs in ours.items()}
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RELEASE = "sensorthings-operator"
 NAMESPACE = "sensorthings-system"
-IMAGES = ("operator", "frost-http", "frost-mqtt", "mqtt-gate", "mosquitto", "postgresql", "envoy")
+IMAGES = ("operator", "frost-http", "frost-mqtt", "mqtt-gate", "portal", "mosquitto", "postgresql", "envoy")
 """Short names of the images that the operator and its services need."""
 RESOURCE = "sensorthingsservices.sensorthings.city"
 _READY_TIMEOUT = 600  # seconds: a database, a schema and two Java processes start on a small machine
@@ -72,6 +72,7 @@ def chart_values(archives: Mapping[str, Path], frost: str) -> dict[str, Any]:
                 "frostHttp": names["frost-http"].replace(frost, "{version}"),
                 "frostMqtt": names["frost-mqtt"].replace(frost, "{version}"),
                 "mqttGate": names["mqtt-gate"],
+                "portal": names["portal"],
                 "mosquitto": names["mosquitto"],
                 "postgresql": names["postgresql"],
                 "postgresqlPair": names["postgresql"],

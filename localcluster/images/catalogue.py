@@ -180,8 +180,24 @@ def _mqtt_gate() -> Recipe:
     )
 
 
-def _compiled(source: Path) -> tuple[Path, ...]:
-    return tuple(sorted(file for file in source.rglob("*.go") if not file.name.endswith("_test.go")))
+def _portal() -> Recipe:
+    source = _ROOT / "portal"
+    page = source / "page"
+    return Recipe(
+        name="portal",
+        tag=_project_version(),
+        containerfile=_FOLDER / "portal" / "Containerfile",
+        title="The live map page of sensorthings-operator",
+        description="Serves a page that shows a service's Things on a map; with Leaflet and MQTT.js as npm has them.",
+        licenses="Apache-2.0 AND BSD-2-Clause AND MIT",
+        origin=f"{_PROJECT}: portal",
+        inputs=(source / "go.mod", *_compiled(source, "*.go"), *(page / name for name in prepare.PAGE)),
+        prepare=prepare.portal,
+    )
+
+
+def _compiled(source: Path, pattern: str = "**/*.go") -> tuple[Path, ...]:
+    return tuple(sorted(file for file in source.glob(pattern) if not file.name.endswith("_test.go")))
 
 
 def _project_version() -> str:
@@ -202,6 +218,7 @@ def images() -> dict[str, Recipe]:
         _frost_http(jre),
         _operator(debian),
         _mqtt_gate(),
+        _portal(),
         programs.metrics_server(),
         programs.cert_manager(),
         programs.cert_manager_acmesolver(),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from localcluster.images.recipe import Prepare
 
 FOLDER = Path(__file__).parent
+PAGE = ("package.json", "package-lock.json", "build.js", "index.html", "src")
+"""What the live map page is made of, in portal/page."""
 ROOT = FOLDER.parents[1]
 _MAVEN_REMEDY = (
     "Are Maven, a JDK of at least 17 and a Maven repository there? apt-get install maven default-jdk-headless"
@@ -70,12 +72,17 @@ def node_red(context: Path) -> None:
     """node_modules/: Node-RED and what it stands on, by the lock file, without scripts of theirs being run."""
     for name in ("package.json", "package-lock.json"):
         shutil.copy2(FOLDER / "node-red" / name, context)
+    _npm_ci(context, "--omit=dev")
+
+
+def _npm_ci(folder: Path, *more: str) -> None:
+    """Install what a folder's lock file says, without scripts of the packages being run."""
     # Node.js of other sources brings npm along, and Debian's package can't stand beside it.
     if shutil.which("npm") is None:
         debian.ensure(("npm",))
-    options = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *more]
     remedy = "Are npm and an npm registry there? apt-get install npm"
-    run(["npm", "ci", *options], folder=context, remedy=remedy)
+    run(["npm", "ci", *options], folder=folder, remedy=remedy)
 
 
 def _maven(project: str, folder: Path, *arguments: str) -> None:
@@ -92,6 +99,23 @@ def pause(context: Path) -> None:
 def mqtt_gate(context: Path) -> None:
     """The gate in front of the MQTT module, statically linked."""
     _go_program(ROOT / "gate", context / "mqtt-gate", remedy="Is a Go module proxy reachable (see `go env GOPROXY`)?")
+
+
+def portal(context: Path) -> None:
+    """The server of the live map page, statically linked, and page/: the page as browsers get it."""
+    _go_program(ROOT / "portal", context / "portal", remedy="It needs Go 1.25 and no module.")
+    page(context / "page")
+
+
+def page(target: Path) -> None:
+    """The live map page, bundled with the libraries that its lock file says."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder)
+        for name in PAGE:
+            copy = shutil.copytree if (ROOT / "portal" / "page" / name).is_dir() else shutil.copy2
+            copy(ROOT / "portal" / "page" / name, source / name)
+        _npm_ci(source)
+        run(["node", "build.js", str(target)], folder=source)
 
 
 def _go_program(folder: Path, file: Path, remedy: str) -> None:

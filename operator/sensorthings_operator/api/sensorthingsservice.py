@@ -16,6 +16,7 @@ from sensorthings_operator.api.exposure import Certificate, Exposure
 from sensorthings_operator.api.grants import ConnectorGrant
 from sensorthings_operator.api.modules import HTTP, MQTT
 from sensorthings_operator.api.monitoring import Monitoring
+from sensorthings_operator.api.portal import Portal
 from sensorthings_operator.api.status import UNSEEN, ServiceStatus
 
 KIND: Final = "SensorThingsService"
@@ -59,6 +60,29 @@ class SensorThingsServiceSpec(Model):
             "catalogue.endpoint.path and rootPath must lie beside each other, such as /catalogue and /FROST-Server",
             field_path=".catalogue.endpoint.path",
         ),
+        cel(
+            "!has(self.portal) || self.exposure.type != 'None'",
+            "portal needs an exposure: people open the page from outside the cluster",
+            field_path=".portal",
+        ),
+        cel(
+            "!has(self.portal) || self.auth.anonymousRead",
+            "portal needs auth.anonymousRead: true: the page reads as everybody does, and has nobody sign in",
+            field_path=".portal",
+        ),
+        cel(
+            "!has(self.portal) || !((self.rootPath + '/').startsWith(self.portal.path + '/') || "
+            "(self.portal.path + '/').startsWith(self.rootPath + '/'))",
+            "portal.path and rootPath must lie beside each other, such as /map and /FROST-Server",
+            field_path=".portal.path",
+        ),
+        cel(
+            "!has(self.portal) || !has(self.catalogue) || !has(self.catalogue.endpoint) || "
+            "!((self.portal.path + '/').startsWith(self.catalogue.endpoint.path + '/') || "
+            "(self.catalogue.endpoint.path + '/').startsWith(self.portal.path + '/'))",
+            "portal.path and catalogue.endpoint.path must lie beside each other, such as /map and /catalogue",
+            field_path=".portal.path",
+        ),
     )
 
     host: PublicHostname | None = None
@@ -87,6 +111,8 @@ class SensorThingsServiceSpec(Model):
     """What is set up for those who watch the service."""
     catalogue: Catalogue | None = None
     """How the service and its data are described in catalogues; not at all where it is not given."""
+    portal: Portal | None = None
+    """A page on the service's host that shows its Things on a live map; none where it is not given."""
     image_pull_secrets: PullSecrets = Field(default_factory=list)
     """Secrets for registries that ask for a password."""
     paused: bool = False

@@ -42,7 +42,7 @@ class Endpoint(Model):
     """An address of the service."""
 
     name: Annotated[str, Field(max_length=63)]
-    """sensorthings (REST), mqtt, mqtt-websocket or catalogue."""
+    """sensorthings (REST), mqtt, mqtt-websocket, catalogue or map."""
     url: Annotated[str, Field(max_length=1024)]
     """Where clients connect."""
 

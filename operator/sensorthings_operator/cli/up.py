@@ -108,6 +108,7 @@ def _show(endpoints: Endpoints, down: str, write: Callable[..., None]) -> None:
         ("SensorThings API", endpoints.sensorthings),
         ("MQTT", endpoints.mqtt),
         ("MQTT over WebSocket", endpoints.websocket),
+        ("Live map", endpoints.map),
         ("Keycloak", endpoints.keycloak),
         ("Prometheus", endpoints.prometheus),
         ("Trusted by", endpoints.ca),

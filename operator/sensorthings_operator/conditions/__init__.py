@@ -19,6 +19,7 @@ from sensorthings_operator.conditions import (
     instances,
     modules,
     monitoring,
+    portal,
     publishing,
     reads,
     replication,
@@ -50,6 +51,7 @@ PARTS: Final[tuple[Chain, ...]] = (
     catalogue.CATALOGUE_SYNCED,
     catalogueendpoint.CATALOGUE_SERVED,
     publishing.ENTRIES_PUBLISHED,
+    portal.PORTAL_AVAILABLE,
 )
 """One condition for each part of a service."""
 

@@ -110,6 +110,9 @@ class Observed:
     http: Workload | None = None
     mqtt: Workload | None = None
     reads: Workload | None = None
+    portal: Workload | None = None
+    portal_route: Answer | bool | None = None
+    """What is known of what leads to the live map page: of an Ingress whether it has an address."""
     managed_database: Workload | None = None
     instances: tuple[DatabaseInstance, ...] = ()
     """Of a managed pair, those that have a role, by their pods' names."""

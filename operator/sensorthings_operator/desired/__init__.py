@@ -28,6 +28,7 @@ from sensorthings_operator.desired import (
     mqttgate,
     networkpolicy,
     podmonitor,
+    portal,
     reads,
     schema,
     sidecar,
@@ -64,6 +65,7 @@ FOUNDATION: Final = Stage(
         backuppolicies.build,
         podmonitor.build,
         disruption.build,
+        portal.build,
     ),
 )
 """What needs nothing else."""
@@ -73,7 +75,7 @@ HTTP: Final = Stage("http", (http.build, reads.build, autoscaling.http))
 """Needs the schema of the service's version."""
 MQTT: Final = Stage("mqtt", (mqtt.build, autoscaling.mqtt))
 """Needs the schema, and the certificate where there is to be one."""
-EDGE: Final = Stage("edge", (ingress.build, gateway.build, envoygateway.build, catalogue.endpoint.route))
+EDGE: Final = Stage("edge", (ingress.build, gateway.build, envoygateway.build, catalogue.endpoint.route, portal.route))
 """What leads to the modules from outside: it stands beside them."""
 CATALOGUE: Final = Stage("catalogue", (catalogue.build,))
 """What is said of the service and its data; of its own, since it is made anew when the data is another."""

@@ -6,7 +6,13 @@ Nor does a pod have its token, unless it says so itself.
 from typing import Final
 
 from sensorthings_operator.desired import databases
-from sensorthings_operator.desired.addresses import bus_name, catalogue_name, database_component, database_name
+from sensorthings_operator.desired.addresses import (
+    bus_name,
+    catalogue_name,
+    database_component,
+    database_name,
+    portal_name,
+)
 from sensorthings_operator.desired.metadata import Manifest, metadata
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -20,13 +26,15 @@ def frost_account_name(service: Service) -> str:
 
 
 def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
-    """One ServiceAccount for FROST-Server, one for the bus, one for a managed database, one for the catalogue."""
+    """An account for FROST-Server, and one each for the bus, a managed database, the catalogue and the page."""
     accounts = [(_FROST, frost_account_name(service))]
     if service.spec.bus.type == "Mosquitto":
         accounts.append(("bus", bus_name(service)))
     if service.spec.catalogue is not None and service.spec.catalogue.endpoint is not None:
         accounts.append(("catalogue", catalogue_name(service)))
     accounts += [(database_component(each), database_name(each)) for each in databases.running(service)]
+    if service.spec.portal is not None:
+        accounts.append(("portal", portal_name(service)))
     return [
         {
             "apiVersion": "v1",

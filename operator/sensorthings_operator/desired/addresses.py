@@ -59,6 +59,11 @@ def catalogue_name(service: Service) -> str:
     return f"{service.name}-catalogue"
 
 
+def portal_name(service: Service) -> str:
+    """Name of all that is made for the live map page."""
+    return f"{service.name}-portal"
+
+
 def certificate_secret_name(service: Service) -> str:
     """Name of the Secret with the certificate for the host and its key."""
     return f"{service.name}-tls"
@@ -273,11 +278,14 @@ def endpoints(service: Service, settings: OperatorSettings) -> tuple[Endpoint, .
         origin = root.removesuffix(service.spec.root_path)
         harvested = None if service.spec.catalogue is None else service.spec.catalogue.endpoint
         catalogue = () if harvested is None else (Endpoint(name="catalogue", url=f"{origin}{harvested.path}/"),)
+        portal = service.spec.portal
+        page = () if portal is None else (Endpoint(name="map", url=f"{origin}{portal.path}/"),)
         return (
             Endpoint(name="sensorthings", url=f"{root}/v1.1"),
             Endpoint(name="mqtt", url=f"mqtts://{service.spec.host}:{routes.mqtt_port}"),
             Endpoint(name="mqtt-websocket", url=f"{origin.replace('https:', 'wss:')}{routes.web_socket_path}"),
             *catalogue,
+            *page,
         )
     mqtt = cluster_host(service, mqtt_name(service), settings)
     encrypted = service.spec.certificate is not None

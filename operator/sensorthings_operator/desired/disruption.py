@@ -1,6 +1,6 @@
 """PodDisruptionBudgets: a drain takes the pods of a part one after the other."""
 
-from sensorthings_operator.desired import addresses, http, mqtt, reads
+from sensorthings_operator.desired import addresses, http, mqtt, portal, reads
 from sensorthings_operator.desired.metadata import Manifest, metadata, selector
 from sensorthings_operator.desired.service import Service
 from sensorthings_operator.desired.settings import OperatorSettings
@@ -16,6 +16,7 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
         (http.COMPONENT, addresses.http_name(service), replicas(service, service.spec.http)),
         (reads.COMPONENT, reads.name(service), reads.replicas(service)),
         (mqtt.COMPONENT, addresses.mqtt_name(service), replicas(service, service.spec.mqtt)),
+        (portal.COMPONENT, addresses.portal_name(service), portal.replicas(service)),
         (addresses.database_component(service), addresses.database_name(service), _instances(service)),
     )
     return [

@@ -22,6 +22,7 @@ from sensorthings_operator.desired import (
     mqtt,
     mqttgate,
     podmonitor,
+    portal,
     reads,
     schema,
     sidecar,
@@ -72,6 +73,10 @@ def build(service: Service, settings: OperatorSettings) -> list[Manifest]:
     if catalogue.endpoint.wanted(service) is not None:
         harvested = [rule([catalogue.PORT], source=_clients(service, settings))]
         policies.append(policy(service, catalogue.COMPONENT, ingress=harvested))
+    if portal.wanted(service) is not None:
+        policies.append(
+            policy(service, portal.COMPONENT, ingress=[rule([portal.PORT], source=_clients(service, settings))])
+        )
     if service.spec.bus.type == "Mosquitto":
         modules = parts(service, http.COMPONENT, mqtt.COMPONENT)
         policies.append(policy(service, bus.COMPONENT, ingress=[rule([addresses.BUS_PORT], source=[modules])]))

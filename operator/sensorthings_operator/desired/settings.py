@@ -21,6 +21,8 @@ class Images(Model):
     """FROST-Server's MQTT module."""
     mqtt_gate: str = "ghcr.io/sensorthings-city/mqtt-gate:0.1.0"
     """What stands in front of the MQTT module; of this repository."""
+    portal: str = "ghcr.io/sensorthings-city/portal:0.1.0"
+    """Serves the live map page; of this repository."""
     mosquitto: str = "docker.io/library/eclipse-mosquitto:2.0.22"
     """The message bus; mosquitto 2 or later."""
     postgresql: str = "docker.io/postgis/postgis:15-3.4"

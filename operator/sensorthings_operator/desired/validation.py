@@ -71,6 +71,10 @@ def _routes(spec: SensorThingsServiceSpec) -> Iterator[SpecProblem]:
     if harvested is not None and f"{routes.web_socket_path}/".startswith(f"{harvested.path}/"):
         told = f"{base}.webSocketPath {routes.web_socket_path} lies below it: choose another path, such as /catalogue"
         yield SpecProblem("InvalidSpec", "spec.catalogue.endpoint.path", told)
+    portal = spec.portal
+    if portal is not None and f"{routes.web_socket_path}/".startswith(f"{portal.path}/"):
+        told = f"{base}.webSocketPath {routes.web_socket_path} lies below it: choose another path, such as /map"
+        yield SpecProblem("InvalidSpec", "spec.portal.path", told)
     for path, value in (("spec.rootPath", spec.root_path), (f"{base}.webSocketPath", routes.web_socket_path)):
         if _UNROUTABLE.search(value):
             yield SpecProblem("InvalidSpec", path, "no client asks for a path with //, /./ or /../: leave that out")

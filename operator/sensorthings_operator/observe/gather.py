@@ -25,6 +25,7 @@ from sensorthings_operator.desired import (
     http,
     ingress,
     mqtt,
+    portal,
     reads,
 )
 from sensorthings_operator.desired.service import Service
@@ -61,6 +62,8 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         http=workload("Deployment", addresses.http_name(service)),
         mqtt=workload("Deployment", addresses.mqtt_name(service)),
         reads=workload("Deployment", reads.name(service)),
+        portal=workload("Deployment", addresses.portal_name(service)),
+        portal_route=_page_route(store, service, portal.route_kind(service), addresses.portal_name(service)),
         managed_database=workload("StatefulSet", addresses.database_name(service)),
         restored_database=None if restored is None else workload("StatefulSet", addresses.database_name(restored)),
         instances=instances(store, service),
@@ -69,7 +72,9 @@ def gather(  # noqa: PLR0913 - everything that can be known of a service
         ingresses=_ingresses(store, service),
         gateway_routes=_gateway_routes(store, service),
         catalogue_pods=workload("Deployment", addresses.catalogue_name(service)),
-        catalogue_route=_catalogue_route(store, service),
+        catalogue_route=_page_route(
+            store, service, catalogue.endpoint.route_kind(service), addresses.catalogue_name(service)
+        ),
         pod_problems=tuple(problem for pod in pods(store, service.key) for problem in pod.problems),
         apply_problems=tuple(
             ApplyProblem(child.kind, child.name, child.reason, child.message)
@@ -107,9 +112,8 @@ def _gateway_routes(store: OwnedStore, service: Service) -> dict[tuple[str, str]
     return {key: child.summary for key, child in children.items() if child and isinstance(child.summary, Answer)}
 
 
-def _catalogue_route(store: OwnedStore, service: Service) -> Answer | bool | None:
-    kind = catalogue.endpoint.route_kind(service)
-    child = None if kind is None else store.get(kind, service.namespace, addresses.catalogue_name(service))
+def _page_route(store: OwnedStore, service: Service, kind: str | None, name: str) -> Answer | bool | None:
+    child = None if kind is None else store.get(kind, service.namespace, name)
     return child.summary if child is not None and isinstance(child.summary, Answer | bool) else None
 
 

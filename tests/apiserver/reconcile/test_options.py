@@ -219,6 +219,28 @@ _FLIPS: Final = {
         },
         seen=("CatalogueSynced", "Unknown", "DataNotAsked"),
     ),
+    "live map": Flip(
+        {
+            **_CERTIFIED,
+            "exposure": {"type": "IngressNginx"},
+            "portal": {
+                "path": "/air/map",
+                "title": "Air",
+                "serviceName": "air",
+                "layerName": "no2",
+                "styles": [{"result": "1", "colour": "#2fd17a", "label": "good"}],
+                "followLocations": True,
+                "background": {
+                    "url": "https://tiles.city.example/{z}/{x}/{y}.png",
+                    "attribution": "The city",
+                    "maxZoom": 18,
+                },
+                "replicas": 2,
+                "resources": _RESOURCES,
+            },
+        },
+        seen=("CertificateReady", "False", "CertManagerMissing"),
+    ),
     "paused": Flip({"paused": True}, seen=("Reconciling", "False", "Paused")),
     "hibernated": Flip({"hibernated": True}, seen=("Ready", "False", "Hibernated")),
     "deletion policy": Flip({"deletionPolicy": "Orphan"}),

@@ -48,6 +48,13 @@ SERVICE: Final[Manifest] = {
             },
             "datasets": [{"serviceName": "HH_STA_traffic_lights", "layers": [{"layerName": "primary_signal"}]}],
         },
+        "portal": {
+            "title": "Verkehrsampeln",
+            "serviceName": "HH_STA_traffic_lights",
+            "layerName": "primary_signal",
+            "styles": [{"result": "1", "colour": "#f0483e", "label": "Rot"}],
+            "background": {"url": "https://tiles.hamburg.example/{z}/{x}/{y}.png", "attribution": "Hamburg"},
+        },
         "imagePullSecrets": [{"name": "registry"}],
     },
 }

@@ -20,6 +20,7 @@ from sensorthings_operator.conditions.connector import ConnectorReason
 from sensorthings_operator.conditions.databasehosts import DatabaseAnswer, ReplicationReason
 from sensorthings_operator.conditions.delivery import DeliveryReason
 from sensorthings_operator.conditions.host import HostReason
+from sensorthings_operator.conditions.portal import PortalReason
 from sensorthings_operator.conditions.publishing import PublishingReason
 from sensorthings_operator.conditions.reads import READS_AT_PRIMARY
 from sensorthings_operator.conditions.references import NEEDS_SOMEBODY
@@ -46,6 +47,7 @@ _REASONS: Final = (
     DeliveryReason,
     EndpointReason,
     HostReason,
+    PortalReason,
     PublishingReason,
     RoutesReason,
     UnobservedReason,

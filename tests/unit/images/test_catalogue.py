@@ -28,6 +28,7 @@ def test_names_are_those_the_operator_and_the_cluster_use() -> None:
         "localhost/sensorthings/frost-http:2.0.0-dev",
         f"localhost/sensorthings/operator:{version}",
         f"localhost/sensorthings/mqtt-gate:{version}",
+        f"localhost/sensorthings/portal:{version}",
         "localhost/sensorthings/metrics-server:0.9.0",
         "localhost/sensorthings/cert-manager:1.21.2",
         "localhost/sensorthings/cert-manager-acmesolver:1.21.2",

@@ -20,6 +20,7 @@ _BROUGHT_BY = {
     "mmdebstrap": "mmdebstrap",
     "mount": None,
     "mvn": "maven",
+    "node": None,  # comes with npm
     "npm": None,  # brought where it is not there
     "nsenter": "util-linux",
     "sh": None,

@@ -41,8 +41,9 @@ def test_the_endpoints_of_a_service_are_those_of_its_status() -> None:
         "sensorthings": _EXPOSED.sensorthings,
         "mqtt": _EXPOSED.mqtt,
         "websocket": _EXPOSED.websocket,
+        "map": "",
     }
-    assert endpoints.of_service({"spec": {}}) == {"sensorthings": "", "mqtt": "", "websocket": ""}
+    assert endpoints.of_service({"spec": {}}) == {"sensorthings": "", "mqtt": "", "websocket": "", "map": ""}
 
 
 def test_whether_a_service_is_exposed_and_asks_for_tokens_of_ours() -> None:
@@ -119,6 +120,7 @@ def test_the_keys_of_the_json_are_part_of_the_interface() -> None:
         "sensorthings",
         "mqtt",
         "websocket",
+        "map",
         "address",
         "ca",
         "keycloak",

@@ -26,12 +26,15 @@ _WORKLOADS = st.none() | st.builds(
 _REASONS = st.sampled_from(["ImagePullBackOff", "CrashLoopBackOff", "Unschedulable", "CreateContainerConfigError"])
 _AUTOSCALED = {"autoscaling": {"maxReplicas": 3}}
 _SPECS = st.builds(
-    lambda base, bus, tiers, auth, catalogue, flags: service({**base, **bus, **tiers, **auth, **catalogue, **flags}),
+    lambda base, bus, tiers, auth, catalogue, portal, flags: service(
+        {**base, **bus, **tiers, **auth, **catalogue, **portal, **flags}
+    ),
     st.sampled_from([{}, EXTERNAL]),
     st.sampled_from([{}, {"bus": {"type": "External", "external": {"host": "bus.example"}}}]),
     st.sampled_from([{}, {"http": _AUTOSCALED}, {"http": _AUTOSCALED, "mqtt": _AUTOSCALED}]),
     st.sampled_from([{}, {"auth": {"type": "Keycloak", "none": None, "keycloak": {"realm": "city"}}}, BASIC]),
     st.sampled_from([{}, {**EXPOSED, "catalogue": CATALOGUE}]),
+    st.sampled_from([{}, {**EXPOSED, "portal": {}}]),
     st.fixed_dictionaries({"paused": st.booleans(), "hibernated": st.booleans()}),
 )
 _REPLICATIONS = st.none() | st.builds(
@@ -58,6 +61,8 @@ OBSERVED = st.builds(
     bus=_WORKLOADS,
     http=_WORKLOADS,
     mqtt=_WORKLOADS,
+    portal=_WORKLOADS,
+    portal_route=st.none() | st.booleans(),
     managed_database=_WORKLOADS,
     autoscalers=st.dictionaries(
         st.sampled_from(["http", "mqtt"]),

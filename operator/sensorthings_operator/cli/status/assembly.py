@@ -32,6 +32,7 @@ _PARTS: Final = (
     ("auth", "Auth", "AuthConfigured"),
     ("monitoring", "Monitoring", "MonitoringReady"),
     ("catalogue", "Catalogue endpoint", "CatalogueServed"),
+    ("portal", "Live map", "PortalAvailable"),
 )
 """Key, title and condition of each part. A workload belongs to the part of its component label."""
 

@@ -1,0 +1,3 @@
+module sensorthings.city/portal
+
+go 1.25.0
