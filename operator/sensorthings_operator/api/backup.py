@@ -4,9 +4,17 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from sensorthings_operator.api.base import Model, ResourceRequirements, SecretReference, VolumeStorage, cel, rules
+from sensorthings_operator.api.base import (
+    PORT_PATTERN,
+    Model,
+    ResourceRequirements,
+    SecretReference,
+    VolumeStorage,
+    cel,
+    rules,
+)
 
-_ENDPOINT: Final = r"^https://[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:[0-9]{1,5})?$"
+_ENDPOINT: Final = rf"^https://[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*{PORT_PATTERN}$"
 _TIME: Final = (
     r"^[0-9]{4}-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-][0-2][0-9]:[0-5][0-9])$"
 )

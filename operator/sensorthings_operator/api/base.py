@@ -61,6 +61,9 @@ Hostname = Annotated[str, Field(pattern=DNS_SUBDOMAIN, min_length=1, max_length=
 PublicHostname = Annotated[str, Field(pattern=FQDN, min_length=3, max_length=253)]
 """A fully qualified DNS name, in lower case, without a trailing dot; no IP address."""
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+PORT_PATTERN: Final = "(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+"""A port within a URL, or none: 1 to 65535 (RFC 6335)."""
 """A TCP port."""
 Quantity = Annotated[
     str,

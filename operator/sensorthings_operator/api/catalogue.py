@@ -4,7 +4,15 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sensorthings_operator.api.base import Model, ObjectName, ResourceRequirements, SecretReference, cel, rules
+from sensorthings_operator.api.base import (
+    PORT_PATTERN,
+    Model,
+    ObjectName,
+    ResourceRequirements,
+    SecretReference,
+    cel,
+    rules,
+)
 from sensorthings_operator.api.inspire import LOCAL_ID, Inspire, LocalId
 from sensorthings_operator.api.vocabularies import (
     Frequency,
@@ -201,7 +209,7 @@ class Endpoint(Model):
 class Ckan(Model):
     """A CKAN, through its action API."""
 
-    url: Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9_.-]+)*$", max_length=512)]
+    url: Annotated[str, Field(pattern=rf"^https://[A-Za-z0-9.-]+{PORT_PATTERN}(/[A-Za-z0-9_.-]+)*$", max_length=512)]
     """Where it is, without a slash at its end, such as https://opendata.hamburg.example."""
     organization: Annotated[str, Field(pattern=r"^[a-z0-9_-]{2,100}$", max_length=100)]
     """Name of the organization that the entries belong to, as it stands in the address of its page."""

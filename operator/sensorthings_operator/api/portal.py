@@ -4,10 +4,10 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from sensorthings_operator.api.base import Model, ResourceRequirements, cel, rules
+from sensorthings_operator.api.base import PORT_PATTERN, Model, ResourceRequirements, cel, rules
 from sensorthings_operator.api.catalogue import Line, PropertyValue
 
-_TILES: Final = r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[^\s<>\"'`;,\\^|]*$"
+_TILES: Final = rf"^https://[A-Za-z0-9.-]+{PORT_PATTERN}/[^\s<>\"'`;,\\^|]*$"
 """One origin, which the page's security policy names; no character that would end a directive of it."""
 
 

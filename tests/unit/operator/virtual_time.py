@@ -1,7 +1,11 @@
-"""Runs a coroutine on a clock that jumps: where nothing is left to do but wait, the waiting is over at once."""
+"""Runs a coroutine on a clock that jumps: where nothing is left to do but wait, the waiting is over at once.
+
+Chance is the same in each run, as the time is.
+"""
 
 import asyncio
 import functools
+import random
 import selectors
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
@@ -47,6 +51,7 @@ def on_virtual_time(test: Callable[_P, Coroutine[Any, Any, None]]) -> Callable[_
 
     @functools.wraps(test)
     def runs(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        random.seed(test.__qualname__)
         run(test(*args, **kwargs))
 
     return runs
