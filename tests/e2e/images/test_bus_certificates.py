@@ -13,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from sensorthings_operator.apply import certificates
 from sensorthings_operator.desired import bus, buscertificates
+from sensorthings_operator.desired.jdbc import JAVA_OPTION
 from tests.e2e.images.conftest import Http, Stack, call, free_port, listens
 from tests.e2e.images.containers import await_true
 from tests.e2e.images.test_frost import THING, Subscriber
@@ -108,7 +109,7 @@ def test_an_observation_crosses_it(  # noqa: PLR0917 - what it takes
     crossing.mounts[buscertificates.CLIENT_PATH] = issued
     if joined:
         crossing.mounts["/run/sensorthings/bus"] = _join(stack, issued, tmp_path)
-    options = " ".join(buscertificates.java_options(service(), SETTINGS))
+    options = " ".join([JAVA_OPTION, *buscertificates.java_options(service(), SETTINGS)])
     more: dict[str, Any] = {"JAVA_TOOL_OPTIONS": options, "bus_mqttBroker": f"ssl://{_HOST}:{bus_port}"}
     writes = crossing.start_http("sensorthings", **more)
     tells = crossing.start_mqtt("sensorthings", **more)

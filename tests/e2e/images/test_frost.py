@@ -117,8 +117,8 @@ def test_queries(http: Http, datastream: str) -> None:
     following = call(page["@iot.nextLink"])
     assert following.code == 200
     assert following.json["value"][0]["@iot.id"] > page["value"][-1]["@iot.id"]
-    expanded = call(f"{http.root}/Things?$expand=Datastreams($expand=Observations($top=1))&$select=name").json
-    assert expanded["value"][0]["Datastreams"][0]["Observations"]
+    expanded = call(f"{datastream}/Thing?$expand=Datastreams($expand=Observations($top=1))&$select=name").json
+    assert expanded["Datastreams"][0]["Observations"]
     named = call(
         f"{http.root}/Things?$filter=name%20eq%20%27crossing%27%20and%20properties/serviceName%20eq%20'lights'"
     )
