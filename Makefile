@@ -39,10 +39,11 @@ down: sync ## Take the cluster down and leave nothing behind but the caches
 	$(SENSORTHINGS) down
 
 .PHONY: generate
-generate: sync ## Write crds/ and the API reference from the types, the dashboards, the JDBC driver, and the golden manifests
+generate: sync ## Write crds/, their chart, install.yaml and the API reference from the types, the dashboards, the JDBC driver, the golden manifests
 	$(RUN) python -m sensorthings_operator.api
 	$(RUN) python -m dashboards
 	$(RUN) python -m jdbc
+	$(RUN) python -m release
 	$(RUN) pytest -q tests/golden --update-golden
 
 .PHONY: format
@@ -59,6 +60,7 @@ lint: sync ## ruff, types, layers, generated files, the chart
 	$(RUN) python -m sensorthings_operator.api --check
 	$(RUN) python -m dashboards --check
 	$(RUN) python -m jdbc --check
+	$(RUN) python -m release --check
 
 .PHONY: unit
 unit: sync ## Tests of pure functions and golden manifests

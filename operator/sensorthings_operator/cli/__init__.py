@@ -1,5 +1,8 @@
 """The ``sensorthings`` command: one function for each subcommand, registered here."""
 
+import sys
+from pathlib import Path
+
 import typer
 
 from sensorthings_operator.cli.backup.command import app as backup
@@ -29,5 +32,5 @@ app.add_typer(city, name="city")
 
 
 def main() -> None:
-    """Entry point of the ``sensorthings`` script."""
-    app()
+    """Entry point of the scripts ``sensorthings`` and ``kubectl-sensorthings``, which kubectl runs as its plugin."""
+    app(prog_name=Path(sys.argv[0]).name.replace("kubectl-", "kubectl "))

@@ -1,0 +1,1 @@
+"""What people install, and the charts with the real Helm."""
