@@ -23,7 +23,7 @@ class Source(StrEnum):
     ENVOY = "Envoy"
     """In front of the MQTT module, where the service has a certificate."""
     GATE = "MQTT gate"
-    """In every MQTT pod that clients from outside reach."""
+    """In every MQTT pod, in front of FROST-Server."""
     FROST_SERVER = "FROST-Server"
     """From METRICS_SINCE on."""
 
