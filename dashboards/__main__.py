@@ -11,14 +11,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards import queries
-from dashboards.autoscaling import dashboard
+from dashboards import autoscaling, city, connectors, database, delivery, fleet, queries
+
+DASHBOARDS = (autoscaling, city, connectors, database, delivery, fleet)
+"""Each makes the file of its name."""
 
 
 def generated() -> dict[str, str]:
     """Content of each generated file, by its name in this folder."""
-    return {"autoscaling.json": json.dumps(dashboard(), cls=JSONEncoder, indent=2, sort_keys=True) + "\n"}
+    return {f"{module.__name__.rpartition('.')[2]}.json": _text(module.dashboard()) for module in DASHBOARDS}
+
+
+def _text(made: Dashboard) -> str:
+    return json.dumps(made, cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
 
 
 def differing(folder: Path, files: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every question that the dashboards ask of Prometheus.
+"""What the dashboard of autoscaling asks of Prometheus, and what the others ask as well; ``questions`` has the rest.
 
 Plain text without Grafana's library: the dashboard is made of it, and the end-to-end tests put the same questions to a
 real Prometheus. Sources of the names: ``metrics`` and ``observe.figures`` of the operator,
@@ -193,7 +193,7 @@ CONDITIONS: Final = Query(
 
 
 def queries() -> tuple[Query, ...]:
-    """Every query of every dashboard, those of the variables included."""
+    """Every query of the dashboard of autoscaling, those of the variables included."""
     return (
         NAMESPACES,
         SERVICE_NAMES,

@@ -3,102 +3,45 @@
 Built by ``python -m dashboards``; https://grafana.com/docs/grafana/latest/dashboards/ says what the words mean.
 """
 
-from itertools import count
 from typing import Final
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, QueryVariable, Row
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Dashboard as Model
-from grafana_foundation_sdk.models.dashboard import (
-    DashboardCursorSync,
-    Panel,
-    RowPanel,
-    VariableRefresh,
-    VariableSort,
-)
+from grafana_foundation_sdk.models.dashboard import Panel
 
 from dashboards import asked
-from dashboards.panels import DATASOURCE, figure, graph, timeline
-from dashboards.query import METRICS_SINCE, Query
+from dashboards.page import finished, of_a_service, page
+from dashboards.panels import DAY_STEPS, NO_IS_GOOD, YES_IS_GOOD, ZERO_IS_FINE, figure, graph, timeline
+from dashboards.query import METRICS_SINCE
 from dashboards.tier import HTTP, MQTT, Tier
 
 UID: Final = "sensorthings-autoscaling"
-_DAY_STEPS: Final = ((None, "red"), (7, "orange"), (21, "green"))
-"""Days: cert-manager renews a third of a certificate's life before its end, 30 days before that of a public one."""
-_ZERO_IS_FINE: Final = ((None, "green"), (1, "orange"))
-_YES_IS_GOOD: Final = (("0", "no", "red"), ("1", "yes", "green"))
-_NO_IS_GOOD: Final = (("0", "no", "green"), ("1", "yes", "orange"))
 
 
 def dashboard() -> Model:
     """The whole dashboard."""
-    built = (
-        Dashboard("SensorThings: autoscaling")
-        .uid(UID)
-        .description("Pods, CPU and connections of a SensorThingsService, and the operator that keeps it.")
-        .tags(["sensorthings", "generated"])
-        .timezone("browser")
-        .tooltip(DashboardCursorSync.CROSSHAIR)
-        .time("now-1h", "now")
-        .refresh("30s")
-        .readonly()
-        .with_variable(DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
-        .with_variable(_variable("namespace", "Namespace", asked.NAMESPACES, "namespace"))
-        .with_variable(_variable("service", "Service", asked.SERVICE_NAMES, "service"))
-    )
-    _rows(built)
-    return _numbered(built.build())
-
-
-def _numbered(built: Model) -> Model:
-    """Each panel with a number of its own, in the order in which they stand: links to a panel name it."""
-    numbers = count(1)
-    for panel in built.panels or ():
-        panel.id_val = next(numbers)
-        for below in panel.panels if isinstance(panel, RowPanel) else ():
-            below.id_val = next(numbers)
-    return built
-
-
-def _variable(name: str, label: str, query: Query, value: str) -> QueryVariable:
-    """A choice among the values of a label, asked anew when the time range changes: services come and go."""
-    return (
-        QueryVariable(name)
-        .label(label)
-        .datasource(DATASOURCE)
-        .query(f"label_values({query.expression}, {value})")
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(VariableSort.ALPHABETICAL_ASC)
-    )
-
-
-def _rows(built: Dashboard) -> None:
-    for title, panels in (
+    about = "Pods, CPU and connections of a SensorThingsService, and the operator that keeps it."
+    rows = (
         ("$service at a glance", _glance()),
         ("HTTP", _tier(HTTP)),
         ("MQTT", _tier(MQTT)),
         ("MQTT connections (of a service that is exposed)", _connections()),
         ("Message bus", _bus()),
         ("Operator (all services)", _operator()),
-    ):
-        built.with_row(Row(title))
-        for panel in panels:
-            built.with_panel(panel)
-    later = Row(f"FROST-Server's own metrics ({METRICS_SINCE} and later only)")
-    for panel in _frost_server():
-        later.with_panel(panel)
-    built.with_row(later)
+    )
+    later = ((f"FROST-Server's own metrics ({METRICS_SINCE} and later only)", _frost_server()),)
+    return finished(of_a_service(page("autoscaling", UID, about)), rows, later)
 
 
 def _glance() -> list[Builder[Panel]]:
     return [
         figure(
-            "Ready", (asked.READY,), description="Clients are served as the spec wants.", width=3, words=_YES_IS_GOOD
+            "Ready", (asked.READY,), description="Clients are served as the spec wants.", width=3, words=YES_IS_GOOD
         ),
         figure(
-            "Stalled", (asked.STALLED,), description="Nothing moves until somebody acts.", width=3, words=_NO_IS_GOOD
+            "Stalled", (asked.STALLED,), description="Nothing moves until somebody acts.", width=3, words=NO_IS_GOOD
         ),
-        figure("Bus", (asked.BUS_CONNECTED,), description="Without it nothing is pushed.", width=3, words=_YES_IS_GOOD),
+        figure("Bus", (asked.BUS_CONNECTED,), description="Without it nothing is pushed.", width=3, words=YES_IS_GOOD),
         figure("HTTP pods", (HTTP.ready(),), description="Pods of the HTTP module that are ready.", width=3),
         figure("MQTT pods", (MQTT.ready(),), description="Pods of the MQTT module that are ready.", width=3),
         figure(
@@ -106,14 +49,14 @@ def _glance() -> list[Builder[Panel]]:
             (HTTP.at_most(), MQTT.at_most()),
             description="The load asks for as many pods as the spec allows, or more.",
             width=5,
-            words=_NO_IS_GOOD,
+            words=NO_IS_GOOD,
         ),
         figure(
             "Certificate",
             (asked.CERTIFICATE_DAYS,),
             description="Days until the certificate expires with which the MQTT pods serve.",
             width=4,
-            steps=_DAY_STEPS,
+            steps=DAY_STEPS,
         ),
         timeline(
             "Conditions that hold",
@@ -227,7 +170,7 @@ def _operator() -> list[Builder[Panel]]:
             (asked.DRIFT_REPAIRS,),
             description="Children that somebody changed and the operator brought back in the time shown.",
             width=6,
-            steps=_ZERO_IS_FINE,
+            steps=ZERO_IS_FINE,
         ),
         graph("Passes", (asked.PASSES,), description="Finished passes, by their result.", width=8, unit="ops"),
         graph(

@@ -34,6 +34,11 @@ _WIDTH: Final = 24
 _GRAPH_HEIGHT: Final = 8
 _FIGURE_HEIGHT: Final = 4
 Words = tuple[tuple[str, str, str], ...]
+YES_IS_GOOD: Final[Words] = (("0", "no", "red"), ("1", "yes", "green"))
+NO_IS_GOOD: Final[Words] = (("0", "no", "green"), ("1", "yes", "orange"))
+DAY_STEPS: Final = ((None, "red"), (7, "orange"), (21, "green"))
+"""Days: cert-manager renews a third of a certificate's life before its end, 30 days before that of a public one."""
+ZERO_IS_FINE: Final = ((None, "green"), (1, "orange"))
 _DASHED: Final = DynamicConfigValue(id_val="custom.lineStyle", value={"fill": "dash", "dash": [10, 10]})
 _NOT_FILLED: Final = DynamicConfigValue(id_val="custom.fillOpacity", value=0)
 

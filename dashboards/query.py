@@ -17,11 +17,13 @@ class Source(StrEnum):
     """Who tells Prometheus the metrics that a query is about."""
 
     OPERATOR = "operator"
-    """Itself, and of each service the figures that it knows."""
+    """Itself and its token service, and of each service the figures that it knows."""
     CADVISOR = "cAdvisor"
     """In every kubelet: what containers use."""
     ENVOY = "Envoy"
     """In front of the MQTT module, where the service has a certificate."""
+    GATE = "MQTT gate"
+    """In every MQTT pod, in front of FROST-Server."""
     FROST_SERVER = "FROST-Server"
     """From METRICS_SINCE on."""
 
@@ -40,7 +42,7 @@ class Query:
     """Of its line in a panel, with ``{{label}}`` for labels."""
     sources: tuple[Source, ...]
     rare: bool = False
-    """Has no answer until something happened that may never happen."""
+    """Has no answer until something happened that may never happen, or where a service lacks a part."""
 
     def filled(self, *, namespace: str, service: str, interval: str = "1m", shown: str = "1h") -> str:
         """The question as Grafana sends it; ``interval`` and ``shown`` are durations of PromQL."""

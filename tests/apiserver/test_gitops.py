@@ -78,8 +78,9 @@ def test_the_city_is_taken_as_it_is_and_shows_no_difference_afterwards(kubectl: 
 
 
 def test_the_dashboards_become_configmaps_for_grafana(kubectl: Kubectl, namespace: str) -> None:
-    (made,) = _rendered(kubectl, ROOT / "dashboards")
-    assert made["metadata"]["labels"] == {"grafana_dashboard": "1"}
+    made = _rendered(kubectl, ROOT / "dashboards")
+    assert len(made) == len(list((ROOT / "dashboards").glob("*.json")))
+    assert all(configmap["metadata"]["labels"] == {"grafana_dashboard": "1"} for configmap in made)
     applied = kubectl.run(
         "apply", "--server-side", "--dry-run=server", f"--namespace={namespace}", f"--kustomize={ROOT / 'dashboards'}"
     )

@@ -1,6 +1,7 @@
 """The files that Grafana reads: what the code makes, with every query in a panel and every panel in its place."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,13 +14,16 @@ from dashboards.query import METRICS_SINCE, Source
 from sensorthings_operator.desired.versions import VERSIONS
 
 FOLDER: Final = Path(generator.__file__).parent
-DASHBOARD: Final[dict[str, Any]] = json.loads((FOLDER / "autoscaling.json").read_text())
+Made = dict[str, Any]
+DASHBOARDS: Final[dict[str, Made]] = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+_VARIABLES: Final = {"namespace": asked.NAMESPACES, "service": asked.SERVICE_NAMES}
+_each: Final = pytest.mark.parametrize("made", DASHBOARDS.values(), ids=DASHBOARDS.keys())
 
 
-def _panels(*, later: bool | None = None) -> list[dict[str, Any]]:
+def _panels(made: Made, *, later: bool | None = None) -> list[dict[str, Any]]:
     """All panels but rows; those of the rows that are shut where ``later``, the others where not."""
-    shut = [below for panel in DASHBOARD["panels"] for below in panel.get("panels") or ()]
-    open_ = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+    shut = [below for panel in made["panels"] for below in panel.get("panels") or ()]
+    open_ = [panel for panel in made["panels"] if panel["type"] != "row"]
     return {None: [*open_, *shut], True: shut, False: open_}[later]
 
 
@@ -53,24 +57,38 @@ def test_queries_can_be_read_by_people(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_every_query_is_in_a_panel_and_no_other_is() -> None:
     of_variables = {asked.NAMESPACES.expression, asked.SERVICE_NAMES.expression}
-    assert _expressions(_panels()) == {query.expression for query in queries()} - of_variables
+    shown = set().union(*(_expressions(_panels(made)) for made in DASHBOARDS.values()))
+    assert shown == {query.expression for query in queries()} - of_variables
 
 
-def test_variables_offer_what_their_queries_find() -> None:
-    variables = {variable["name"]: variable for variable in DASHBOARD["templating"]["list"]}
-    assert list(variables) == ["datasource", "namespace", "service"]
-    assert variables["namespace"]["query"] == f"label_values({asked.NAMESPACES.expression}, namespace)"
-    assert variables["service"]["query"] == f"label_values({asked.SERVICE_NAMES.expression}, service)"
+@_each
+def test_variables_offer_what_their_queries_find(made: Made) -> None:
+    variables = {variable["name"]: variable for variable in made["templating"]["list"]}
+    assert list(variables) == ["datasource", "namespace", "service"][: len(variables)]
+    asked_for = {name: query for name, query in _VARIABLES.items() if name in variables}
+    for name, query in asked_for.items():
+        assert variables[name]["query"] == f"label_values({query.expression}, {name})"
 
 
-def test_what_only_later_versions_have_is_in_a_row_that_says_so() -> None:
-    rows = [panel for panel in DASHBOARD["panels"] if panel["type"] == "row"]
-    assert [row["title"] for row in rows if row["collapsed"]] == [
-        f"FROST-Server's own metrics ({METRICS_SINCE} and later only)"
-    ]
+@_each
+def test_variables_are_those_that_the_panels_ask_with(made: Made) -> None:
+    offered = {variable["name"] for variable in made["templating"]["list"]} - {"datasource"}
+    used = set(re.findall(r"\$\{?(namespace|service)\b", " ".join(_expressions(_panels(made)))))
+    assert offered == used
+
+
+def test_dashboards_are_told_apart() -> None:
+    for part in ("uid", "title"):
+        assert len({made[part] for made in DASHBOARDS.values()}) == len(generator.DASHBOARDS)
+
+
+@_each
+def test_what_only_later_versions_have_is_in_a_row_that_says_so(made: Made) -> None:
+    shut = [panel["title"] for panel in made["panels"] if panel["type"] == "row" and panel["collapsed"]]
+    assert all(title.endswith(f"({METRICS_SINCE} and later only)") for title in shut)
     of_frost_server = {query.expression for query in queries() if Source.FROST_SERVER in query.sources}
-    assert _expressions(_panels(later=True)) == of_frost_server
-    assert not _expressions(_panels(later=False)) & of_frost_server
+    assert _expressions(_panels(made, later=True)) <= of_frost_server
+    assert not _expressions(_panels(made, later=False)) & of_frost_server
 
 
 def test_the_version_table_says_the_same() -> None:
@@ -79,9 +97,10 @@ def test_the_version_table_says_the_same() -> None:
         assert entry.metrics == (tuple(map(int, entry.version.split("."))) >= since)
 
 
-def test_no_panel_lies_on_another() -> None:
+@_each
+def test_no_panel_lies_on_another(made: Made) -> None:
     taken: set[tuple[int, int]] = set()
-    for panel in (*DASHBOARD["panels"], *_panels(later=True)):
+    for panel in (*made["panels"], *_panels(made, later=True)):
         at = panel["gridPos"]
         cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
         assert at["x"] + at["w"] <= 24
@@ -89,10 +108,11 @@ def test_no_panel_lies_on_another() -> None:
         taken |= cells
 
 
-def test_panels_say_what_they_show_from_whichever_prometheus() -> None:
-    numbers = [panel["id"] for panel in (*DASHBOARD["panels"], *_panels(later=True))]
+@_each
+def test_panels_say_what_they_show_from_whichever_prometheus(made: Made) -> None:
+    numbers = [panel["id"] for panel in (*made["panels"], *_panels(made, later=True))]
     assert len(set(numbers)) == len(numbers)
-    for panel in _panels():
+    for panel in _panels(made):
         assert panel["title"]
         assert panel["description"].endswith(".")
         references = [target["refId"] for target in panel["targets"]]

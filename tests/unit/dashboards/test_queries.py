@@ -1,6 +1,7 @@
 """The queries: PromQL that parses, about metrics that somebody tells, of one service only."""
 
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import promql_parser
@@ -14,6 +15,7 @@ from dashboards.query import Query, Source
 from sensorthings_operator import metrics
 from sensorthings_operator.clients.owned import OwnedStore
 from sensorthings_operator.desired import envoy, sidecar
+from sensorthings_operator.observe.databasefigures import DatabaseFigures
 from sensorthings_operator.observe.figures import ServiceFigures
 from sensorthings_operator.observe.services import Services
 
@@ -22,6 +24,7 @@ _PREFIXES: Final = {
     Source.OPERATOR: ("sensorthings_",),
     Source.CADVISOR: ("container_",),
     Source.ENVOY: ("envoy_",),
+    Source.GATE: ("mqtt_gate_",),
     Source.FROST_SERVER: ("http_request_", "sql_query_", "mqtt_manager_", "moquette_", "message_bus_"),
 }
 _NAMES: Final = st.from_regex(r"\A[a-z]([-a-z0-9]{0,38}[a-z0-9])?\Z") | st.sampled_from(
@@ -87,9 +90,32 @@ def _told_by_the_operator() -> dict[str, set[str]]:
     """The metrics that the operator has, with the labels of each."""
     own = {m for m in vars(metrics).values() if isinstance(m, MetricWrapperBase)}
     told = {family.name: set(m._labelnames) for m in own for family in m.describe()}
-    for family in ServiceFigures(Services(), OwnedStore({})).collect():
-        told[family.name] = set(family._labelnames)
+    services = Services()
+    for figures in (ServiceFigures(services, OwnedStore({})), DatabaseFigures(services, lambda _: None)):
+        told |= {family.name: set(family._labelnames) for family in figures.collect()}
     return told
+
+
+def _told_by_the_gate() -> dict[str, set[str]]:
+    """The metrics that the gate has, with the labels of each, as its code declares them."""
+    code = (Path(__file__).parents[3] / "gate/internal/status/metrics.go").read_text()
+    declared = re.findall(
+        r'Opts{Namespace: namespace, Name: "(\w+)".*?}(?:, \[\]string{([^}]*)})?\),$', code, re.MULTILINE
+    )
+    return {f"mqtt_gate_{name}": set(re.findall(r'"(\w+)"', labels)) for name, labels in declared}
+
+
+def test_metrics_of_the_gate_are_those_that_it_has() -> None:
+    told = _told_by_the_gate()
+    assert len(told) == 8
+    asked = [(q, s) for q in QUERIES if Source.GATE in q.sources for s in _selectors(q)]
+    assert asked
+    for query, selector in asked:
+        family = re.sub(r"_(bucket|count|sum)$", "", selector.name)
+        assert family in told, query.name
+        kept = re.findall(r"by \(([^)]*)\) \(", query.expression)[:1]
+        labels = {label.strip() for text in kept for label in text.split(",")}
+        assert labels - {"pod", "le"} <= told[family], query.name
 
 
 def test_metrics_of_the_operator_are_those_that_it_has() -> None:
@@ -135,6 +161,15 @@ def test_nothing_of_another_service_is_shown(shown: str, other: str, suffix: str
                 assert not any(_matches(selector, "pod", pod) for pod in pods), query.name
             if "service" in _labels(selector):
                 assert not _matches(selector, "service", other), query.name
+
+
+def test_nothing_of_another_namespace_is_shown_where_one_is_chosen() -> None:
+    of_a_city = [query for query in QUERIES if "$namespace" in query.expression]
+    assert of_a_city
+    for query in of_a_city:
+        for selector in _selectors(query):
+            assert _matches(selector, "namespace", "hamburg"), query.name
+            assert not _matches(selector, "namespace", "berlin"), query.name
 
 
 @given(_NAMES, st.from_regex(r"\A[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\Z"))
