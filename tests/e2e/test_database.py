@@ -51,7 +51,7 @@ def test_the_pod_is_away_for_a_while(running: Running, measured: Callable[[str],
 
 def _begun_anew(pod: dict[str, Any], before: dict[str, Any]) -> bool:
     (now,), (then,) = (each["status"]["containerStatuses"] for each in (pod, before))
-    return now["restartCount"] > then["restartCount"]
+    return bool(now["restartCount"] > then["restartCount"])
 
 
 def _nothing_lost(running: Running, datastream: int, stream: Stream, measured: Callable[[str], None]) -> None:
