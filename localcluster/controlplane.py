@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from localcluster import kubeconfig
+from localcluster import audit, kubeconfig
 from localcluster.errors import LocalClusterError
 from localcluster.kubectl import Kubectl
 from localcluster.pki import Authority, Request, key, service_address
@@ -49,7 +49,8 @@ class ControlPlaneConfig:
         placement: Namespaces and cgroups of the processes.
         scheduler: Whether to start a kube-scheduler.
         durable: Whether etcd waits for the disk. Without, a write is quicker and a power cut may lose the cluster.
-        apiserver_args: More arguments of kube-apiserver (an audit policy, a feature gate).
+        audited: Whether the API server writes down the calls of service accounts.
+        apiserver_args: More arguments of kube-apiserver (another audit policy, a feature gate).
         controller_manager_args: More arguments of kube-controller-manager.
     """
 
@@ -67,6 +68,7 @@ class ControlPlaneConfig:
     placement: Placement = ON_THE_HOST
     scheduler: bool = False
     durable: bool = False
+    audited: bool = False
     apiserver_args: tuple[str, ...] = ()
     controller_manager_args: tuple[str, ...] = ()
 
@@ -78,6 +80,7 @@ class ControlPlaneConfig:
         kubernetes: Path,
         etcd: Path,
         scheduler: bool = False,
+        audited: bool = False,
         apiserver_args: tuple[str, ...] = (),
         controller_manager_args: tuple[str, ...] = (),
     ) -> Self:
@@ -91,6 +94,7 @@ class ControlPlaneConfig:
             etcd_port=etcd_port,
             etcd_peer_port=etcd_peer_port,
             scheduler=scheduler,
+            audited=audited,
             apiserver_args=apiserver_args,
             controller_manager_args=controller_manager_args,
         )
@@ -244,6 +248,7 @@ class ControlPlane:
             f"--proxy-client-cert-file={front.certificate}",
             f"--proxy-client-key-file={front.key}",
             *reach,
+            *(audit.arguments(config.folder) if config.audited else ()),
             *config.apiserver_args,
         ]
 

@@ -59,6 +59,7 @@ def control_plane(cluster: Cluster, binaries: Binaries) -> ControlPlane:
         placement=placement(cluster),
         scheduler=True,
         durable=True,
+        audited=True,
     )
     return ControlPlane(config)
 

@@ -68,7 +68,9 @@ def end_abandoned(folder: Path) -> None:
 @contextmanager
 def running_control_plane(folder: Path) -> Iterator[ControlPlane]:
     """etcd, kube-apiserver and kube-controller-manager on loopback; the next run ends them where this one is killed."""
-    settings = ControlPlaneConfig.on_loopback(folder, kubernetes=ensure("kubernetes"), etcd=ensure("etcd"))
+    settings = ControlPlaneConfig.on_loopback(
+        folder, kubernetes=ensure("kubernetes"), etcd=ensure("etcd"), audited=True
+    )
     with (folder / OWNER).open("w") as owner:
         fcntl.flock(owner, fcntl.LOCK_EX)
         with ControlPlane(settings) as running:
